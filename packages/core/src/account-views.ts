@@ -1,0 +1,71 @@
+import type { Balance } from './ledger/balance.ts'
+import type { Receipt, ReceiptAttempt } from './ledger/receipt.ts'
+import { formatUsd } from './money.ts'
+
+/** `GET /v1/credits`: what the account has. Amounts are exact decimal US dollars, as text. */
+export function showBalance(balance: Balance): string {
+  const { overage } = balance
+  return JSON.stringify({
+    object: 'credits',
+    account: balance.accountId,
+    plan: balance.planId,
+    seats: balance.seats,
+    currency: 'USD',
+    period: balance.periodKey,
+    resets_at: new Date(balance.resetsAtMs).toISOString(),
+    included: formatUsd(balance.included),
+    included_issued: formatUsd(balance.includedIssued),
+    purchased: formatUsd(balance.purchased),
+    held: formatUsd(balance.held),
+    overage: {
+      limit: formatUsd(overage.limit),
+      used: formatUsd(overage.used),
+      held: formatUsd(overage.held),
+      left: formatUsd(overage.left),
+    },
+    spendable: formatUsd(balance.spendable),
+    charged_total: formatUsd(balance.charged),
+  })
+}
+
+/** `GET /v1/receipts/{id}`: what one request used and cost, attempt by attempt, and what it was paid from. */
+export function showReceipt(receipt: Receipt): string {
+  return JSON.stringify({
+    object: 'receipt',
+    id: receipt.requestId,
+    account: receipt.accountId,
+    ...(receipt.memberId === undefined ? {} : { member: receipt.memberId }),
+    model: receipt.model,
+    period: receipt.periodKey,
+    settled_at: new Date(receipt.recordedAtMs).toISOString(),
+    currency: 'USD',
+    cost: formatUsd(receipt.cost),
+    charged: formatUsd(receipt.charged),
+    absorbed: formatUsd(receipt.absorbed),
+    paid_from: receipt.paidFrom.map(({ source, amount }) => ({ source, amount: formatUsd(amount) })),
+    spendable_after: formatUsd(receipt.spendableAfter),
+    journal_seq: receipt.seq === null ? null : Number(receipt.seq),
+    attempts: receipt.attempts.map(showAttempt),
+  })
+}
+
+function showAttempt(attempt: ReceiptAttempt) {
+  const quantities = Object.entries(attempt.usage?.quantities ?? {}).map(([unit, quantity]) => [
+    unit,
+    String(quantity),
+  ])
+  return {
+    id: attempt.attemptId,
+    provider: attempt.providerId,
+    provider_model: attempt.providerModel,
+    outcome: attempt.outcome,
+    usage: Object.fromEntries(quantities),
+    usage_certainty: attempt.usage?.certainty ?? null,
+    cost_source: attempt.costSource,
+    price_version: attempt.priceVersion ?? null,
+    cost: attempt.cost === null ? null : formatUsd(attempt.cost),
+    charged: formatUsd(attempt.charged),
+    absorbed: formatUsd(attempt.absorbed),
+    ...(attempt.absorbedReason === undefined ? {} : { absorbed_reason: attempt.absorbedReason }),
+  }
+}

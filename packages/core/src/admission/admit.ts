@@ -1,0 +1,143 @@
+import type { Principal } from '../auth/principal.ts'
+import type { Target } from '../catalog/target.ts'
+import type { InferenceCall } from '../dialects/inference-call.ts'
+import { GatewayError } from '../errors.ts'
+import type { Ledger } from '../ledger/ledger.ts'
+import type { Reservation } from '../ledger/reservation.ts'
+import type { Insufficient } from '../ledger/reserve.ts'
+import { formatUsd, type Nano } from '../money.ts'
+import {
+  affordableOutput,
+  type CeilingDefaults,
+  ceiling,
+  dearest,
+  keepsLimitItself,
+  outputLimit,
+} from './ceiling.ts'
+
+/** A request that may go ahead: its money is set aside. */
+export interface Admission {
+  readonly requestId: string
+  readonly accountId: string
+  readonly call: InferenceCall
+  readonly reservation: Reservation
+  /** The candidates the hold covers. */
+  readonly targets: readonly Target[]
+  /** The output bound to send to a target; `undefined` where the model's own maximum is covered. */
+  readonly outputTokens: (target: Target) => number | undefined
+  /** The bound the caller is told of, because it is lower than asked for. */
+  readonly loweredTo: number | undefined
+}
+
+export interface AdmitOptions {
+  readonly ledger: Ledger
+  readonly defaults: CeilingDefaults
+  /** An answer shorter than this is not worth paying for, in output tokens. */
+  readonly outputTokensMin: number
+  readonly timeToLiveMs: number
+  readonly attemptsMax: number
+  /** Whether a provider can tell costs afterwards. */
+  readonly tellsCosts: (providerId: string) => boolean
+}
+
+export interface AdmitRequest {
+  readonly requestId: string
+  readonly principal: Principal
+  readonly call: InferenceCall
+  readonly candidates: readonly Target[]
+}
+
+export type Admit = (request: AdmitRequest) => Promise<Admission>
+
+/**
+ * Holds the most a request could cost at its dearest candidate. When the credit cannot pay the longest answer, the answer's
+ * bound is lowered to what it can pay; when it cannot even pay a minimal one, dearer candidates are left out; when none
+ * is left the request is refused, and nothing was written.
+ */
+export function createAdmit(options: AdmitOptions): Admit {
+  return async ({ requestId, principal, call, candidates }) => {
+    const { accountId, memberId } = principal
+    for (let targets = candidates; ; ) {
+      const floors = targets.map((target) => floor(call, target, options))
+      const amount = dearest(targets.map((target) => most(call, target, options)))
+      const result = await options.ledger.reserve({
+        accountId,
+        reservationId: requestId,
+        amount,
+        minimum: dearest(floors),
+        timeToLiveMs: options.timeToLiveMs,
+        subject: {
+          model: call.model,
+          ...(memberId === undefined ? {} : { memberId }),
+          costProviderIds: targets.map(({ providerId }) => providerId).filter(options.tellsCosts),
+          attemptsMax: options.attemptsMax,
+        },
+      })
+      if (result.outcome === 'conflict') throw new Error(`The request id ${requestId} was used before.`)
+      if (result.outcome === 'reserved') {
+        return admitted(
+          { requestId, accountId, call, targets, reservation: result.reservation, amount },
+          options,
+        )
+      }
+      const affordable = targets.filter((_, index) => (floors[index] ?? amount) <= result.spendable)
+      if (affordable.length === 0) throw insufficientCredits(result)
+      targets = affordable
+    }
+  }
+}
+
+/** The most a call costs at a target. */
+function most(call: InferenceCall, target: Target, { defaults }: AdmitOptions): Nano {
+  return ceiling(call, target, outputLimit(call, target, defaults))
+}
+
+/** What the input and a minimal answer cost at most. */
+function floor(call: InferenceCall, target: Target, { defaults, outputTokensMin }: AdmitOptions): Nano {
+  return ceiling(call, target, Math.min(outputTokensMin, outputLimit(call, target, defaults)))
+}
+
+type Reserved = Pick<Admission, 'requestId' | 'accountId' | 'call' | 'targets' | 'reservation'> & {
+  readonly amount: Nano
+}
+
+function admitted({ amount, ...reserved }: Reserved, { defaults }: AdmitOptions): Admission {
+  const { call, targets, reservation } = reserved
+  const isShort = reservation.amount < amount
+  const affordable = isShort
+    ? Math.min(...targets.map((target) => affordableOutput(call, target, reservation.amount)))
+    : Number.MAX_SAFE_INTEGER
+  const bound = (target: Target) => Math.min(affordable, outputLimit(call, target, defaults))
+  const lowest = Math.min(...targets.map(bound))
+  const isLowered = call.operation === 'chat' && (isShort || lowest < (call.outputTokensMax ?? 0))
+  return {
+    ...reserved,
+    outputTokens: (target) => (!isShort && keepsLimitItself(call, target) ? undefined : bound(target)),
+    loweredTo: isLowered ? lowest : undefined,
+  }
+}
+
+/** Says what is missing, when credit comes back, and what the account can do. */
+function insufficientCredits(result: Insufficient): GatewayError {
+  const resetsAt = new Date(result.resetsAtMs).toISOString()
+  const waiting = result.held > 0n ? ` $${formatUsd(result.held)} is held for requests under way.` : ''
+  const remedy =
+    result.overageLimit > 0n
+      ? 'Raise the spending limit or add credits'
+      : 'Add credits or choose a plan with pay-as-you-go'
+  return new GatewayError(
+    'insufficient_credits',
+    `You have exceeded your monthly included credits: this request needs $${formatUsd(result.missing)} more than the ` +
+      `$${formatUsd(result.spendable)} that is left.${waiting} ${remedy}, or wait until ${resetsAt}.`,
+    {
+      facts: {
+        missing_usd: formatUsd(result.missing),
+        spendable_usd: formatUsd(result.spendable),
+        held_usd: formatUsd(result.held),
+        spending_limit_usd: formatUsd(result.overageLimit),
+        plan: result.planId,
+        resets_at: resetsAt,
+      },
+    },
+  )
+}

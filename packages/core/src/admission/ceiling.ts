@@ -1,0 +1,83 @@
+import type { Target } from '../catalog/target.ts'
+import type { InferenceCall } from '../dialects/inference-call.ts'
+import { megapixels } from '../metering/estimate.ts'
+import { type Nano, zero } from '../money.ts'
+import { charge } from '../price.ts'
+import type { Quantities, Quantity, Unit } from '../usage.ts'
+
+/** What bounds a call at a target where neither the caller nor the catalog does. */
+export interface CeilingDefaults {
+  /** Output tokens of one answer. */
+  readonly outputTokens: number
+}
+
+/** A bound on prompt tokens of an image, for models that do not say (largest seen in November 2026). */
+const imageInputTokens = 8192
+
+/** Seconds a job may run where the catalog does not say. */
+const computeSeconds = 600
+
+/**
+ * Output tokens one answer can have at this target: the caller's bound, within what the model can write at all.
+ */
+export function outputLimit(call: InferenceCall, target: Target, defaults: CeilingDefaults): number {
+  return Math.min(
+    call.outputTokensMax ?? Number.MAX_SAFE_INTEGER,
+    modelLimit(target) ?? defaults.outputTokens,
+  )
+}
+
+/** Whether the model itself keeps to the limit, so that none has to be sent. */
+export function keepsLimitItself(call: InferenceCall, target: Target): boolean {
+  return call.outputTokensMax === undefined && modelLimit(target) !== undefined
+}
+
+/**
+ * The most this call can cost at this target, with at most `outputTokens` in each answer.
+ *
+ * Input is bounded without a tokenizer: no text has more tokens than UTF-8 bytes, and no prompt more than the context.
+ */
+export function ceiling(call: InferenceCall, target: Target, outputTokens: number): Nano {
+  return charge(ceilingQuantities(call, target, outputTokens), target.price)
+}
+
+/** The dearest of several targets: failover is sequential, so one hold covers all. */
+export function dearest(amounts: readonly Nano[]): Nano {
+  let most: Nano = zero
+  for (const amount of amounts) if (amount > most) most = amount
+  return most
+}
+
+/** How many output tokens in each answer this amount can pay at this target; not below zero. */
+export function affordableOutput(call: InferenceCall, target: Target, amount: Nano): number {
+  const rate = target.price.output_token
+  const left = amount - ceiling(call, target, 0)
+  if (left <= 0n) return 0
+  if (rate === undefined || rate.nano === 0n) return Number.MAX_SAFE_INTEGER
+  const tokens = (left * rate.per) / rate.nano / BigInt(call.choices)
+  return tokens > BigInt(Number.MAX_SAFE_INTEGER) ? Number.MAX_SAFE_INTEGER : Number(tokens)
+}
+
+function modelLimit({ limits }: Target): number | undefined {
+  return limits.outputTokens ?? limits.contextTokens
+}
+
+function ceilingQuantities(call: InferenceCall, target: Target, outputTokens: number): Quantities {
+  const { limits, price } = target
+  const images = call.inputImages * (limits.imageInputTokens ?? imageInputTokens)
+  const context = (limits.contextTokens ?? Number.MAX_SAFE_INTEGER) * call.inputs
+  const bounds: Partial<Record<Unit, () => Quantity>> = {
+    input_token: () => BigInt(Math.min(call.inputTokensMax + images, context)),
+    output_token: () => BigInt(outputTokens) * BigInt(call.choices),
+    output_image: () => BigInt(call.choices),
+    megapixel: () => megapixels(call),
+    compute_second: () => String((limits.computeSeconds ?? computeSeconds) * call.choices),
+    request: () => 1n,
+  }
+  const quantities: Partial<Record<Unit, Quantity>> = {}
+  for (const unit of Object.keys(price) as Unit[]) {
+    const bound = bounds[unit]
+    if (bound !== undefined) quantities[unit] = bound()
+  }
+  return quantities
+}

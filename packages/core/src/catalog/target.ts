@@ -1,0 +1,45 @@
+import type { Operation } from '../http/routes.ts'
+import type { Price } from '../price.ts'
+
+/** One model at one provider, as data. */
+export interface CatalogRow {
+  readonly providerId: string
+  /** The provider's own id of the model. */
+  readonly providerModel: string
+  /** The canonical id callers use. */
+  readonly model: string
+  readonly operation: Operation
+  readonly price: Price
+  readonly limits?: TargetLimits
+  readonly supports?: {
+    readonly tools?: boolean
+    readonly structuredOutput?: boolean
+    readonly imageInput?: boolean
+  }
+  /** For models billed by the second: what they run on. */
+  readonly hardware?: string
+  /** Where the price was read, and the day. */
+  readonly source: string
+  readonly readOn: string
+}
+
+/** What bounds the cost of one request. */
+export interface TargetLimits {
+  /** Tokens of prompt and answer together. */
+  readonly contextTokens?: number
+  /** Tokens of one answer. */
+  readonly outputTokens?: number
+  /** Tokens of one image in the prompt. @default 8192 */
+  readonly imageInputTokens?: number
+  /** Seconds one job may run; it is cancelled beyond. */
+  readonly computeSeconds?: number
+}
+
+/** Something a request can be sent to: provider × model × price × limits. */
+export interface Target extends CatalogRow {
+  /** `provider/model`, unique in a catalog. */
+  readonly targetId: string
+  readonly limits: TargetLimits
+  /** The version of the price book the price is from. */
+  readonly priceVersion: string
+}

@@ -1,0 +1,71 @@
+import { GatewayError } from '../errors.ts'
+import type { JsonBody } from '../http/request-body.ts'
+import type { Operation } from '../http/routes.ts'
+
+/** What the caller wants, as far as routing and money are concerned. The content stays in `body`, unread. */
+export interface InferenceCall {
+  readonly operation: Operation
+  /** Canonical id, without its suffix: `openai/gpt-oss-120b`. */
+  readonly model: string
+  readonly selector: Selector
+  readonly body: JsonBody
+  readonly isStreaming: boolean
+  /** Whether the caller asked for usage in the stream. */
+  readonly wantsUsage: boolean
+  /** The caller's bound on output tokens of one choice; `undefined` when there is none. */
+  readonly outputTokensMax: number | undefined
+  /** Answers to one prompt, or images: everything output-like is produced this many times. */
+  readonly choices: number
+  /** Separate inputs, for embeddings. */
+  readonly inputs: number
+  /** An upper bound on prompt tokens from the text: no tokenizer makes more tokens than UTF-8 bytes. */
+  readonly inputTokensMax: number
+  /** Images in the prompt, whose tokens do not follow from their bytes. */
+  readonly inputImages: number
+  /** For images: pixels of one image and denoising steps. */
+  readonly image: { readonly width: number; readonly height: number; readonly steps: number } | undefined
+}
+
+/** How targets are chosen: by a policy, or pinned to one provider. */
+export type Selector =
+  | { readonly kind: 'policy'; readonly policy: PolicyName }
+  | { readonly kind: 'provider'; readonly providerId: string }
+
+export type PolicyName = 'fastest' | 'cheapest' | 'preferred'
+
+const policyNames: readonly string[] = ['fastest', 'cheapest', 'preferred'] satisfies PolicyName[]
+
+/**
+ * Splits `org/model:suffix` into model and selector. Without a suffix the default policy decides. Whether a provider of
+ * that name exists is for the catalog to say.
+ *
+ * @throws GatewayError `invalid_request` when there is no model, or a URL or placeholder stands in for it.
+ */
+export function parseModel(value: unknown): { readonly model: string; readonly selector: Selector } {
+  if (typeof value !== 'string' || value === '' || value === 'dummy' || /^https?:\/\//.test(value)) {
+    throw new GatewayError('invalid_request', 'You must name a model, such as "openai/gpt-oss-120b".', {
+      param: 'model',
+    })
+  }
+  if (value.length > 256)
+    throw new GatewayError('invalid_request', 'The model name is too long.', { param: 'model' })
+  const colon = value.lastIndexOf(':')
+  if (colon === -1) return { model: value, selector: { kind: 'policy', policy: 'fastest' } }
+  const model = value.slice(0, colon)
+  const suffix = value.slice(colon + 1)
+  if (model === '' || suffix === '') {
+    throw new GatewayError(
+      'invalid_model_suffix',
+      `"${value}" needs a model before and a suffix behind the colon.`,
+      {
+        param: 'model',
+      },
+    )
+  }
+  return {
+    model,
+    selector: policyNames.includes(suffix)
+      ? { kind: 'policy', policy: suffix as PolicyName }
+      : { kind: 'provider', providerId: suffix },
+  }
+}

@@ -1,0 +1,50 @@
+import { z } from 'zod'
+import { GatewayError } from '../errors.ts'
+import type { JsonBody } from '../http/request-body.ts'
+import type { Dialect } from './dialect.ts'
+import { type InferenceCall, parseModel } from './inference-call.ts'
+import { readMembers } from './members.ts'
+
+const members = z.object({
+  prompt: z.string().min(1),
+  n: z.int().min(1).max(10).nullish(),
+  size: z
+    .string()
+    .regex(/^(auto|\d{2,4}x\d{2,4})$/, 'must be "auto" or "WIDTHxHEIGHT"')
+    .nullish(),
+  response_format: z.enum(['url', 'b64_json']).nullish(),
+  steps: z.int().min(1).max(100).nullish(),
+})
+
+const defaultSize = '1024x1024'
+const defaultSteps = 4
+
+/** `POST /v1/images/generations`. `steps` is an extension that providers of open models understand. */
+export const openaiImages: Dialect = { operation: 'images', parse }
+
+function parse(body: JsonBody): InferenceCall {
+  const { model, selector } = parseModel(body.value['model'])
+  const options = readMembers(body, members)
+  if (body.value['stream'] === true) {
+    throw new GatewayError('invalid_request', 'Images cannot be streamed.', { param: 'stream' })
+  }
+  const [width = 1024, height = 1024] = (
+    options.size == null || options.size === 'auto' ? defaultSize : options.size
+  )
+    .split('x')
+    .map(Number)
+  return {
+    operation: 'images',
+    model,
+    selector,
+    body,
+    isStreaming: false,
+    wantsUsage: false,
+    outputTokensMax: undefined,
+    choices: options.n ?? 1,
+    inputs: 1,
+    inputTokensMax: body.byteLength,
+    inputImages: 0,
+    image: { width, height, steps: options.steps ?? defaultSteps },
+  }
+}

@@ -1,0 +1,152 @@
+import type { Target } from '../catalog/target.ts'
+import type { Clock } from '../clock.ts'
+import type { InferenceCall } from '../dialects/inference-call.ts'
+import { isGatewayError } from '../errors.ts'
+import { attemptId } from '../ledger/reservation.ts'
+import type { Attempt } from '../metering/attempt.ts'
+import type { Provider } from '../providers/provider.ts'
+import type { Health } from '../routing/health.ts'
+import { openStream } from './event-stream.ts'
+import { AttemptFailedError, exhausted } from './failure.ts'
+import type { Transport } from './transport.ts'
+import type { Upstream } from './upstream.ts'
+import { fetchReply, type ReplyContext } from './whole-reply.ts'
+
+export interface DispatchOptions {
+  readonly providers: ReadonlyMap<string, Provider>
+  readonly transport: Transport
+  readonly health: Health
+  readonly clock: Clock
+  readonly attemptsMax: number
+  readonly replyBytesMax: number
+  readonly timeouts: DispatchTimeouts
+  readonly onAttemptFailed: (attempt: Attempt) => void
+}
+
+export interface DispatchTimeouts {
+  /** Until a stream has begun. */
+  readonly firstByteMs: number
+  /** Until a whole reply has begun to arrive. */
+  readonly replyMs: number
+  /** Between two pieces of an answer. */
+  readonly idleMs: number
+  /** Over all attempts of a request, streams included. */
+  readonly totalMs: number
+}
+
+export interface DispatchRequest {
+  readonly requestId: string
+  readonly call: InferenceCall
+  /** In the order they are tried. */
+  readonly targets: readonly Target[]
+  /** The bound on output tokens that the hold covers; `undefined` where the model's own maximum is covered. */
+  readonly outputTokens: (target: Target) => number | undefined
+  /** Every attempt is added here, also when this throws. */
+  readonly attempts: Attempt[]
+  readonly signal: AbortSignal
+}
+
+export type Dispatch = (request: DispatchRequest) => Promise<Upstream>
+
+/**
+ * Tries targets in order until one commits its first byte. A provider's own trouble — no connection, 401, 402, 429, 5xx,
+ * silence, a broken answer — is not the caller's: the next target is tried. A request that is itself at fault ends here.
+ */
+export function createDispatch(options: DispatchOptions): Dispatch {
+  return async ({ requestId, call, targets, outputTokens, attempts, signal }) => {
+    const deadlineMs = options.clock.monotonicMs() + options.timeouts.totalMs
+    for (const target of attemptOrder(targets, options.attemptsMax)) {
+      if (attempts.length > 0 && !isWorthTrying(target, attempts, options.clock.monotonicMs() - deadlineMs))
+        break
+      const attempt = begin(target, attemptId(requestId, attempts.length + 1), options.clock)
+      attempts.push(attempt)
+      try {
+        return await tryTarget(
+          call,
+          attempt,
+          { outputTokens: outputTokens(target), deadlineMs, signal },
+          options,
+        )
+      } catch (error) {
+        attempt.endedMs = options.clock.monotonicMs()
+        if (!(error instanceof AttemptFailedError)) {
+          // The caller has gone, or the request is at fault: neither says anything about the target.
+          const hasLeft = isGatewayError(error) && error.code === 'client_closed'
+          attempt.outcome = hasLeft ? 'aborted' : 'failed'
+          attempt.mayHaveCost = hasLeft
+          throw error
+        }
+        attempt.outcome = 'failed'
+        attempt.failure = error.failure
+        attempt.mayHaveCost = error.mayHaveCost
+        options.health.recordFailure(target)
+        options.onAttemptFailed(attempt)
+      }
+    }
+    throw exhausted(attempts)
+  }
+}
+
+/** A single target gets a second try: a kept connection may just have been closed by the other side. */
+function attemptOrder(targets: readonly Target[], attemptsMax: number): readonly Target[] {
+  const order = targets.length === 1 ? [...targets, ...targets] : targets
+  return order.slice(0, attemptsMax)
+}
+
+function isWorthTrying(target: Target, attempts: readonly Attempt[], overtimeMs: number): boolean {
+  const last = attempts.at(-1)
+  if (overtimeMs >= 0) return false
+  return last?.target !== target || (last.failure?.reason === 'reset' && last.firstByteMs === undefined)
+}
+
+function begin(target: Target, id: string, clock: Clock): Attempt {
+  return {
+    attemptId: id,
+    target,
+    startedMs: clock.monotonicMs(),
+    outcome: 'running',
+    mayHaveCost: true,
+    outputEvents: 0,
+    replyBytes: 0,
+  }
+}
+
+async function tryTarget(
+  call: InferenceCall,
+  attempt: Attempt,
+  bounds: {
+    readonly outputTokens: number | undefined
+    readonly deadlineMs: number
+    readonly signal: AbortSignal
+  },
+  options: DispatchOptions,
+): Promise<Upstream> {
+  const { target } = attempt
+  const provider = options.providers.get(target.providerId)
+  if (provider === undefined) throw new Error(`No provider "${target.providerId}" is configured.`)
+  const { outputTokens, deadlineMs, signal } = bounds
+  const request = provider.encode(call, { target, attemptId: attempt.attemptId, outputTokens })
+  const { firstByteMs, replyMs, idleMs } = options.timeouts
+  const isStream = call.isStreaming && provider.follow === undefined
+  const context: ReplyContext = {
+    call,
+    attempt,
+    provider,
+    transport: options.transport,
+    clock: options.clock,
+    options: {
+      signal,
+      headersTimeoutMs: isStream ? firstByteMs : replyMs,
+      bodyTimeoutMs: idleMs,
+      totalTimeoutMs: Math.max(1, deadlineMs - attempt.startedMs),
+    },
+    replyBytesMax: options.replyBytesMax,
+  }
+  if (isStream) {
+    const stream = await openStream(request, context)
+    return { kind: 'stream', attempt, stream }
+  }
+  const reply = await fetchReply(request, context)
+  attempt.replyBytes = reply.byteLength
+  return { kind: 'reply', attempt, reply }
+}

@@ -1,0 +1,150 @@
+import type { Clock } from '../clock.ts'
+import type { InferenceCall } from '../dialects/inference-call.ts'
+import { GatewayError } from '../errors.ts'
+import { scanObject } from '../http/json-object.ts'
+import type { Attempt } from '../metering/attempt.ts'
+import type { Provider, UpstreamAnswer, UpstreamRequest } from '../providers/provider.ts'
+import { answerError, exchangeError, malformed } from './failure.ts'
+import { readBody } from './read-body.ts'
+import { type SendOptions, type Transport, TransportError, type TransportResponse } from './transport.ts'
+
+export interface ReplyContext {
+  readonly call: InferenceCall
+  readonly attempt: Attempt
+  readonly provider: Provider
+  readonly transport: Transport
+  readonly clock: Clock
+  readonly options: SendOptions
+  readonly replyBytesMax: number
+}
+
+/** Consecutive polls that may fail before a job is given up. */
+const pollFailuresMax = 3
+
+/** A whole answer in OpenAI's shape, fully arrived: until then another target may still serve. */
+export async function fetchReply(request: UpstreamRequest, context: ReplyContext): Promise<Buffer> {
+  const { provider, attempt } = context
+  const response = await send(request, context)
+  attempt.firstByteMs = context.clock.monotonicMs()
+  const bytes = await readReply(response, context)
+  if (provider.follow !== undefined) return followJob(toAnswer(response, bytes), context)
+  if (response.status >= 300) throw refusal(toAnswer(response, bytes), context)
+  refuseErrorReply(response, bytes, context)
+  return bytes
+}
+
+/** Reads a refusal's body and says what it means. */
+export async function readRefusal(response: TransportResponse, context: ReplyContext): Promise<Error> {
+  return refusal(toAnswer(response, await readReply(response, context)), context)
+}
+
+/** Polls a job until it is over. A caller who leaves, or a job that takes too long, cancels it. */
+async function followJob(created: UpstreamAnswer, context: ReplyContext): Promise<Buffer> {
+  const { provider, call, attempt } = context
+  let answer = created
+  let failures = 0
+  if (answer.status >= 300) throw refusal(answer, context)
+  try {
+    for (;;) {
+      const next = provider.follow?.(answer, call)
+      if (next === undefined) break
+      await delay(next.delayMs, context)
+      const polled = await poll(next.request, context)
+      failures = polled === undefined ? failures + 1 : 0
+      if (failures > pollFailuresMax) throw malformed('stopped telling about the job')
+      answer = polled ?? answer
+    }
+  } catch (error) {
+    await cancelJob(answer, context)
+    throw error
+  }
+  const reported = provider.usage(answer.body, call)
+  if (reported !== undefined) attempt.reported = reported
+  const status = (answer.body as { status?: unknown } | undefined)?.status
+  if (status !== 'succeeded' || provider.decode === undefined) throw refusal(answer, context)
+  return provider.decode(answer, call, attempt.target)
+}
+
+async function poll(request: UpstreamRequest, context: ReplyContext): Promise<UpstreamAnswer | undefined> {
+  try {
+    const response = await context.transport.send(request, context.options)
+    const bytes = await readBody(response.body, context.replyBytesMax)
+    return response.status < 300 ? toAnswer(response, bytes) : undefined
+  } catch (error) {
+    if (error instanceof TransportError && error.failure === 'aborted') throw exchangeError(error)
+    return undefined
+  }
+}
+
+/** Best effort: what a job that could not be stopped costs is found out by reconciliation. */
+async function cancelJob(answer: UpstreamAnswer, context: ReplyContext): Promise<void> {
+  const request = context.provider.cancel?.(answer)
+  if (request === undefined) return
+  const { signal: _left, ...options } = context.options
+  const stopped = await poll(request, { ...context, options: { ...options, totalTimeoutMs: 10_000 } })
+  const reported = stopped === undefined ? undefined : context.provider.usage(stopped.body, context.call)
+  if (reported !== undefined) context.attempt.reported = reported
+}
+
+function delay(delayMs: number, { clock, options, attempt }: ReplyContext): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const { signal } = options
+    if (clock.monotonicMs() - attempt.startedMs > options.totalTimeoutMs) {
+      reject(exchangeError(new TransportError('timeout', undefined)))
+      return
+    }
+    const onAbort = () => {
+      cancel()
+      reject(new GatewayError('client_closed', 'The caller closed the connection.'))
+    }
+    const cancel = clock.after(delayMs, () => {
+      signal?.removeEventListener('abort', onAbort)
+      resolve()
+    })
+    signal?.addEventListener('abort', onAbort, { once: true })
+  })
+}
+
+async function send(
+  request: UpstreamRequest,
+  { transport, options }: ReplyContext,
+): Promise<TransportResponse> {
+  try {
+    return await transport.send(request, options)
+  } catch (error) {
+    throw exchangeError(error)
+  }
+}
+
+async function readReply(response: TransportResponse, { replyBytesMax }: ReplyContext): Promise<Buffer> {
+  try {
+    return await readBody(response.body, replyBytesMax)
+  } catch (error) {
+    throw exchangeError(error)
+  }
+}
+
+/** Some providers answer 200 with an error, or with nothing at all. */
+function refuseErrorReply(response: TransportResponse, bytes: Buffer, context: ReplyContext): void {
+  const object = scanObject(bytes)
+  if (object === undefined) throw malformed('sent an answer that is not a JSON object')
+  const error = object.members.find((member) => member.name === 'error')
+  if (error === undefined || bytes.toString('latin1', error.valueStart, error.valueEnd) === 'null') return
+  throw refusal(toAnswer(response, bytes), context)
+}
+
+function refusal(answer: UpstreamAnswer, { provider }: ReplyContext): Error {
+  return answerError(answer, provider.classify(answer.status, answer.body), provider.id)
+}
+
+function toAnswer({ status, headers }: TransportResponse, bytes: Buffer): UpstreamAnswer {
+  return { status, headers, body: parse(bytes) }
+}
+
+function parse(bytes: Buffer): unknown {
+  try {
+    return JSON.parse(bytes.toString('utf8'))
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,49 @@
+import type { ErrorCode } from './errors.ts'
+import type { Receipt } from './ledger/receipt.ts'
+
+/** Everything observable, as plain data. No event holds a key, a prompt or an answer. */
+export type GatewayEvent =
+  /** A request's money is settled: charged, or released when nothing was billable. */
+  | { readonly kind: 'request.settled'; readonly receipt: Receipt }
+  /** A request was answered with an error by the gateway itself. */
+  | {
+      readonly kind: 'request.refused'
+      readonly requestId: string
+      readonly accountId: string | undefined
+      readonly code: ErrorCode
+      readonly status: number
+      readonly message: string
+    }
+  /** A target failed and the next one is tried. */
+  | {
+      readonly kind: 'attempt.failed'
+      readonly attemptId: string
+      readonly providerId: string
+      readonly model: string
+      readonly reason: string
+      readonly message: string
+    }
+  | {
+      readonly kind: 'circuit.changed'
+      readonly providerId: string
+      readonly model: string
+      readonly state: 'open' | 'closed'
+    }
+  /** The store could not settle a request. It is tried again, and left to reconciliation in the end. */
+  | {
+      readonly kind: 'settle.failed'
+      readonly requestId: string
+      readonly accountId: string
+      readonly willRetry: boolean
+      readonly cause: unknown
+    }
+  /** A hold that its process left behind was resolved. */
+  | {
+      readonly kind: 'hold.resolved'
+      readonly requestId: string
+      readonly accountId: string
+      readonly outcome: 'settled' | 'released'
+    }
+
+/** Called synchronously. An observer that throws never fails a request. */
+export type OnEvent = (event: GatewayEvent) => void

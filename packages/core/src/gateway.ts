@@ -1,0 +1,179 @@
+import { showBalance, showReceipt } from './account-views.ts'
+import { authenticateRequest } from './auth/authenticate.ts'
+import { createCatalog } from './catalog/catalog.ts'
+import { listModels, showModel } from './catalog/models-list.ts'
+import { priceBook } from './catalog/price-book.ts'
+import { systemClock } from './clock.ts'
+import { openaiError } from './dialects/openai-error.ts'
+import { createTransport } from './dispatch/transport.ts'
+import { GatewayError, isGatewayError } from './errors.ts'
+import type { GatewayEvent } from './events.ts'
+import { type GatewayRequest, type GatewayResponse, header } from './http/exchange.ts'
+import { findRoute, methodsOf, type Route } from './http/routes.ts'
+import { randomIds } from './ids.ts'
+import type { Account } from './ledger/account.ts'
+import type { Balance } from './ledger/balance.ts'
+import type { ConfigureRequest } from './ledger/configure.ts'
+import type { JournalEntry } from './ledger/entry.ts'
+import type { GrantRequest, GrantResult } from './ledger/grant.ts'
+import { createLedger } from './ledger/ledger.ts'
+import { memoryStorage } from './ledger/memory-storage.ts'
+import { planPreset } from './ledger/plan.ts'
+import type { Receipt } from './ledger/receipt.ts'
+import { checkOptions, type GatewayOptions } from './options.ts'
+import { handleInference } from './pipeline.ts'
+import { type ReconcileReport, reconcile } from './reconcile.ts'
+import { errorResponse, jsonResponse } from './response.ts'
+import { createHealth } from './routing/health.ts'
+import { createStages } from './stages.ts'
+import { createUnderWay } from './under-way.ts'
+
+/** What a host mounts, and what it manages accounts with. */
+export interface Gateway {
+  /** Answers a request, or gives `undefined` when its path is not the gateway's. Rejects only on faults of the gateway itself. */
+  handle(request: GatewayRequest): Promise<GatewayResponse | undefined>
+  readonly accounts: {
+    /** Puts an account on a plan, with seats and a spending limit. */
+    configure(request: ConfigureRequest): Promise<Account>
+    balance(accountId: string): Promise<Balance>
+    /** Entries of the account's journal after a sequence number, at most 1,000. */
+    journal(request: {
+      readonly accountId: string
+      readonly afterSeq?: bigint
+    }): Promise<readonly JournalEntry[]>
+  }
+  readonly credits: {
+    /** Adds credit. The same `grantId` adds it once, however often it is sent. */
+    grant(request: GrantRequest): Promise<GrantResult>
+  }
+  readonly receipts: {
+    get(request: { readonly accountId: string; readonly requestId: string }): Promise<Receipt | undefined>
+  }
+  /** Resolves holds that a dead process left behind. Call it now and then; once a minute is plenty. */
+  reconcile(): Promise<ReconcileReport>
+  /** Refuses new requests, waits for those under way and their settlement, and closes connections and storage. */
+  close(): Promise<void>
+}
+
+/**
+ * Builds a gateway.
+ *
+ * @throws RangeError when an option is wrong, naming it.
+ */
+export function createGateway(options: GatewayOptions): Gateway {
+  const { limits, timeouts } = checkOptions(options)
+  const clock = options.clock ?? systemClock
+  const ids = options.ids ?? randomIds
+  const storage = options.storage ?? memoryStorage({ clock })
+  const onEvent = (event: GatewayEvent) => report(options, event)
+  const ledger = createLedger({
+    store: storage.ledger,
+    plans: options.plans ?? planPreset('hf-2026-02-04'),
+    clock,
+  })
+  const transport = createTransport({
+    connectionsMax: limits.connectionsMax,
+    connectTimeoutMs: timeouts.connectMs,
+    clock,
+  })
+  const providers = new Map(options.providers.map((provider) => [provider.id, provider]))
+  const catalog = createCatalog([...priceBook, ...(options.catalog ?? [])], [...providers.keys()])
+  const health = createHealth({
+    clock,
+    onCircuit: ({ providerId, model }, state) =>
+      onEvent({ kind: 'circuit.changed', providerId, model, state }),
+  })
+  const requests = createUnderWay()
+  const holds = createUnderWay()
+  const stagesOf = createStages({
+    options,
+    limits,
+    timeouts,
+    catalog,
+    ledger,
+    health,
+    transport,
+    clock,
+    onEvent,
+    holds,
+  })
+  let isClosed = false
+
+  async function answer(route: Route, requestId: string, request: GatewayRequest): Promise<GatewayResponse> {
+    const methods = methodsOf(route)
+    if (!methods.includes(request.method)) {
+      throw new GatewayError('method_not_allowed', `Use ${methods.join(' or ')} here, not ${request.method}.`)
+    }
+    if (route.kind === 'inference') {
+      return handleInference(stagesOf(route.operation), { requestId, request })
+    }
+    if (route.kind === 'models' || route.kind === 'model') {
+      // The list is public, but a key that is sent must be good: clients use this call to check their key.
+      if (header(request, 'authorization') !== undefined)
+        await authenticateRequest(options.authenticate, request)
+      if (route.kind === 'models') return jsonResponse(requestId, listModels(catalog, health.stats))
+      const model = showModel(catalog, route.model, health.stats)
+      if (model !== undefined) return jsonResponse(requestId, model)
+      throw new GatewayError('model_not_found', `The requested model '${route.model}' does not exist.`, {
+        param: 'model',
+      })
+    }
+    const { accountId } = await authenticateRequest(options.authenticate, request)
+    if (route.kind === 'credits') return jsonResponse(requestId, showBalance(await ledger.balance(accountId)))
+    const receipt = await ledger.receipt(accountId, route.requestId)
+    if (receipt !== undefined) return jsonResponse(requestId, showReceipt(receipt))
+    throw new GatewayError('receipt_not_found', `There is no receipt for the request '${route.requestId}'.`)
+  }
+
+  return {
+    async handle(request) {
+      const route = findRoute(request.path)
+      // Preflights belong to the host's CORS middleware.
+      if (route === undefined || request.method === 'OPTIONS') return undefined
+      const requestId = ids()
+      requests.enter()
+      try {
+        if (isClosed)
+          throw new GatewayError('gateway_closed', 'The gateway is shutting down.', { retryAfterSeconds: 1 })
+        if (requests.count > limits.requestsMax) {
+          throw new GatewayError('gateway_busy', 'Too many requests are under way.', { retryAfterSeconds: 1 })
+        }
+        return await answer(route, requestId, request)
+      } catch (error) {
+        if (!isGatewayError(error)) throw error
+        const { code, status, message } = error
+        onEvent({ kind: 'request.refused', requestId, accountId: undefined, code, status, message })
+        return errorResponse(openaiError(error, requestId))
+      } finally {
+        requests.leave()
+      }
+    },
+    accounts: {
+      configure: (request) => ledger.configure(request),
+      balance: (accountId) => ledger.balance(accountId),
+      journal: ({ accountId, afterSeq }) => ledger.journal(accountId, afterSeq ?? 0n, 1000),
+    },
+    credits: { grant: (request) => ledger.grant(request) },
+    receipts: { get: ({ accountId, requestId }) => ledger.receipt(accountId, requestId) },
+    reconcile: () => reconcile({ ledger, providers, transport, onEvent }),
+    async close() {
+      if (isClosed) return
+      isClosed = true
+      await Promise.race([
+        requests.idle().then(() => holds.idle()),
+        new Promise<void>((resolve) => clock.after(timeouts.closeMs, resolve)),
+      ])
+      await transport.close()
+      await storage.ledger.close()
+    },
+  }
+}
+
+/** An observer that throws must not fail a request. */
+function report(options: GatewayOptions, event: GatewayEvent): void {
+  try {
+    options.onEvent?.(event)
+  } catch (error) {
+    process.emitWarning(`A Farebox event observer threw on "${event.kind}": ${String(error)}`)
+  }
+}

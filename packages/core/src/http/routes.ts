@@ -1,0 +1,44 @@
+/** What a path asks for. */
+export type Route =
+  | { readonly kind: 'inference'; readonly operation: Operation }
+  | { readonly kind: 'models' }
+  | { readonly kind: 'model'; readonly model: string }
+  | { readonly kind: 'credits' }
+  | { readonly kind: 'receipt'; readonly requestId: string }
+
+/** What an inference call does, in the words of OpenTelemetry where it has them. */
+export type Operation = 'chat' | 'embeddings' | 'images'
+
+const inference: Readonly<Record<string, Operation>> = {
+  '/v1/chat/completions': 'chat',
+  '/v1/embeddings': 'embeddings',
+  '/v1/images/generations': 'images',
+}
+
+/** The route of a path below the mount; `undefined` when the path is not ours and the host goes on. */
+export function findRoute(path: string): Route | undefined {
+  const clean = inference[path] === undefined ? path.replace(/\/{2,}/g, '/').replace(/(?<=.)\/$/, '') : path
+  const operation = inference[clean]
+  if (operation !== undefined) return { kind: 'inference', operation }
+  if (clean === '/v1/models') return { kind: 'models' }
+  if (clean === '/v1/credits') return { kind: 'credits' }
+  if (clean.startsWith('/v1/models/'))
+    return { kind: 'model', model: decode(clean.slice('/v1/models/'.length)) }
+  if (clean.startsWith('/v1/receipts/')) {
+    return { kind: 'receipt', requestId: decode(clean.slice('/v1/receipts/'.length)) }
+  }
+  return undefined
+}
+
+/** The methods a route answers. */
+export function methodsOf(route: Route): readonly string[] {
+  return route.kind === 'inference' ? ['POST'] : ['GET', 'HEAD']
+}
+
+function decode(segment: string): string {
+  try {
+    return decodeURIComponent(segment)
+  } catch {
+    return segment
+  }
+}

@@ -1,0 +1,15 @@
+import { randomUUID } from 'node:crypto'
+
+/** The only source of identity: a new unique id, at most 64 characters of letters, digits and dashes. */
+export type Ids = () => string
+
+export const randomIds: Ids = () => randomUUID()
+
+/** Ids `prefix-1`, `prefix-2`, … for tests that must repeat exactly. */
+export function countedIds(prefix: string): Ids {
+  let last = 0
+  return () => {
+    last += 1
+    return `${prefix}-${last}`
+  }
+}

@@ -1,0 +1,63 @@
+export { bearerKey } from './auth/authenticate.ts'
+export type { Authenticate, Principal } from './auth/principal.ts'
+export { priceBook } from './catalog/price-book.ts'
+export type { CatalogRow, Target, TargetLimits } from './catalog/target.ts'
+export { type Clock, type FakeClock, fakeClock, systemClock } from './clock.ts'
+export type { InferenceCall, PolicyName, Selector } from './dialects/inference-call.ts'
+export { type ErrorCode, errorCodes, GatewayError, isGatewayError } from './errors.ts'
+export type { GatewayEvent, OnEvent } from './events.ts'
+export { createGateway, type Gateway } from './gateway.ts'
+export type { ByteStream, Sink } from './http/byte-stream.ts'
+export type { GatewayRequest, GatewayResponse, RequestBody, ResponseBody } from './http/exchange.ts'
+export type { Operation } from './http/routes.ts'
+export { countedIds, type Ids, randomIds } from './ids.ts'
+export type { Account, Grant, GrantKind, OverageLine, Source } from './ledger/account.ts'
+export type { Balance } from './ledger/balance.ts'
+export type { ConfigureRequest } from './ledger/configure.ts'
+export { chainHash, type Entry, type EntryKind, type JournalEntry, type Posting } from './ledger/entry.ts'
+export type { ExtendRequest, ExtendResult } from './ledger/extend.ts'
+export type { GrantRequest, GrantResult } from './ledger/grant.ts'
+export { createLedger, type Ledger, type LedgerOptions } from './ledger/ledger.ts'
+export { memoryStorage } from './ledger/memory-storage.ts'
+export { type Plan, type PlanPreset, type PlanTable, planPreset } from './ledger/plan.ts'
+export type { AbsorbedReason, CostSource, Receipt, ReceiptAttempt } from './ledger/receipt.ts'
+export type { Reservation, ReservationSubject } from './ledger/reservation.ts'
+export type { Insufficient, ReserveRequest, ReserveResult } from './ledger/reserve.ts'
+export type { SettledAttempt, SettleRequest, SettleResult } from './ledger/settle.ts'
+export {
+  type AccountPage,
+  type Cut,
+  type Decision,
+  type Instant,
+  isOutcomeUnknown,
+  isUnavailable,
+  type Key,
+  type LedgerStore,
+  OutcomeUnknown,
+  type Put,
+  type Reduce,
+  type Storage,
+  type StoredEntry,
+  type StoreTraits,
+  type TransactOptions,
+  Unavailable,
+  type Value,
+  type Write,
+} from './ledger/storage.ts'
+export type { Unresolved } from './ledger/unresolved.ts'
+export { decodeValue, encodeValue } from './ledger/value-text.ts'
+export { formatUsd, type Nano, nano, perMillion, perUnit, type Rate, rate, usd } from './money.ts'
+export type { GatewayLimits, GatewayOptions, GatewayTimeouts } from './options.ts'
+export { charge, type Price, UnpricedUnitError } from './price.ts'
+export type {
+  CostLookup,
+  EncodeContext,
+  FollowUp,
+  Provider,
+  UpstreamAnswer,
+  UpstreamRequest,
+  Verdict,
+} from './providers/provider.ts'
+export type { ReconcileReport } from './reconcile.ts'
+export type { RouteContext, RoutePolicy, TargetStats } from './routing/policy.ts'
+export type { Quantities, Quantity, Unit, Usage } from './usage.ts'

@@ -1,0 +1,129 @@
+import { type Nano, zero } from '../money.ts'
+import type { Period } from './period.ts'
+
+export type GrantKind = 'included' | 'promotional' | 'courtesy' | 'purchased'
+
+/**
+ * An amount of credit. At any moment `issued = available + held + settled + expired + voided`, all of them ≥ 0.
+ * Only the five counters change.
+ */
+export type Grant = {
+  readonly grantId: string
+  readonly kind: GrantKind
+  /** Lower is drawn first. */
+  readonly priority: number
+  readonly effectiveAtMs: number
+  readonly expiresAtMs: number | null
+  readonly issued: Nano
+  readonly available: Nano
+  readonly held: Nano
+  readonly settled: Nano
+  readonly expired: Nano
+  readonly voided: Nano
+}
+
+/** The pay-as-you-go line of one period: the last source in draw-down. `held + used` stays within the limit. */
+export type OverageLine = {
+  readonly periodKey: string
+  readonly held: Nano
+  readonly used: Nano
+}
+
+/** The head of an account: everything a decision needs, small and rewritten by each write. */
+export type Account = {
+  readonly accountId: string
+  /** The latest store time this account has seen. Time never goes backwards for an account. */
+  readonly asOfMs: number
+  /** Journal entries so far, and the hash of the last. */
+  readonly seq: bigint
+  readonly chain: string
+  readonly planId: string
+  readonly seats: number
+  /** The account's own limit; `null` for the plan's. */
+  readonly spendingLimit: Nano | null
+  readonly period: Period
+  /** Included credit issued in this period: a high-water mark, so that adding and removing seats gains nothing. */
+  readonly includedIssued: Nano
+  /** In draw-down order. */
+  readonly grants: readonly Grant[]
+  /** The current period's line last; earlier ones are kept for late costs. */
+  readonly overage: readonly OverageLine[]
+  /** Over the account's life: what it paid, and what the operator paid for it. */
+  readonly charged: Nano
+  readonly absorbed: Nano
+}
+
+export const defaultPriority: Readonly<Record<GrantKind, number>> = {
+  included: 10,
+  promotional: 20,
+  courtesy: 20,
+  purchased: 50,
+}
+
+/** At most this many grants that still hold credit. */
+export const openGrantsMax = 64
+
+/** How many used-up grants are remembered for late costs before the oldest leaves the head. */
+const closedGrantsMax = 16
+
+/** How many earlier periods keep their overage line. */
+const overageLinesMax = 14
+
+/** A source of money inside an account, as text: `grant:<id>` or `overage:<period>`. */
+export type Source = `grant:${string}` | `overage:${string}`
+
+/**
+ * The order credit is drawn in: priority, then soonest expiry, credit that was given before credit that was bought,
+ * smaller before larger, older before newer. It uses immutable fields only, so a bill never depends on timing.
+ */
+export function drawOrder(a: Grant, b: Grant): number {
+  return (
+    a.priority - b.priority ||
+    (a.expiresAtMs ?? Number.MAX_SAFE_INTEGER) - (b.expiresAtMs ?? Number.MAX_SAFE_INTEGER) ||
+    Number(a.kind === 'purchased') - Number(b.kind === 'purchased') ||
+    compare(a.issued, b.issued) ||
+    a.effectiveAtMs - b.effectiveAtMs ||
+    compare(a.grantId, b.grantId)
+  )
+}
+
+function compare<T extends bigint | string>(a: T, b: T): number {
+  return a < b ? -1 : a > b ? 1 : 0
+}
+
+export function isOpen(grant: Grant): boolean {
+  return grant.available > 0n || grant.held > 0n
+}
+
+export function isActive(grant: Grant, atMs: number): boolean {
+  return grant.effectiveAtMs <= atMs && (grant.expiresAtMs === null || grant.expiresAtMs > atMs)
+}
+
+/** What active grants still offer. */
+export function availableCredit(account: Account): Nano {
+  let sum = 0n
+  for (const grant of account.grants) if (isActive(grant, account.asOfMs)) sum += grant.available
+  return sum as Nano
+}
+
+/** The overage line of a period, empty when nothing was ever drawn from it. */
+export function overageLine(account: Account, periodKey: string): OverageLine {
+  return account.overage.find((line) => line.periodKey === periodKey) ?? { periodKey, held: zero, used: zero }
+}
+
+/** Forgets grants and overage lines that nothing can be drawn from or returned to any more, oldest first. */
+export function forgetClosed(account: Account): Account {
+  const closed = account.grants.filter((grant) => !isOpen(grant))
+  if (closed.length <= closedGrantsMax && account.overage.length <= overageLinesMax) return account
+  const forgotten = new Set(
+    closed
+      .toSorted((a, b) => a.effectiveAtMs - b.effectiveAtMs)
+      .slice(0, Math.max(0, closed.length - closedGrantsMax)),
+  )
+  const surplusLines = Math.max(0, account.overage.length - overageLinesMax)
+  return {
+    ...account,
+    grants: account.grants.filter((grant) => !forgotten.has(grant)),
+    overage: account.overage.filter((line, index) => index >= surplusLines || line.held > 0n),
+  }
+}

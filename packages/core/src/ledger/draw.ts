@@ -1,0 +1,110 @@
+import { assert } from '../assert.ts'
+import type { Nano } from '../money.ts'
+import { type Grant, isActive, overageLine, type Source } from './account.ts'
+import { changeGrant, changeLine, type Draft, overageLeft } from './draft.ts'
+import type { Posting } from './entry.ts'
+import type { Part, Reservation } from './reservation.ts'
+
+/** Sets `amount` aside in draw order. The caller has checked that it is spendable. */
+export function drawHold(draft: Draft, amount: Nano): readonly Part[] {
+  const parts: Part[] = []
+  let missing: bigint = amount
+  for (const grant of draft.account.grants) {
+    if (missing === 0n) break
+    if (grant.available === 0n || !isActive(grant, draft.now)) continue
+    const take = min(missing, grant.available)
+    changeGrant(draft, { ...grant, available: minus(grant.available, take), held: plus(grant.held, take) })
+    parts.push({ source: `grant:${grant.grantId}`, amount: take })
+    missing -= take
+  }
+  if (missing > 0n) {
+    assert(missing <= overageLeft(draft), 'a hold was drawn beyond what is spendable')
+    const line = overageLine(draft.account, draft.account.period.key)
+    changeLine(draft, { ...line, held: plus(line.held, missing as Nano) })
+    parts.push({ source: `overage:${line.periodKey}`, amount: missing as Nano })
+  }
+  return parts
+}
+
+/**
+ * Resolves one part of a hold: `used` of it is settled, the rest goes back to where it came from. Credit that has
+ * expired meanwhile was pinned by the hold: what comes back of it expires.
+ */
+export function resolvePart(draft: Draft, part: Part, used: Nano, postings: Posting[]): void {
+  const rest = minus(part.amount, used)
+  const grant = findGrant(draft, part.source)
+  if (grant === undefined) {
+    const line = overageLine(draft.account, part.source.slice('overage:'.length))
+    changeLine(draft, { ...line, held: minus(line.held, part.amount), used: plus(line.used, used) })
+    post(postings, { source: part.source, from: 'limit', to: 'used', amount: used })
+    return
+  }
+  const hasExpired = grant.expiresAtMs !== null && grant.expiresAtMs <= draft.now
+  changeGrant(draft, {
+    ...grant,
+    held: minus(grant.held, part.amount),
+    settled: plus(grant.settled, used),
+    available: hasExpired ? grant.available : plus(grant.available, rest),
+    expired: hasExpired ? plus(grant.expired, rest) : grant.expired,
+  })
+  post(postings, { source: part.source, from: 'available', to: 'settled', amount: used })
+  if (hasExpired) post(postings, { source: part.source, from: 'available', to: 'expired', amount: rest })
+}
+
+/**
+ * Pays for what a request cost beyond its hold: from credit that was active when the hold was made, also if it has
+ * expired since, then from credit active now, then from the overage line while its period lasts. Gives what is left
+ * unpaid. The account never goes below zero.
+ */
+export function drawExcess(draft: Draft, reservation: Reservation, excess: Nano, postings: Posting[]): Nano {
+  let unpaid: bigint = excess
+  for (const wasActive of [true, false]) {
+    for (const grant of draft.account.grants) {
+      if (unpaid === 0n) break
+      if (isActive(grant, reservation.createdAtMs) !== wasActive) continue
+      const bucket = isActive(grant, draft.now) ? 'available' : wasActive ? 'expired' : undefined
+      if (bucket === undefined || grant[bucket] === 0n) continue
+      const take = min(unpaid, grant[bucket])
+      changeGrant(draft, {
+        ...grant,
+        [bucket]: minus(grant[bucket], take),
+        settled: plus(grant.settled, take),
+      })
+      post(postings, { source: `grant:${grant.grantId}`, from: bucket, to: 'settled', amount: take })
+      unpaid -= take
+    }
+  }
+  if (unpaid > 0n && reservation.periodKey === draft.account.period.key) {
+    const take = min(unpaid, overageLeft(draft))
+    const line = overageLine(draft.account, reservation.periodKey)
+    if (take > 0n) changeLine(draft, { ...line, used: plus(line.used, take) })
+    post(postings, { source: `overage:${line.periodKey}`, from: 'limit', to: 'used', amount: take })
+    unpaid -= take
+  }
+  return unpaid as Nano
+}
+
+function findGrant(draft: Draft, source: Source): Grant | undefined {
+  if (!source.startsWith('grant:')) return undefined
+  const grantId = source.slice('grant:'.length)
+  const grant = draft.account.grants.find((candidate) => candidate.grantId === grantId)
+  assert(grant !== undefined, `the hold's grant ${grantId} left the account`)
+  return grant
+}
+
+function post(postings: Posting[], posting: Posting): void {
+  if (posting.amount > 0n) postings.push(posting)
+}
+
+function min(a: bigint, b: bigint): Nano {
+  return (a < b ? a : b) as Nano
+}
+
+function plus(a: Nano, b: Nano): Nano {
+  return (a + b) as Nano
+}
+
+function minus(a: Nano, b: Nano): Nano {
+  assert(a >= b, `an amount would become negative: ${a} - ${b}`)
+  return (a - b) as Nano
+}

@@ -1,0 +1,113 @@
+import type { Clock } from '../clock.ts'
+import { GatewayError } from '../errors.ts'
+import type { Account } from './account.ts'
+import { type Balance, balance } from './balance.ts'
+import { type ConfigureRequest, configure } from './configure.ts'
+import { type JournalEntry, readEntry } from './entry.ts'
+import { type ExtendRequest, type ExtendResult, extend } from './extend.ts'
+import { type GrantRequest, type GrantResult, grant, grantKey } from './grant.ts'
+import type { PlanTable } from './plan.ts'
+import type { Receipt } from './receipt.ts'
+import { graceMs, type Reservation, reservationKey, resolveWithinMs } from './reservation.ts'
+import { type ReserveRequest, type ReserveResult, reserve } from './reserve.ts'
+import { type SettleRequest, type SettleResult, settle } from './settle.ts'
+import {
+  isOutcomeUnknown,
+  isUnavailable,
+  type Key,
+  type LedgerStore,
+  type Reduce,
+  type TransactOptions,
+} from './storage.ts'
+import { type Unresolved, unresolved } from './unresolved.ts'
+
+/** The operations on money, each one atomic step on one account, bound to a store. */
+export interface Ledger {
+  configure(request: ConfigureRequest): Promise<Account>
+  grant(request: GrantRequest): Promise<GrantResult>
+  reserve(request: ReserveRequest): Promise<Exclude<ReserveResult, { outcome: 'again' }>>
+  extend(request: ExtendRequest): Promise<ExtendResult>
+  settle(request: SettleRequest): Promise<SettleResult>
+  balance(accountId: string): Promise<Balance>
+  receipt(accountId: string, requestId: string): Promise<Receipt | undefined>
+  journal(accountId: string, afterSeq: bigint, limit: number): Promise<readonly JournalEntry[]>
+  /** Accounts with holds that nobody settled in time. */
+  accountsDue(
+    cursor: string | null,
+  ): Promise<{ readonly accountIds: readonly string[]; readonly cursor: string | null }>
+  unresolved(accountId: string): Promise<Unresolved>
+}
+
+export interface LedgerOptions {
+  readonly store: LedgerStore
+  readonly plans: PlanTable
+  readonly clock: Clock
+}
+
+/** How often an operation whose outcome is unknown is asked again before the caller is told. */
+const attemptsMax = 4
+
+/** Holds looked after in one step of reconciliation. */
+const dueMax = 1000
+
+export function createLedger({ store, plans, clock }: LedgerOptions): Ledger {
+  const run = <R>(accountId: string, keys: readonly Key[], reduce: Reduce<R>, options?: TransactOptions) =>
+    transact(store, clock, accountId, keys, reduce, options)
+  const resolveBy = () => clock.now() + graceMs + resolveWithinMs
+  return {
+    configure: (request) => run(request.accountId, [], configure(request, plans)),
+    grant: (request) => run(request.accountId, [grantKey(request.grantId)], grant(request, plans)),
+    async reserve(request) {
+      const reduce = reserve(request, plans)
+      for (;;) {
+        const result = await run(request.accountId, [reservationKey(request.reservationId)], reduce)
+        if (result.outcome !== 'again') return result
+      }
+    },
+    extend: (request) =>
+      run(request.accountId, [reservationKey(request.reservationId)], extend(request, plans)),
+    settle: (request) =>
+      run(request.accountId, [reservationKey(request.reservationId)], settle(request, plans)),
+    balance: (accountId) => run(accountId, [], balance(accountId, plans)),
+    receipt: (accountId, requestId) => {
+      const key = reservationKey(requestId)
+      return run(accountId, [key], (cut) => ({
+        result: (cut.records.get(key) as Reservation | undefined)?.receipt,
+      }))
+    },
+    journal: async (accountId, afterSeq, limit) =>
+      (await store.journal(accountId, afterSeq, limit)).map(readEntry),
+    accountsDue: (cursor) => store.scan({ dueBy: resolveBy() }, cursor, 100),
+    unresolved: (accountId) =>
+      run(accountId, [], unresolved(accountId, plans), { dueBy: resolveBy(), dueMax }),
+  }
+}
+
+/**
+ * Every operation may be repeated, because the reducer recognises its id. So an unknown outcome is simply asked again.
+ *
+ * @throws GatewayError `store_unavailable` when the store stays out of reach.
+ */
+async function transact<R>(
+  store: LedgerStore,
+  clock: Clock,
+  accountId: string,
+  keys: readonly Key[],
+  reduce: Reduce<R>,
+  options: TransactOptions | undefined,
+): Promise<R> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await store.transact(accountId, keys, reduce, options)
+    } catch (cause) {
+      if (!isUnavailable(cause) && !isOutcomeUnknown(cause)) throw cause
+      if (isUnavailable(cause) || attempt === attemptsMax) {
+        throw new GatewayError('store_unavailable', 'The credit ledger is out of reach. Please try again.', {
+          retryAfterSeconds: 1,
+          cause,
+        })
+      }
+      await new Promise<void>((resolve) => clock.after(10 * 2 ** attempt, resolve))
+    }
+  }
+}

@@ -1,0 +1,89 @@
+import { nano, zero } from '../money.ts'
+import { type Account, forgetClosed } from './account.ts'
+import { append, changeGrant, type Draft, keep } from './draft.ts'
+import { resolvePart } from './draw.ts'
+import { emptyChain, type Posting } from './entry.ts'
+import { issueIncluded } from './included.ts'
+import { periodAt } from './period.ts'
+import type { PlanTable } from './plan.ts'
+import { lookAtMs, putReservation, type Reservation } from './reservation.ts'
+import type { Cut } from './storage.ts'
+
+/**
+ * Opens the account at the store's time: expires credit, starts a new period and issues its included credit, and looks
+ * after holds that are due. All of it is a function of time, so that no timer is ever needed to be right.
+ */
+export function openAccount(cut: Cut, accountId: string, plans: PlanTable): Draft {
+  const head = cut.head as Account | null
+  const now = Math.max(cut.now, head?.asOfMs ?? 0)
+  const draft: Draft = {
+    account: head === null ? newAccount(accountId, plans, now) : { ...head, asOfMs: now },
+    now,
+    plans,
+    puts: new Map(),
+    entries: [],
+    moreDue: cut.moreDue,
+  }
+  expireGrants(draft)
+  if (now >= draft.account.period.endMs) {
+    draft.account = forgetClosed({ ...draft.account, period: periodAt(now), includedIssued: zero })
+  }
+  issueIncluded(draft)
+  for (const { value } of cut.due) expireReservation(draft, value as Reservation)
+  return draft
+}
+
+function newAccount(accountId: string, plans: PlanTable, now: number): Account {
+  return {
+    accountId,
+    asOfMs: now,
+    seq: 0n,
+    chain: emptyChain,
+    planId: plans.defaultPlanId,
+    seats: 1,
+    spendingLimit: null,
+    period: periodAt(now),
+    includedIssued: zero,
+    grants: [],
+    overage: [],
+    charged: zero,
+    absorbed: zero,
+  }
+}
+
+function expireGrants(draft: Draft): void {
+  const postings: Posting[] = []
+  for (const grant of draft.account.grants) {
+    if (grant.expiresAtMs === null || grant.expiresAtMs > draft.now || grant.available === 0n) continue
+    changeGrant(draft, { ...grant, available: zero, expired: nano(grant.expired + grant.available) })
+    postings.push({
+      source: `grant:${grant.grantId}`,
+      from: 'available',
+      to: 'expired',
+      amount: grant.available,
+    })
+  }
+  if (postings.length === 0) return
+  const seq = draft.account.seq + 1n
+  append(draft, { kind: 'expired', opId: `expire:${seq}`, effectiveAtMs: draft.now, postings })
+}
+
+/** Looks after a hold that is due: nobody settled it in time. */
+function expireReservation(draft: Draft, reservation: Reservation): void {
+  if (draft.now < lookAtMs(reservation)) return
+  const canAsk = reservation.state === 'held' && reservation.subject.costProviderIds.length > 0
+  if (canAsk) {
+    keep(draft, putReservation({ ...reservation, state: 'unresolved' }, 'replace', draft.now))
+    return
+  }
+  releaseParts(draft, reservation)
+  keep(draft, putReservation({ ...reservation, state: 'released', parts: [] }, 'replace', draft.now))
+}
+
+function releaseParts(draft: Draft, reservation: Reservation): void {
+  const postings: Posting[] = []
+  for (const part of reservation.parts) resolvePart(draft, part, zero, postings)
+  if (postings.length === 0) return
+  const opId = `release:${reservation.reservationId}`
+  append(draft, { kind: 'expired', opId, effectiveAtMs: draft.now, postings })
+}

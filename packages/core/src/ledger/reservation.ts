@@ -1,0 +1,76 @@
+import type { Nano } from '../money.ts'
+import type { Source } from './account.ts'
+import type { Receipt } from './receipt.ts'
+import type { Key, Put, Value } from './storage.ts'
+
+/** A share of a hold: this much of this source. */
+export type Part = { readonly source: Source; readonly amount: Nano }
+
+/**
+ * Money set aside for one request.
+ *
+ * `held` → `settled` or `released`. A hold nobody settled in time becomes `unresolved` until the providers were asked
+ * what the request cost, or until `resolveBy` passes and it is released.
+ */
+export type Reservation = {
+  /** The request's id. */
+  readonly reservationId: string
+  readonly state: 'held' | 'unresolved' | 'settled' | 'released'
+  readonly amount: Nano
+  /** In draw order. Empty once resolved. */
+  readonly parts: readonly Part[]
+  readonly periodKey: string
+  readonly createdAtMs: number
+  readonly expiresAtMs: number
+  /** Extensions so far. */
+  readonly extended: number
+  /** What the reservation was asked for, to recognise a repeat. */
+  readonly fingerprint: string
+  readonly subject: ReservationSubject
+  readonly receipt?: Receipt
+}
+
+/** What the money is for: enough to find out the cost when the process that made the hold is gone. */
+export type ReservationSubject = {
+  readonly model: string
+  readonly memberId?: string
+  /** Providers that can tell the cost of an attempt afterwards. Empty: an unsettled hold is released as it expires. */
+  readonly costProviderIds: readonly string[]
+  /** Attempts are numbered `<requestId>.1` to this. */
+  readonly attemptsMax: number
+}
+
+/** After its expiry a hold waits this long before anyone else may resolve it, for clocks that jump. */
+export const graceMs = 30_000
+
+/** How long the providers may be asked for the cost of an unresolved hold, as Hugging Face does (2026-06-23). */
+export const resolveWithinMs: number = 30 * 60_000
+
+/** Receipts and the marks that make repeats harmless outlive every window of a downstream system (Metronome: 34 days). */
+export const keepResolvedMs: number = 40 * 24 * 3_600_000
+
+export function reservationKey(reservationId: string): Key {
+  return `hold:${reservationId}`
+}
+
+export function attemptId(requestId: string, ordinal: number): string {
+  return `${requestId}.${ordinal}`
+}
+
+/** The record of a reservation, with the time at which every later operation looks at it in passing. */
+export function putReservation(reservation: Reservation, mode: Put['mode'], nowMs: number): Put {
+  const isOver = reservation.state === 'settled' || reservation.state === 'released'
+  return {
+    key: reservationKey(reservation.reservationId),
+    value: reservation as Value,
+    mode,
+    dueAt: isOver ? undefined : lookAtMs(reservation),
+    keepUntil: isOver ? nowMs + keepResolvedMs : undefined,
+  }
+}
+
+/** When a hold is to be looked at next: at its expiry, and once unresolved when the time to ask is over. */
+export function lookAtMs(reservation: Reservation): number {
+  const expired = reservation.expiresAtMs + graceMs
+  return reservation.state === 'unresolved' ? expired + resolveWithinMs : expired
+}

@@ -1,0 +1,99 @@
+import { assert } from '../assert.ts'
+import type { Nano } from '../money.ts'
+import { type Draft, decide, held, keep, overageLeft, planOf, spendable } from './draft.ts'
+import { drawHold } from './draw.ts'
+import { openAccount } from './open-account.ts'
+import { overageLimit, type PlanTable } from './plan.ts'
+import { putReservation, type Reservation, type ReservationSubject, reservationKey } from './reservation.ts'
+import type { Reduce } from './storage.ts'
+import { encodeValue } from './value-text.ts'
+
+export interface ReserveRequest {
+  readonly accountId: string
+  /** The request's id. The same id reserves once. */
+  readonly reservationId: string
+  /** The most the request could cost. */
+  readonly amount: Nano
+  /** Accept less, down to this, when the account cannot pay `amount`. @default amount */
+  readonly minimum?: Nano
+  /** How long the request may take before others may resolve its hold. */
+  readonly timeToLiveMs: number
+  readonly subject: ReservationSubject
+}
+
+export type ReserveResult =
+  | { readonly outcome: 'reserved'; readonly reservation: Reservation }
+  | Insufficient
+  /** The id was used before for something else. */
+  | { readonly outcome: 'conflict' }
+  /** Holds that are due were looked after first: run again. */
+  | { readonly outcome: 'again' }
+
+/** A refusal for lack of credit. Nothing was written. */
+export interface Insufficient {
+  readonly outcome: 'insufficient'
+  /** What would have to be added for `minimum`. */
+  readonly missing: Nano
+  readonly spendable: Nano
+  /** Set aside for requests under way: some of it usually comes back. */
+  readonly held: Nano
+  readonly planId: string
+  /** The most this account may owe for a period; 0 under a hard stop. */
+  readonly overageLimit: Nano
+  /** When the next included credit arrives. */
+  readonly resetsAtMs: number
+}
+
+/**
+ * Sets money aside for a request, in one step with the check that it is there: two requests never hold the same credit.
+ *
+ * @throws RangeError when amounts are negative or `minimum` is above `amount`.
+ */
+export function reserve(request: ReserveRequest, plans: PlanTable): Reduce<ReserveResult> {
+  const minimum = request.minimum ?? request.amount
+  if (minimum < 0n || minimum > request.amount) throw new RangeError('A hold needs 0 ≤ minimum ≤ amount.')
+  const key = reservationKey(request.reservationId)
+  const fingerprint = encodeValue([request.amount, minimum, request.subject])
+  return (cut) => {
+    const earlier = cut.records.get(key) as Reservation | undefined
+    if (earlier !== undefined) {
+      const isSame = earlier.fingerprint === fingerprint
+      return { result: isSame ? { outcome: 'reserved', reservation: earlier } : { outcome: 'conflict' } }
+    }
+    const draft = openAccount(cut, request.accountId, plans)
+    const able = spendable(draft)
+    if (able < minimum) {
+      // An expired hold must never cause a refusal: look after all that are due before giving up.
+      return draft.moreDue ? decide(draft, { outcome: 'again' }) : { result: refuse(draft, minimum, able) }
+    }
+    const amount = able < request.amount ? able : request.amount
+    const reservation: Reservation = {
+      reservationId: request.reservationId,
+      state: 'held',
+      amount,
+      parts: drawHold(draft, amount),
+      periodKey: draft.account.period.key,
+      createdAtMs: draft.now,
+      expiresAtMs: draft.now + request.timeToLiveMs,
+      extended: 0,
+      fingerprint,
+      subject: request.subject,
+    }
+    assert(overageLeft(draft) >= 0n, 'the overage line is beyond its limit')
+    keep(draft, putReservation(reservation, 'create', draft.now))
+    return decide(draft, { outcome: 'reserved', reservation })
+  }
+}
+
+function refuse(draft: Draft, minimum: Nano, able: Nano): Insufficient {
+  const { account } = draft
+  return {
+    outcome: 'insufficient',
+    missing: (minimum - able) as Nano,
+    spendable: able,
+    held: held(account),
+    planId: account.planId,
+    overageLimit: overageLimit(draft.plans, planOf(draft), account.spendingLimit),
+    resetsAtMs: account.period.endMs,
+  }
+}

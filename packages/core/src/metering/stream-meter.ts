@@ -1,0 +1,206 @@
+import { GatewayError } from '../errors.ts'
+import { ByteStream } from '../http/byte-stream.ts'
+import { editObject, type JsonObject, scanObject } from '../http/json-object.ts'
+import { eventEnd, eventStart, lastEventEnd } from '../http/sse.ts'
+import type { Quantities } from '../usage.ts'
+import type { Attempt } from './attempt.ts'
+
+export interface StreamMeterOptions {
+  /** What the provider sends. */
+  readonly upstream: ByteStream
+  readonly attempt: Attempt
+  /** Whether the caller asked to see usage. */
+  readonly wantsUsage: boolean
+  /** Reads usage from an event, in Farebox' classes. */
+  readonly readUsage: (event: unknown) => Quantities | undefined
+  /** The cost of this usage as decimal US dollars, for the caller. */
+  readonly costOf: (quantities: Quantities) => string | undefined
+  /** An error as the last event of a stream, in the caller's dialect. */
+  readonly writeError: (error: GatewayError) => Buffer
+  /** Ends the reservation. Called once, on every way out. Never rejects. */
+  readonly settle: () => Promise<void>
+  readonly monotonicMs: () => number
+}
+
+const usageName = Buffer.from('"usage"')
+const errorName = Buffer.from('"error"')
+const doneMark = Buffer.from('[DONE]')
+const dataField = Buffer.from('data:')
+const doneEvent = Buffer.from('data: [DONE]\n\n')
+
+/** An event longer than this is not an event. */
+const eventBytesMax = 8 * 1024 * 1024
+
+/**
+ * A tap on a stream of server-sent events: bytes go through as they came, in whole events, while usage is picked up.
+ *
+ * Nothing is parsed but the events that carry usage or an error. Usage is hidden from a caller who did not ask and gets
+ * the cost added for one who did. The closing `[DONE]` waits for the settlement, so that a caller who has read a whole
+ * answer finds it on the balance. A stream that breaks off ends with an error event and without `[DONE]`.
+ */
+export function meterStream(options: StreamMeterOptions): ByteStream {
+  const { upstream, attempt } = options
+  let carried: Buffer | undefined
+  let isOver = false
+  let hasFailed = false
+
+  const response = new ByteStream({
+    onResume: () => upstream.resume(),
+    onCancel() {
+      if (isOver) return
+      isOver = true
+      end('aborted')
+      upstream.cancel()
+      void options.settle()
+    },
+  })
+
+  function end(outcome: 'served' | 'aborted'): void {
+    attempt.outcome = outcome
+    attempt.endedMs = options.monotonicMs()
+  }
+
+  /** The last words to the caller, once the money is settled. */
+  function close(outcome: 'served' | 'aborted', lastEvent: Buffer | undefined): void {
+    isOver = true
+    end(outcome)
+    void options.settle().then(() => {
+      if (lastEvent !== undefined) response.write(lastEvent)
+      response.end()
+    })
+  }
+
+  function breakOff(error: GatewayError): void {
+    if (isOver) return
+    attempt.failure = { reason: 'reset', message: error.message }
+    close('aborted', hasFailed ? undefined : options.writeError(error))
+    upstream.cancel()
+  }
+
+  function forward(events: Buffer): boolean {
+    attempt.outputEvents += countOf(events, dataField)
+    if (events.includes(errorName)) hasFailed ||= hasErrorEvent(events)
+    const shown = events.includes(usageName) ? meterUsage(events, options) : events
+    const done = doneAt(shown)
+    if (done === -1) return shown.length === 0 || response.write(shown)
+    if (done > 0) response.write(shown.subarray(0, done))
+    // What follows [DONE] is nothing; the upstream is left to end by itself, so that its connection can be used again.
+    close(hasFailed ? 'aborted' : 'served', doneEvent)
+    return true
+  }
+
+  upstream.pipe({
+    write(chunk) {
+      if (isOver) return true
+      const bytes = carried === undefined ? asBuffer(chunk) : Buffer.concat([carried, chunk])
+      const whole = lastEventEnd(bytes)
+      carried = whole === bytes.length ? undefined : bytes.subarray(whole)
+      if (carried !== undefined && carried.length > eventBytesMax) {
+        breakOff(new GatewayError('provider_failed', 'The provider sent an event that is too large.'))
+        return true
+      }
+      return whole === 0 || forward(bytes.subarray(0, whole))
+    },
+    end() {
+      if (isOver) return
+      // Some servers leave out the blank line behind the last event.
+      if (carried !== undefined) forward(Buffer.concat([carried, Buffer.from('\n\n')]))
+      if (isOver) return
+      // Usage comes last: a stream that has told it is whole, also without [DONE].
+      if (attempt.reported !== undefined && !hasFailed) close('served', doneEvent)
+      else
+        breakOff(new GatewayError('provider_failed', 'The provider ended the answer before it was complete.'))
+    },
+    fail(cause) {
+      breakOff(new GatewayError('provider_failed', 'The connection to the provider broke off.', { cause }))
+    },
+  })
+  return response
+}
+
+/** Takes usage out of every event that has it, and gives the events as the caller is to see them. */
+function meterUsage(events: Buffer, options: StreamMeterOptions): Buffer {
+  const pieces: Buffer[] = []
+  let copied = 0
+  for (let at = events.indexOf(usageName); at !== -1; ) {
+    const end = eventEnd(events, at)
+    const start = eventStart(events, at)
+    const event = events.subarray(start, end)
+    const edited = meterEvent(event, options)
+    if (edited !== event) {
+      pieces.push(events.subarray(copied, start), edited)
+      copied = end
+    }
+    at = events.indexOf(usageName, end)
+  }
+  if (pieces.length === 0) return events
+  pieces.push(events.subarray(copied))
+  return Buffer.concat(pieces)
+}
+
+function meterEvent(event: Buffer, { attempt, wantsUsage, readUsage, costOf }: StreamMeterOptions): Buffer {
+  const object = dataObject(event)
+  const usage = object?.members.find((member) => member.name === 'usage')
+  if (object === undefined || usage === undefined) return event
+  const value = parse(event, usage.valueStart, usage.valueEnd)
+  // Many providers send `usage: null` until the end. Null is not zero.
+  if (typeof value !== 'object' || value === null) return event
+  const quantities = readUsage({ usage: value })
+  if (quantities !== undefined) attempt.reported = quantities
+  if (!wantsUsage) {
+    const choices = object.members.find((member) => member.name === 'choices')
+    const isUsageOnly = choices === undefined || isEmptyArray(event, choices.valueStart, choices.valueEnd)
+    return isUsageOnly ? Buffer.alloc(0) : editObject(event, object, { usage: undefined })
+  }
+  const cost = quantities === undefined ? undefined : costOf(quantities)
+  if (cost === undefined) return event
+  return editObject(event, object, { usage: JSON.stringify({ ...value, cost }) })
+}
+
+/** The JSON object of an event's data line. */
+function dataObject(event: Buffer): JsonObject | undefined {
+  const brace = event.indexOf(0x7b)
+  return brace === -1 ? undefined : scanObject(event, brace)
+}
+
+function hasErrorEvent(events: Buffer): boolean {
+  for (let at = events.indexOf(errorName); at !== -1; ) {
+    const end = eventEnd(events, at)
+    const event = events.subarray(eventStart(events, at), end)
+    const member = dataObject(event)?.members.find((candidate) => candidate.name === 'error')
+    if (member !== undefined && event.toString('latin1', member.valueStart, member.valueEnd) !== 'null')
+      return true
+    at = events.indexOf(errorName, end)
+  }
+  return false
+}
+
+/** Where the closing `[DONE]` event starts; -1 when it is not there. It can only be the last one. */
+function doneAt(events: Buffer): number {
+  const mark = events.lastIndexOf(doneMark)
+  if (mark === -1) return -1
+  const start = eventStart(events, mark)
+  return /^data: ?\[DONE\]/.test(events.toString('latin1', start, mark + doneMark.length)) ? start : -1
+}
+
+function countOf(bytes: Buffer, part: Buffer): number {
+  let count = 0
+  for (let at = bytes.indexOf(part); at !== -1; at = bytes.indexOf(part, at + part.length)) count += 1
+  return count
+}
+
+function isEmptyArray(bytes: Buffer, start: number, end: number): boolean {
+  return /^\[\s*\]$/.test(bytes.toString('latin1', start, end))
+}
+
+function parse(bytes: Buffer, start: number, end: number): unknown {
+  try {
+    return JSON.parse(bytes.toString('utf8', start, end))
+  } catch {
+    return undefined
+  }
+}
+
+function asBuffer(chunk: Uint8Array): Buffer {
+  return Buffer.isBuffer(chunk) ? chunk : Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength)
+}

@@ -1,0 +1,120 @@
+import { z } from 'zod'
+import type { Authenticate } from './auth/principal.ts'
+import type { CatalogRow } from './catalog/target.ts'
+import type { Clock } from './clock.ts'
+import type { OnEvent } from './events.ts'
+import type { Ids } from './ids.ts'
+import type { PlanTable } from './ledger/plan.ts'
+import type { Storage } from './ledger/storage.ts'
+import type { Provider } from './providers/provider.ts'
+import type { RoutePolicy } from './routing/policy.ts'
+
+/** What a host configures. Only `providers` and `authenticate` are required. */
+export interface GatewayOptions {
+  /** Where requests can go, in order of preference where nothing else decides. */
+  readonly providers: readonly Provider[]
+  /** Who pays. */
+  readonly authenticate: Authenticate
+  /** Where money is kept. @default memoryStorage(), which forgets everything when the process ends */
+  readonly storage?: Storage
+  /** The tiers. @default planPreset('hf-2026-02-04') */
+  readonly plans?: PlanTable
+  /** Rows to add to the price book, or to replace in it. @default none */
+  readonly catalog?: readonly CatalogRow[]
+  /** What orders targets when the caller names no suffix. @default fastest() */
+  readonly policy?: RoutePolicy
+  readonly limits?: Partial<GatewayLimits>
+  readonly timeouts?: Partial<GatewayTimeouts>
+  /** Told of everything that happens. @default nothing */
+  readonly onEvent?: OnEvent
+  /** @default systemClock */
+  readonly clock?: Clock
+  /** @default randomIds */
+  readonly ids?: Ids
+}
+
+export interface GatewayLimits {
+  /** Bytes of a request body. @default 20971520 (20 MiB) */
+  readonly requestBytesMax: number
+  /** Bytes of a whole reply from a provider. @default 67108864 (64 MiB) */
+  readonly replyBytesMax: number
+  /** Attempts within one request. @default 4 */
+  readonly attemptsMax: number
+  /** Output tokens of an answer where neither caller nor catalog has a bound. @default 4096 */
+  readonly outputTokensDefault: number
+  /** The shortest answer worth admitting when credit runs out, in tokens. @default 16 */
+  readonly outputTokensMin: number
+  /** Connections to one provider. @default 512 */
+  readonly connectionsMax: number
+  /** Requests under way at once; more are refused with 503. @default 10000 */
+  readonly requestsMax: number
+}
+
+/** All in milliseconds. */
+export interface GatewayTimeouts {
+  /** Until a connection stands. @default 5000 */
+  readonly connectMs: number
+  /** Until a stream has begun. @default 30000 */
+  readonly firstByteMs: number
+  /** Until a whole reply begins to arrive. @default 120000 */
+  readonly replyMs: number
+  /** Between two pieces of an answer. @default 60000 */
+  readonly idleMs: number
+  /** Over all attempts of a request, streams included. @default 600000 */
+  readonly totalMs: number
+  /** How long `close()` waits for requests under way. @default 30000 */
+  readonly closeMs: number
+}
+
+const whole = z.int().min(1)
+
+const limits = z.strictObject({
+  requestBytesMax: whole.default(20 * 1024 * 1024),
+  replyBytesMax: whole.default(64 * 1024 * 1024),
+  attemptsMax: whole.max(16).default(4),
+  outputTokensDefault: whole.default(4096),
+  outputTokensMin: whole.default(16),
+  connectionsMax: whole.default(512),
+  requestsMax: whole.default(10_000),
+})
+
+const timeouts = z.strictObject({
+  connectMs: whole.default(5_000),
+  firstByteMs: whole.default(30_000),
+  replyMs: whole.default(120_000),
+  idleMs: whole.default(60_000),
+  totalMs: whole.default(600_000),
+  closeMs: whole.default(30_000),
+})
+
+/** The options with their defaults, checked. */
+export interface CheckedOptions {
+  readonly limits: GatewayLimits
+  readonly timeouts: GatewayTimeouts
+}
+
+/** @throws RangeError that names the option at fault. */
+export function checkOptions(options: GatewayOptions): CheckedOptions {
+  if (!Array.isArray(options.providers) || options.providers.length === 0) {
+    throw new RangeError(
+      'createGateway needs at least one provider: { providers: [cerebras({ apiKey })], … }.',
+    )
+  }
+  const ids = options.providers.map((provider) => provider.id)
+  const twice = ids.find((id, index) => ids.indexOf(id) !== index)
+  if (twice !== undefined) throw new RangeError(`The provider "${twice}" is configured twice.`)
+  if (typeof options.authenticate !== 'function') {
+    throw new RangeError('createGateway needs authenticate(request), which says who pays.')
+  }
+  return {
+    limits: check(limits, options.limits, 'limits'),
+    timeouts: check(timeouts, options.timeouts, 'timeouts'),
+  }
+}
+
+function check<T>(schema: z.ZodType<T>, value: unknown, name: string): T {
+  const result = schema.safeParse(value ?? {})
+  if (result.success) return result.data
+  const issue = result.error.issues[0]
+  throw new RangeError(`${[name, ...(issue?.path ?? [])].join('.')}: ${issue?.message ?? 'not valid'}.`)
+}

@@ -1,0 +1,78 @@
+import type { Admission } from './admission/admit.ts'
+import type { Principal } from './auth/principal.ts'
+import type { Target } from './catalog/target.ts'
+import type { InferenceCall } from './dialects/inference-call.ts'
+import type { Upstream } from './dispatch/upstream.ts'
+import type { GatewayRequest, GatewayResponse } from './http/exchange.ts'
+import type { Receipt } from './ledger/receipt.ts'
+import type { Attempt } from './metering/attempt.ts'
+import type { Metered } from './response.ts'
+
+/** One inference request on its way through the gateway. */
+export interface Exchange {
+  readonly requestId: string
+  readonly request: GatewayRequest
+}
+
+/** The verbs. Each one's result is the next one's argument. */
+export interface Stages {
+  /** Who pays. */
+  authenticate(exchange: Exchange): Promise<Principal>
+  /** What is asked. */
+  parse(exchange: Exchange): Promise<InferenceCall>
+  /** Where it could run. */
+  candidates(call: InferenceCall): readonly Target[]
+  /** How much is held; refuses what cannot be paid. */
+  admit(
+    exchange: Exchange,
+    principal: Principal,
+    call: InferenceCall,
+    candidates: readonly Target[],
+  ): Promise<Admission>
+  /** In which order targets are tried. */
+  route(admission: Admission, principal: Principal): readonly Target[]
+  /** Gets an answer, from the first target that can give one. */
+  dispatch(
+    exchange: Exchange,
+    admission: Admission,
+    targets: readonly Target[],
+    attempts: Attempt[],
+  ): Promise<Upstream>
+  /** Finds out what was used, now or as the stream ends, and then settles. */
+  meter(
+    admission: Admission,
+    upstream: Upstream,
+    settle: () => Promise<Receipt | undefined>,
+  ): Promise<Metered>
+  /** Ends the reservation: charges what was served, gives the rest back. */
+  settle(admission: Admission, attempts: readonly Attempt[]): Promise<Receipt | undefined>
+  respond(admission: Admission, metered: Metered): GatewayResponse
+}
+
+/** One request, from who pays to what is answered. The only place that knows the order. */
+export async function handleInference(stages: Stages, exchange: Exchange): Promise<GatewayResponse> {
+  const principal = await stages.authenticate(exchange)
+  const call = await stages.parse(exchange)
+  const candidates = stages.candidates(call)
+  const admission = await stages.admit(exchange, principal, call, candidates)
+  const attempts: Attempt[] = []
+  const settle = once(() => stages.settle(admission, attempts))
+  try {
+    const targets = stages.route(admission, principal)
+    const upstream = await stages.dispatch(exchange, admission, targets, attempts)
+    const metered = await stages.meter(admission, upstream, settle)
+    return stages.respond(admission, metered)
+  } catch (error) {
+    // Whatever went wrong, the reservation ends: without a billable attempt, by giving everything back.
+    await settle()
+    throw error
+  }
+}
+
+function once<T>(run: () => Promise<T>): () => Promise<T> {
+  let running: Promise<T> | undefined
+  return () => {
+    running ??= run()
+    return running
+  }
+}

@@ -1,0 +1,38 @@
+import { z } from 'zod'
+import { type Nano, nano } from '../money.ts'
+import type { CostLookup } from './provider.ts'
+
+export interface CostLookupOptions {
+  /** Where costs are asked for. */
+  readonly url: string
+  readonly headers: Readonly<Record<string, string>>
+}
+
+const answer = z.looseObject({
+  requests: z.array(z.looseObject({ requestId: z.string(), costNanoUsd: z.number() })).nullable(),
+})
+
+/**
+ * Hugging Face's billing protocol (hub-docs, 2026-06-23): up to 10,000 request ids in, their costs in nano-USD out. A cost
+ * is a non-negative whole number; a fraction is rounded up; a negative one is skipped and asked for again.
+ */
+export function huggingFaceCosts({ url, headers }: CostLookupOptions): CostLookup {
+  const target = new URL(url)
+  return {
+    encode: (attemptIds) => ({
+      method: 'POST',
+      url: target,
+      headers: { ...headers, 'content-type': 'application/json' },
+      body: JSON.stringify({ requestIds: attemptIds }),
+    }),
+    decode(body) {
+      const costs = new Map<string, Nano>()
+      const parsed = answer.safeParse(body)
+      for (const { requestId, costNanoUsd } of parsed.data?.requests ?? []) {
+        const whole = Math.ceil(costNanoUsd)
+        if (Number.isSafeInteger(whole) && whole >= 0) costs.set(requestId, nano(BigInt(whole)))
+      }
+      return costs
+    },
+  }
+}

@@ -1,0 +1,190 @@
+import type { InferenceCall } from '../dialects/inference-call.ts'
+import { editObject, type JsonEdits } from '../http/json-object.ts'
+import type { Operation } from '../http/routes.ts'
+import { megapixels } from '../metering/estimate.ts'
+import { count, type Quantities } from '../usage.ts'
+import { huggingFaceCosts } from './cost-lookup.ts'
+import type { EncodeContext, Provider, UpstreamRequest, Verdict } from './provider.ts'
+
+/** What every provider is configured with. */
+export interface ProviderOptions {
+  /** The key the gateway pays with. Requests are sent without one when it is absent. */
+  readonly apiKey?: string | undefined
+  /** Another address than the provider's own, such as a proxy or a simulator. */
+  readonly baseUrl?: string | undefined
+  /** Where the provider tells costs afterwards, if it offers that. Used to resolve requests whose process died. */
+  readonly costUrl?: string | undefined
+}
+
+export interface OpenAICompatibleOptions extends ProviderOptions {
+  readonly id: string
+  readonly baseUrl: string
+  /** @default chat only */
+  readonly operations?: readonly Operation[]
+  readonly quirks?: Quirks
+}
+
+/** Where a provider differs from OpenAI. */
+export interface Quirks {
+  /** What the bound on output tokens is called. @default 'max_tokens' */
+  readonly outputBound?: 'max_tokens' | 'max_completion_tokens'
+  /** Members the provider refuses: left out. */
+  readonly drop?: readonly string[]
+  /** Streams carry usage without being asked, and asking is refused or pointless. @default false */
+  readonly alwaysTellsUsage?: boolean
+  /** Further members to write differently, as JSON text, or `undefined` to leave out. */
+  readonly rewrite?: (call: InferenceCall) => JsonEdits
+  /** Error codes that mean this provider is too strict, not that the request is wrong. */
+  readonly fallbackCodes?: readonly string[]
+}
+
+const paths: Readonly<Record<Operation, string>> = {
+  chat: 'chat/completions',
+  embeddings: 'embeddings',
+  images: 'images/generations',
+}
+
+/** A provider that speaks OpenAI's API, which most do. */
+export function openaiCompatible(options: OpenAICompatibleOptions): Provider {
+  const { id, quirks = {}, operations = ['chat'] } = options
+  const base = options.baseUrl.endsWith('/') ? options.baseUrl : `${options.baseUrl}/`
+  const urls = new Map(operations.map((operation) => [operation, new URL(paths[operation], base)]))
+  const headers = {
+    accept: 'application/json',
+    'content-type': 'application/json',
+    ...(options.apiKey === undefined ? {} : { authorization: `Bearer ${options.apiKey}` }),
+  }
+  return {
+    id,
+    operations: new Set(operations),
+    encode(call, context) {
+      const url = urls.get(call.operation)
+      if (url === undefined) throw new RangeError(`${id} does not do ${call.operation}.`)
+      const body = encodeBody(call, context, quirks)
+      return { method: 'POST', url, headers: { ...headers, 'x-request-id': context.attemptId }, body }
+    },
+    usage: readUsage,
+    classify: (status, body) => classify(status, body, quirks.fallbackCodes ?? []),
+    ...(options.costUrl === undefined ? {} : { costs: huggingFaceCosts({ url: options.costUrl, headers }) }),
+  } satisfies Provider as Provider
+}
+
+/** Writes the caller's body with the few members changed that routing and money need. */
+function encodeBody(
+  call: InferenceCall,
+  context: EncodeContext,
+  quirks: Quirks,
+): UpstreamRequest['body'] & {} {
+  const edits = { ...bodyEdits(call, context, quirks), ...quirks.rewrite?.(call) }
+  const { source, value } = call.body
+  if (source !== undefined) return editObject(source.bytes, source.object, edits)
+  const edited: Record<string, unknown> = { ...value }
+  for (const [name, text] of Object.entries(edits)) {
+    if (text === undefined) delete edited[name]
+    else edited[name] = JSON.parse(text)
+  }
+  return JSON.stringify(edited)
+}
+
+function bodyEdits(
+  call: InferenceCall,
+  context: EncodeContext,
+  quirks: Quirks,
+): Record<string, string | undefined> {
+  const edits: Record<string, string | undefined> = { model: JSON.stringify(context.target.providerModel) }
+  for (const name of quirks.drop ?? []) edits[name] = undefined
+  if (call.operation !== 'chat') return edits
+  edits['service_tier'] = undefined
+  const bound = quirks.outputBound ?? 'max_tokens'
+  edits['max_tokens'] = undefined
+  edits['max_completion_tokens'] = undefined
+  const outputTokens = context.outputTokens ?? call.outputTokensMax
+  if (outputTokens !== undefined) edits[bound] = String(outputTokens)
+  if (call.isStreaming && quirks.alwaysTellsUsage !== true) {
+    const asked = call.body.value['stream_options']
+    const isPlain = asked === undefined || asked === null
+    edits['stream_options'] = isPlain
+      ? '{"include_usage":true}'
+      : JSON.stringify({ ...asked, include_usage: true })
+  } else {
+    edits['stream_options'] = undefined
+  }
+  return edits
+}
+
+type Reported = { readonly [name: string]: unknown } | null | undefined
+
+/**
+ * Reads OpenAI's usage and the variants of it: cached tokens are inside the prompt wherever they are named, and reasoning
+ * is inside the completion unless the total says that it is not.
+ */
+function readUsage(reply: unknown, call: InferenceCall): Quantities | undefined {
+  if (call.operation === 'images') return readImages(reply, call)
+  const usage = (reply as { usage?: Reported } | undefined)?.usage
+  if (typeof usage !== 'object' || usage === null) return undefined
+  const prompt = count(usage['prompt_tokens'])
+  const completion = count(usage['completion_tokens'])
+  const total = count(usage['total_tokens'])
+  const details = usage['prompt_tokens_details'] as Reported
+  const cached = lower(
+    count(details?.['cached_tokens']) ??
+      count(usage['cached_tokens']) ??
+      count(usage['prompt_cache_hit_tokens']),
+    prompt,
+  )
+  const reasoning = count((usage['completion_tokens_details'] as Reported)?.['reasoning_tokens'])
+  const isReasoningOutside =
+    reasoning !== undefined &&
+    prompt !== undefined &&
+    completion !== undefined &&
+    total === prompt + completion + reasoning
+  const output = isReasoningOutside ? completion + reasoning : completion
+  return {
+    ...(prompt === undefined ? {} : { input_token: prompt - (cached ?? 0n) }),
+    ...(cached === undefined || cached === 0n ? {} : { cached_input_token: cached }),
+    ...(output === undefined ? {} : { output_token: output }),
+  }
+}
+
+function readImages(reply: unknown, call: InferenceCall): Quantities | undefined {
+  const data = (reply as { data?: unknown } | undefined)?.data
+  if (!Array.isArray(data)) return undefined
+  return {
+    output_image: BigInt(data.length),
+    megapixel: megapixels({ ...call, choices: data.length }),
+  }
+}
+
+function lower(value: bigint | undefined, limit: bigint | undefined): bigint | undefined {
+  return value !== undefined && limit !== undefined && value > limit ? limit : value
+}
+
+/** Errors come wrapped in `error`, flat, or as text; what they blame decides, not who answers. */
+function classify(status: number, body: unknown, fallbackCodes: readonly string[]): Verdict {
+  const error = errorOf(body)
+  const message = typeof error?.['message'] === 'string' ? error['message'] : undefined
+  const code = typeof error?.['code'] === 'string' ? error['code'] : undefined
+  const param = typeof error?.['param'] === 'string' ? error['param'] : undefined
+  const isContextTooLong =
+    code === 'context_length_exceeded' ||
+    (status >= 400 &&
+      status < 500 &&
+      /context length|context window|maximum context|too long|too many tokens in/i.test(message ?? ''))
+  const isCallersFault =
+    status === 400 || status === 413 || status === 422 || (status === 403 && isContextTooLong)
+  const isTooStrict = code !== undefined && fallbackCodes.includes(code)
+  return {
+    action: isCallersFault && !isTooStrict ? 'fatal' : 'fallback',
+    message,
+    code,
+    param,
+    isContextTooLong: isCallersFault && isContextTooLong,
+  }
+}
+
+function errorOf(body: unknown): Reported {
+  if (typeof body !== 'object' || body === null) return undefined
+  const { error } = body as { error?: unknown }
+  if (typeof error === 'string') return { message: error }
+  return (typeof error === 'object' && error !== null ? error : body) as Reported
+}

@@ -1,0 +1,50 @@
+import type { Admission } from './admission/admit.ts'
+import type { Dialect, ErrorBody } from './dialects/dialect.ts'
+import type { ByteStream } from './http/byte-stream.ts'
+import type { GatewayResponse } from './http/exchange.ts'
+import type { Receipt } from './ledger/receipt.ts'
+import type { Attempt } from './metering/attempt.ts'
+import { formatUsd } from './money.ts'
+
+/** An answer whose usage is known, or will be when it ends. */
+export type Metered =
+  | {
+      readonly kind: 'reply'
+      readonly attempt: Attempt
+      readonly reply: Buffer
+      readonly receipt: Receipt | undefined
+    }
+  | { readonly kind: 'stream'; readonly attempt: Attempt; readonly stream: ByteStream }
+
+/** The answer to an inference call, with the provider, the receipt and, where it is known, the cost in its headers. */
+export function inferenceResponse(admission: Admission, metered: Metered, dialect: Dialect): GatewayResponse {
+  const { requestId, call, loweredTo } = admission
+  const headers: Record<string, string> = {
+    'x-request-id': requestId,
+    'x-inference-provider': metered.attempt.target.providerId,
+    'x-farebox-receipt': requestId,
+  }
+  if (loweredTo !== undefined) headers['x-farebox-max-tokens'] = String(loweredTo)
+  if (metered.kind === 'stream') {
+    headers['content-type'] = 'text/event-stream; charset=utf-8'
+    // Proxies on the way must neither hold events back nor compress them together.
+    headers['cache-control'] = 'no-cache, no-transform'
+    headers['x-accel-buffering'] = 'no'
+    return { status: 200, headers, body: metered.stream }
+  }
+  if (metered.receipt !== undefined) headers['x-farebox-cost'] = formatUsd(metered.receipt.cost)
+  headers['content-type'] = 'application/json; charset=utf-8'
+  return { status: 200, headers, body: dialect.reply?.(call, metered.reply) ?? metered.reply }
+}
+
+export function jsonResponse(requestId: string, body: string): GatewayResponse {
+  return {
+    status: 200,
+    headers: { 'content-type': 'application/json; charset=utf-8', 'x-request-id': requestId },
+    body,
+  }
+}
+
+export function errorResponse({ status, headers, body }: ErrorBody): GatewayResponse {
+  return { status, headers, body }
+}

@@ -1,0 +1,240 @@
+import { createAdmit } from './admission/admit.ts'
+import { authenticateRequest } from './auth/authenticate.ts'
+import type { Catalog } from './catalog/catalog.ts'
+import type { Target } from './catalog/target.ts'
+import type { Clock } from './clock.ts'
+import type { Dialect } from './dialects/dialect.ts'
+import type { InferenceCall } from './dialects/inference-call.ts'
+import { openaiChat } from './dialects/openai-chat.ts'
+import { openaiEmbeddings } from './dialects/openai-embeddings.ts'
+import { openaiErrorObject } from './dialects/openai-error.ts'
+import { openaiImages } from './dialects/openai-images.ts'
+import { createDispatch } from './dispatch/dispatch.ts'
+import type { Transport } from './dispatch/transport.ts'
+import { GatewayError } from './errors.ts'
+import type { OnEvent } from './events.ts'
+import { ByteStream } from './http/byte-stream.ts'
+import { readJsonBody } from './http/request-body.ts'
+import type { Operation } from './http/routes.ts'
+import { encodeEvent } from './http/sse.ts'
+import type { Ledger } from './ledger/ledger.ts'
+import type { Attempt } from './metering/attempt.ts'
+import { estimateUsage } from './metering/estimate.ts'
+import { findUsage } from './metering/reply-meter.ts'
+import { meterStream } from './metering/stream-meter.ts'
+import { formatUsd, zero } from './money.ts'
+import type { CheckedOptions, GatewayOptions } from './options.ts'
+import type { Stages } from './pipeline.ts'
+import { cheapest } from './policies/cheapest.ts'
+import { fastest } from './policies/fastest.ts'
+import { preferred } from './policies/preferred.ts'
+import { billable, charge } from './price.ts'
+import type { Provider } from './providers/provider.ts'
+import { inferenceResponse } from './response.ts'
+import type { Health } from './routing/health.ts'
+import type { RoutePolicy } from './routing/policy.ts'
+import { createSettlement } from './settlement.ts'
+import type { UnderWay } from './under-way.ts'
+import type { Quantities } from './usage.ts'
+
+const dialects: Readonly<Record<Operation, Dialect>> = {
+  chat: openaiChat,
+  embeddings: openaiEmbeddings,
+  images: openaiImages,
+}
+
+/** Output of a typical chat answer, to compare costs by when the caller set no bound. */
+const typicalOutputTokens = 512
+
+/** A hold outlives the longest request by this much. */
+const holdMarginMs = 60_000
+
+export interface StageParts extends CheckedOptions {
+  readonly options: GatewayOptions
+  readonly catalog: Catalog
+  readonly ledger: Ledger
+  readonly health: Health
+  readonly transport: Transport
+  readonly clock: Clock
+  readonly onEvent: OnEvent
+  /** Holds of this process that are not settled yet. */
+  readonly holds: UnderWay
+}
+
+/** The stages of one gateway, and the operation its route asks for. */
+export type StagesOf = (operation: Operation) => Stages
+
+/** Binds every verb to what it needs. No decision is made here. */
+export function createStages(parts: StageParts): StagesOf {
+  const { options, catalog, ledger, health, transport, clock, limits, timeouts, onEvent, holds } = parts
+  const providers = new Map(options.providers.map((provider) => [provider.id, provider]))
+  const policies = { fastest: options.policy ?? fastest(), cheapest: cheapest(), preferred: preferred() }
+  const admit = createAdmit({
+    ledger,
+    defaults: { outputTokens: limits.outputTokensDefault },
+    outputTokensMin: limits.outputTokensMin,
+    timeToLiveMs: timeouts.totalMs + holdMarginMs,
+    attemptsMax: limits.attemptsMax,
+    tellsCosts: (providerId) => providers.get(providerId)?.costs !== undefined,
+  })
+  const dispatch = createDispatch({
+    providers,
+    transport,
+    health,
+    clock,
+    attemptsMax: limits.attemptsMax,
+    replyBytesMax: limits.replyBytesMax,
+    timeouts,
+    onAttemptFailed: (attempt) => onEvent(attemptFailed(attempt)),
+  })
+  const settlement = createSettlement({ ledger, providers, transport, clock, onEvent })
+
+  const shared: Omit<Stages, 'parse'> = {
+    authenticate: ({ request }) => authenticateRequest(options.authenticate, request),
+    candidates: (call) => ableTo(call, catalog.candidates(call), providers),
+    async admit({ requestId }, principal, call, candidates) {
+      const admission = await admit({ requestId, principal, call, candidates })
+      holds.enter()
+      return admission
+    },
+    route: ({ call, targets }, principal) =>
+      order(policies, call, targets, {
+        call,
+        stats: health.stats,
+        expectedCost: (target) => expectedCost(call, target),
+        preferredProviders: principal.preferredProviders ?? [],
+      }),
+    dispatch: ({ requestId, request }, { call, outputTokens }, targets, attempts) =>
+      dispatch({ requestId, call, targets, outputTokens, attempts, signal: request.signal }),
+    async meter({ call }, upstream, settle) {
+      const { attempt } = upstream
+      const provider = providers.get(attempt.target.providerId)
+      const readUsage = (reply: unknown) => provider?.usage(reply, call)
+      if (upstream.kind === 'reply' && !call.isStreaming) {
+        const { reply } = upstream
+        attempt.reported ??= readUsage(
+          call.operation === 'images' ? parseJson(reply) : { usage: findUsage(reply) },
+        )
+        attempt.outcome = 'served'
+        attempt.endedMs = clock.monotonicMs()
+        return { kind: 'reply', attempt, reply, receipt: await settle() }
+      }
+      const stream = meterStream({
+        upstream: upstream.kind === 'stream' ? upstream.stream : streamOf(upstream.reply),
+        attempt,
+        wantsUsage: call.wantsUsage,
+        readUsage,
+        costOf: (quantities) => costText(quantities, attempt.target),
+        writeError: (error) => encodeEvent(JSON.stringify({ error: openaiErrorObject(error) })),
+        settle: async () => {
+          await settle()
+        },
+        monotonicMs: clock.monotonicMs,
+      })
+      return { kind: 'stream', attempt, stream }
+    },
+    async settle(admission, attempts) {
+      recordHealth(health, attempts.at(-1))
+      const receipt = await settlement(admission, attempts)
+      holds.leave()
+      return receipt
+    },
+    respond: (admission, metered) =>
+      inferenceResponse(admission, metered, dialects[admission.call.operation]),
+  }
+  const stagesOf = (operation: Operation): Stages => ({
+    ...shared,
+    parse: async ({ request }) =>
+      dialects[operation].parse(await readJsonBody(request.body, limits.requestBytesMax)),
+  })
+  const byOperation = {
+    chat: stagesOf('chat'),
+    embeddings: stagesOf('embeddings'),
+    images: stagesOf('images'),
+  }
+  return (operation) => byOperation[operation]
+}
+
+/** Leaves out targets whose provider cannot serve this very call. */
+function ableTo(
+  call: InferenceCall,
+  candidates: readonly Target[],
+  providers: ReadonlyMap<string, Provider>,
+): readonly Target[] {
+  const reasons: string[] = []
+  const able = candidates.filter(({ providerId }) => {
+    const reason = providers.get(providerId)?.refuses?.(call)
+    if (reason !== undefined) reasons.push(`${providerId}: ${reason}`)
+    return reason === undefined
+  })
+  if (able.length > 0) return able
+  throw new GatewayError(
+    'model_not_supported',
+    `The requested model '${call.model}' cannot serve this request on any provider (${reasons.join('; ')}).`,
+    { param: 'model' },
+  )
+}
+
+/** Healthy targets in the order of the policy, then the unhealthy ones: better a bad chance than none. */
+function order(
+  policies: Readonly<Record<'fastest' | 'cheapest' | 'preferred', RoutePolicy>>,
+  call: InferenceCall,
+  targets: readonly Target[],
+  context: Parameters<RoutePolicy>[1],
+): readonly Target[] {
+  if (targets.length === 1 || call.selector.kind === 'provider') return targets
+  const ordered = policies[call.selector.policy](targets, context)
+  if (ordered.every((target) => context.stats(target).isHealthy)) return ordered
+  return ordered.toSorted((a, b) => Number(context.stats(b).isHealthy) - Number(context.stats(a).isHealthy))
+}
+
+function expectedCost(call: InferenceCall, target: Target): bigint {
+  const outputTokens =
+    Math.min(call.outputTokensMax ?? typicalOutputTokens, typicalOutputTokens) * call.choices
+  return charge(estimateUsage(call, target, { outputTokens }), target.price)
+}
+
+function recordHealth(health: Health, attempt: Attempt | undefined): void {
+  if (attempt === undefined) return
+  if (attempt.outcome === 'aborted' && attempt.failure !== undefined) health.recordFailure(attempt.target)
+  if (attempt.outcome !== 'served') return
+  const { startedMs, firstByteMs = startedMs, endedMs = startedMs } = attempt
+  const output = Number(attempt.reported?.output_token ?? 0)
+  const seconds = (endedMs - startedMs) / 1000
+  health.recordSuccess(attempt.target, {
+    firstTokenMs: firstByteMs - startedMs,
+    tokensPerSecond: output > 1 && seconds > 0 ? output / seconds : undefined,
+  })
+}
+
+function costText(quantities: Quantities, target: Target): string | undefined {
+  const counted = billable(quantities, target.price)
+  return Object.keys(counted).length === 0 ? undefined : formatUsd(charge(counted, target.price) ?? zero)
+}
+
+/** A whole event stream, for providers whose answer only exists once it is complete. */
+function streamOf(reply: Buffer): ByteStream {
+  const stream = new ByteStream({ onResume: () => undefined, onCancel: () => undefined })
+  stream.write(reply)
+  stream.end()
+  return stream
+}
+
+function parseJson(bytes: Buffer): unknown {
+  try {
+    return JSON.parse(bytes.toString('utf8'))
+  } catch {
+    return undefined
+  }
+}
+
+function attemptFailed({ attemptId, target, failure }: Attempt): Parameters<OnEvent>[0] {
+  return {
+    kind: 'attempt.failed',
+    attemptId,
+    providerId: target.providerId,
+    model: target.model,
+    reason: failure?.reason ?? 'unknown',
+    message: failure?.message ?? '',
+  }
+}

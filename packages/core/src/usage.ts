@@ -1,0 +1,55 @@
+/**
+ * What is counted. Token classes partition the tokens of a request: `input_token` excludes cached input, and
+ * `output_token` includes reasoning, whatever convention the provider reports in.
+ */
+export type Unit =
+  | 'input_token'
+  | 'cached_input_token'
+  | 'output_token'
+  | 'output_image'
+  | 'megapixel'
+  | 'compute_second'
+  | 'request'
+
+/** A count, or a measurement as exact decimal text such as `'1.234567'`. */
+export type Quantity = bigint | string
+
+/** How much of each unit. A missing unit is unknown, which is not zero. */
+export type Quantities = Readonly<Partial<Record<Unit, Quantity>>>
+
+/**
+ * What one attempt consumed.
+ *
+ * `certainty` is `exact` when the provider said so, `estimate` when Farebox had to count or assume.
+ */
+export interface Usage {
+  readonly quantities: Quantities
+  readonly certainty: 'exact' | 'estimate'
+}
+
+/**
+ * Reads a count reported by a provider; `undefined` when it is absent, null, negative or not a whole number.
+ * An explicit zero stays zero.
+ */
+export function count(value: unknown): bigint | undefined {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 ? BigInt(value) : undefined
+}
+
+/** Reads a measured number exactly as it is written: the shortest decimal that gives this number. */
+export function measure(value: unknown): string | undefined {
+  return typeof value === 'number' && Number.isFinite(value) && value >= 0 ? String(value) : undefined
+}
+
+/** Fills what `reported` leaves unknown from `estimate`, and says so in the certainty. */
+export function completeUsage(reported: Quantities | undefined, estimate: Quantities): Usage {
+  let certainty: Usage['certainty'] = 'exact'
+  const quantities: Partial<Record<Unit, Quantity>> = { ...reported }
+  for (const unit of Object.keys(estimate) as Unit[]) {
+    if (quantities[unit] !== undefined) continue
+    const estimated = estimate[unit]
+    if (estimated === undefined) continue
+    quantities[unit] = estimated
+    certainty = 'estimate'
+  }
+  return { quantities, certainty }
+}

@@ -1,0 +1,8 @@
+export type { SeenRequest } from './exchange.ts'
+export type { Fault, FaultKind } from './faults.ts'
+export type { ModelPrice, Operation, PriceList, ProviderName, Unit } from './price-list.ts'
+export { defaultPrices } from './price-list.ts'
+export type { Simulator, SimulatorOptions } from './simulator.ts'
+export { startSimulator } from './simulator.ts'
+export type { Pace } from './stream.ts'
+export type { Outcome, Served } from './truth.ts'
