@@ -1,7 +1,7 @@
 import { defineConfig } from 'vitest/config'
 
 // Tests resolve workspace packages to their sources, so that a test run needs no build.
-const conditions = ['@farebox/source', 'node', 'import', 'module', 'default']
+const conditions = ['@farebox/source']
 
 export default defineConfig({
   resolve: { conditions },

@@ -1,0 +1,19 @@
+// Accounts and keys of the demo. In your app these are your users and your plans.
+
+/** One account for each plan, and the keys that pay from it. */
+export const demoAccounts = [
+  { accountId: 'demo-free', planId: 'free', keys: ['hf_demo_free'] },
+  { accountId: 'demo-pro', planId: 'pro', keys: ['hf_demo_pro'] },
+  { accountId: 'demo-team', planId: 'team', seats: 2, keys: ['hf_demo_team_ada', 'hf_demo_team_bob'] },
+  { accountId: 'demo-byok', planId: 'free', keys: ['hf_demo_byok'] },
+]
+
+/** Who pays, by key. Members of a team share its account. */
+export const demoKeys = {
+  __proto__: null,
+  hf_demo_free: { accountId: 'demo-free' },
+  hf_demo_pro: { accountId: 'demo-pro' },
+  hf_demo_team_ada: { accountId: 'demo-team', memberId: 'ada' },
+  hf_demo_team_bob: { accountId: 'demo-team', memberId: 'bob' },
+  hf_demo_byok: { accountId: 'demo-byok' },
+}

@@ -1,0 +1,108 @@
+// The whole product in one file: an Express app with the gateway mounted at /ai, plans, credit on SQLite, and three
+// providers. Without provider keys it simulates them on loopback, so that it runs anywhere and costs nothing.
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { bearerKey, createGateway } from '@farebox/core'
+import { cerebras } from '@farebox/core/providers/cerebras'
+import { replicate } from '@farebox/core/providers/replicate'
+import { together } from '@farebox/core/providers/together'
+import { middleware } from '@farebox/express'
+import { sqlite } from '@farebox/sqlite'
+import express from 'express'
+import Database from 'libsql'
+import { demoAccounts, demoKeys } from './demo.js'
+import { simulateMissing } from './providers.js'
+
+if (process.argv.includes('--help')) {
+  console.log(`Farebox quickstart: an OpenAI-compatible API with exact credit accounting.
+
+  npm start
+
+  PORT                  where to listen (8787)
+  FAREBOX_DB            SQLite file (a temporary one, deleted at the end)
+  CEREBRAS_API_KEY      use the real Cerebras instead of the simulated one
+  TOGETHER_API_KEY      the same for Together AI
+  REPLICATE_API_TOKEN   the same for Replicate`)
+  process.exit(0)
+}
+
+const port = Number(process.env.PORT ?? 8787)
+const temporary = process.env.FAREBOX_DB ? undefined : mkdtempSync(join(tmpdir(), 'farebox-'))
+const file = process.env.FAREBOX_DB ?? join(temporary, 'credits.db')
+
+const upstream = await simulateMissing({
+  cerebras: process.env.CEREBRAS_API_KEY,
+  together: process.env.TOGETHER_API_KEY,
+  replicate: process.env.REPLICATE_API_TOKEN,
+})
+
+const database = new Database(file)
+const gateway = createGateway({
+  providers: [cerebras(upstream.cerebras), together(upstream.together), replicate(upstream.replicate)],
+  storage: sqlite(database),
+  // Your own sessions, tokens or API keys go here: say who pays.
+  authenticate: (request) => demoKeys[bearerKey(request)],
+  onEvent(event) {
+    if (event.kind === 'attempt.failed')
+      console.warn(`${event.providerId} ${event.message}; trying the next provider`)
+    if (event.kind === 'settle.failed')
+      console.error(`request ${event.requestId} is not settled yet`, event.cause)
+  },
+})
+for (const account of demoAccounts) await gateway.accounts.configure(account)
+await gateway.reconcile()
+const reconciling = setInterval(() => void gateway.reconcile().catch(console.error), 60_000)
+
+const app = express()
+app.use('/ai', middleware(gateway))
+app.get('/', (_req, res) => {
+  res
+    .type('text')
+    .send(`Farebox is mounted at /ai/v1. Answers are ${upstream.isSimulated ? 'simulated' : 'real'}.\n`)
+})
+
+const server = app.listen(port, '127.0.0.1', (error) => {
+  if (error) {
+    console.error(
+      error.code === 'EADDRINUSE'
+        ? `Port ${port} is taken. Choose another: PORT=8788 npm start`
+        : `Cannot listen on port ${port}: ${error.message}`,
+    )
+    process.exit(1)
+  }
+  const url = `http://127.0.0.1:${server.address().port}/ai/v1`
+  console.log(`farebox ready ${url}`)
+  console.log(`
+${upstream.notice}
+
+Demo keys:
+${demoAccounts.map(({ planId, keys }) => `  ${keys.join(', ').padEnd(38)} ${planId}`).join('\n')}
+
+Try it:
+  curl -s ${url}/chat/completions -H 'Authorization: Bearer hf_demo_free' -d '{"model":"openai/gpt-oss-120b","max_tokens":100,"messages":[{"role":"user","content":"Hello!"}]}'
+  curl -sN ${url}/chat/completions -H 'Authorization: Bearer hf_demo_pro' -d '{"model":"openai/gpt-oss-120b:cheapest","stream":true,"messages":[{"role":"user","content":"Hello!"}]}'
+  curl -s ${url}/credits -H 'Authorization: Bearer hf_demo_free'
+
+Ctrl-C stops it; running requests finish first.`)
+})
+
+let isStopping = false
+async function stop() {
+  if (isStopping) return
+  isStopping = true
+  console.log('\nfarebox stopping: waiting for running requests')
+  clearInterval(reconciling)
+  const closed = new Promise((resolve) => server.close(resolve))
+  server.closeIdleConnections()
+  await gateway.close()
+  server.closeIdleConnections()
+  await Promise.race([closed, new Promise((resolve) => setTimeout(resolve, 5_000))])
+  database.close()
+  await upstream.close()
+  if (temporary) rmSync(temporary, { recursive: true, force: true })
+  console.log('farebox stopped')
+  process.exit(0)
+}
+process.on('SIGINT', stop)
+process.on('SIGTERM', stop)

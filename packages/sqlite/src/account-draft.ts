@@ -1,0 +1,187 @@
+import { encodeValue, type Key, type Put, type StoredEntry, type Value, type Write } from '@farebox/core'
+import { type CachedAccount, openRecords } from './account-cache.ts'
+import type { FlatRows, StoredRecord, Tables } from './tables.ts'
+
+/** One account during a batch: what was read, and on top of it what the calls so far have written. */
+export interface AccountDraft {
+  readonly accountId: string
+  readonly head: Value | null
+  readonly version: bigint
+  readonly isWritten: boolean
+  /** Reads the records that are not known yet, in one query. */
+  load(keys: readonly Key[]): void
+  /** A record that was loaded or written. */
+  record(key: Key): Value | undefined
+  /** At most `limit` records due by then, oldest first. */
+  due(until: number, limit: number): readonly StoredRecord[]
+  /** Takes over a write as a whole, or throws and takes nothing. Its `create` keys must have been loaded. */
+  apply(write: PreparedWrite): void
+  /** Adds what is not written yet to the rows of the batch. */
+  addRows(rows: BatchRows): void
+  /** What is true of the account once the batch is committed. */
+  committed(): CachedAccount
+}
+
+export interface BatchRows {
+  readonly heads: FlatRows
+  readonly records: FlatRows
+  readonly journal: FlatRows
+}
+
+/** A write whose parts can all be stored. */
+export interface PreparedWrite {
+  readonly head: Value
+  readonly puts: readonly EncodedPut[]
+  readonly entries: readonly StoredEntry[]
+}
+
+interface EncodedPut {
+  readonly put: Put
+  readonly text: string
+}
+
+export function draftAccount(
+  accountId: string,
+  cached: CachedAccount | undefined,
+  tables: Tables,
+): AccountDraft {
+  const stored = cached ?? readAccount(accountId, tables)
+  const isNew = stored.version === 0n
+  /** `undefined` for a record that surely does not exist. */
+  const records = new Map<Key, Value | undefined>()
+  const puts = new Map<Key, EncodedPut>()
+  const unsaved = new Map<Key, EncodedPut>()
+  const entries: StoredEntry[] = []
+  let { head, headChars, version, lastSeq, quietUntil } = stored
+
+  function refuseExisting({ puts: wanted }: PreparedWrite): void {
+    for (const { put } of wanted) {
+      if (put.mode === 'replace' || records.get(put.key) === undefined) continue
+      const error = new Error(`The record "${put.key}" exists already.`)
+      error.name = 'Conflict'
+      throw error
+    }
+  }
+
+  function refuseGaps({ entries: appended }: PreparedWrite): void {
+    let expected = lastSeq
+    for (const { seq } of appended) {
+      expected += 1n
+      if (seq !== expected) throw new Error(`Journal entry ${seq} stands where ${expected} must follow.`)
+    }
+  }
+
+  function moveUnsaved(rows: FlatRows): void {
+    for (const { put, text } of unsaved.values()) {
+      rows.push(accountId, put.key, put.dueAt ?? null, put.keepUntil ?? null, text)
+    }
+    unsaved.clear()
+  }
+
+  return {
+    accountId,
+    get head() {
+      return head
+    },
+    get version() {
+      return version
+    },
+    get isWritten() {
+      return version !== stored.version
+    },
+    load(keys) {
+      const unknown: Key[] = []
+      for (const key of keys) {
+        if (records.has(key)) continue
+        const value = stored.open.get(key)
+        records.set(key, value)
+        if (value === undefined) unknown.push(key)
+      }
+      if (unknown.length === 0 || isNew) return
+      for (const { key, value } of tables.readRecords(accountId, unknown)) records.set(key, value)
+    },
+    record: (key) => records.get(key),
+    due(until, limit) {
+      if (quietUntil > until) return []
+      if (unsaved.size > 0) {
+        // Rare: the query must see what earlier calls of this batch wrote.
+        const rows: FlatRows = []
+        moveUnsaved(rows)
+        tables.writeRecords(rows)
+      }
+      quietUntil = tables.nextDueAt(accountId)
+      return quietUntil > until ? [] : tables.readDue(accountId, until, limit)
+    },
+    apply(write) {
+      refuseExisting(write)
+      refuseGaps(write)
+      for (const encoded of write.puts) {
+        const { key, value, dueAt } = encoded.put
+        records.set(key, value)
+        puts.set(key, encoded)
+        unsaved.set(key, encoded)
+        if (dueAt !== undefined) quietUntil = Math.min(quietUntil, dueAt)
+      }
+      for (const entry of write.entries) entries.push(entry)
+      lastSeq += BigInt(write.entries.length)
+      head = write.head
+      version += 1n
+    },
+    addRows(rows) {
+      if (version === stored.version) return
+      const text = encodeValue(head)
+      headChars = text.length
+      rows.heads.push(accountId, Number(version), text)
+      moveUnsaved(rows.records)
+      for (const entry of entries) rows.journal.push(accountId, Number(entry.seq), entry.text, entry.hash)
+    },
+    committed() {
+      const { open } = stored
+      for (const [key, { put, text }] of puts) {
+        if (put.dueAt !== undefined && put.keepUntil === undefined) open.set(key, put.value, text.length)
+        else open.delete(key)
+      }
+      return { head, headChars, version, lastSeq, quietUntil, open }
+    },
+  }
+}
+
+function readAccount(accountId: string, tables: Tables): CachedAccount {
+  const stored = tables.readAccount(accountId)
+  return {
+    head: stored?.head ?? null,
+    headChars: stored?.headChars ?? 0,
+    version: stored?.version ?? 0n,
+    lastSeq: stored?.lastSeq ?? 0n,
+    quietUntil: stored?.nextDueAt ?? Number.POSITIVE_INFINITY,
+    open: openRecords(),
+  }
+}
+
+/** @throws RangeError when a part cannot be stored. Before anything is written: it must fail its own call alone. */
+export function prepareWrite({ head, put = [], append = [] }: Write): PreparedWrite {
+  if (head === undefined) throw new RangeError('A write has no head.')
+  const puts = put.map((one) => {
+    checkText(one.key, 'record key')
+    if (one.value === undefined) throw new RangeError(`The record "${one.key}" has no value.`)
+    return { put: one, text: encodeValue(one.value) }
+  })
+  return { head, puts, entries: append }
+}
+
+const charsMax = 512
+
+/**
+ * Refuses names that SQLite would not give back as they were: a lone half of a surrogate pair turns into another
+ * character, and some drivers cut text at a zero character. Two accounts could become one.
+ */
+export function checkText(text: string, what: string): void {
+  if (text.length > charsMax) {
+    throw new RangeError(`A ${what} has ${text.length} characters; at most ${charsMax} fit.`)
+  }
+  if (text.includes('\0') || loneSurrogate.test(text)) {
+    throw new RangeError(`A ${what} holds characters that cannot be stored.`)
+  }
+}
+
+const loneSurrogate = /\p{Surrogate}/u

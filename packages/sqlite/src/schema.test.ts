@@ -1,0 +1,103 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { isUnavailable } from '@farebox/core'
+import Database from 'libsql'
+import { expect, it, onTestFinished } from 'vitest'
+import { sqlite } from './index.ts'
+
+function temporaryFile(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'farebox-'))
+  onTestFinished(() => rmSync(folder, { recursive: true }))
+  return join(folder, 'ledger.db')
+}
+
+it('keeps a write-ahead log and syncs every commit', () => {
+  const database = new Database(temporaryFile())
+  const { ledger } = sqlite(database)
+
+  expect(database.prepare('PRAGMA journal_mode').all()).toEqual([{ journal_mode: 'wal' }])
+  expect(database.prepare('PRAGMA synchronous').all()).toEqual([{ synchronous: 2 }])
+  expect(ledger.traits).toEqual({ durability: 'local-fsync', sharedBy: 'host' })
+})
+
+it('raises a lower synchronous setting of the host and leaves a higher one', () => {
+  const [low, high] = [new Database(temporaryFile()), new Database(temporaryFile())]
+  low.exec('PRAGMA synchronous = OFF')
+  high.exec('PRAGMA synchronous = EXTRA')
+  sqlite(low)
+  sqlite(high)
+
+  expect(low.prepare('PRAGMA synchronous').all()).toEqual([{ synchronous: 2 }])
+  expect(high.prepare('PRAGMA synchronous').all()).toEqual([{ synchronous: 3 }])
+})
+
+it('refuses a file whose journal mode cannot become a write-ahead log', () => {
+  const database = new Database(temporaryFile())
+  const stubborn = {
+    exec: (sql: string) => database.exec(sql),
+    prepare: (sql: string) =>
+      database.prepare(sql.startsWith('PRAGMA journal_mode') ? `SELECT 'delete' AS journal_mode` : sql),
+  }
+
+  expect(() => sqlite(stubborn)).toThrow(/write-ahead log.*"delete"/)
+})
+
+it('leaves the user version of the host alone', () => {
+  const database = new Database(temporaryFile())
+  database.exec('PRAGMA user_version = 7')
+  sqlite(database)
+
+  expect(database.prepare('PRAGMA user_version').all()).toEqual([{ user_version: 7 }])
+})
+
+it('names all its tables by the prefix and shares nothing with another prefix', async () => {
+  const database = new Database(temporaryFile())
+  const [one, other] = [sqlite(database, { prefix: 'one_' }), sqlite(database, { prefix: 'other_' })]
+  await one.ledger.transact('alice', [], () => ({ result: 0, write: { head: 'one' } }))
+
+  expect(await other.ledger.transact('alice', [], ({ head }) => ({ result: head }))).toBeNull()
+  const names = database.prepare(`SELECT name FROM sqlite_master WHERE name NOT LIKE 'sqlite_%'`).all() as {
+    name: string
+  }[]
+  expect(names.every(({ name }) => /^(one|other)_/.test(name))).toBe(true)
+})
+
+it.each(['', '1st_', 'a-b', 'x; DROP TABLE users; --', 'sqlite_x'])(
+  'refuses the table prefix %j',
+  (prefix) => {
+    expect(() => sqlite(new Database(':memory:'), { prefix })).toThrow(/prefix/)
+  },
+)
+
+it('refuses tables that another version of the package made', () => {
+  const database = new Database(temporaryFile())
+  sqlite(database)
+  database.exec('UPDATE farebox_schema SET version = 2')
+
+  expect(() => sqlite(database)).toThrow(/have version 2/)
+})
+
+it('says that a file is not a database', () => {
+  const file = temporaryFile()
+  writeFileSync(file, 'This is not a database. '.repeat(500))
+
+  expect(() => sqlite(new Database(file))).toThrow(
+    expect.toSatisfy(
+      (error) => isUnavailable(error) && /damaged, or is not a SQLite database/.test(error.message),
+    ),
+  )
+})
+
+it('opens a read-only database that has the tables, for reading', async () => {
+  const file = temporaryFile()
+  const writer = new Database(file)
+  await sqlite(writer).ledger.transact('alice', [], () => ({ result: 0, write: { head: 'kept' } }))
+
+  const { ledger } = sqlite(new Database(`file:${file}?mode=ro`))
+
+  expect(await ledger.transact('alice', [], ({ head }) => ({ result: head }))).toBe('kept')
+  await expect(ledger.transact('alice', [], () => ({ result: 0, write: { head: 'new' } }))).rejects.toThrow(
+    'The database is read-only.',
+  )
+})

@@ -1,0 +1,14 @@
+import { memoryStorage } from '@farebox/core'
+import { describe, it } from 'vitest'
+import { type StorageSubject, storageCases } from './index.ts'
+
+const memory: StorageSubject = {
+  async create(clock) {
+    const storage = memoryStorage({ clock })
+    return { storage, dispose: () => storage.ledger.close() }
+  },
+}
+
+describe('memoryStorage', () => {
+  for (const { name, run } of storageCases) it(name, () => run(memory))
+})

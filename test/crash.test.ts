@@ -1,0 +1,127 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { createGateway, type JournalEntry, systemClock } from '@farebox/core'
+import { cerebras } from '@farebox/core/providers/cerebras'
+import { together } from '@farebox/core/providers/together'
+import { sqlite } from '@farebox/sqlite'
+import { startSimulator } from '@farebox/testkit/simulator'
+import Database from 'libsql'
+import { expect, it } from 'vitest'
+import { type ServerProcess, startServer } from './servers/child.ts'
+
+const requests = 1_000
+const inFlight = 24
+
+/** A seeded sequence in [0, 1): the same kills in every run. */
+function sequence(seed: number): () => number {
+  let state = seed
+  return () => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0
+    return state / 2 ** 32
+  }
+}
+
+it('after kill -9 at any point of 1,000 requests, every request is charged once, at the provider’s own count (failures 3, 5, 19)', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'farebox-crash-'))
+  const database = join(folder, 'credits.db')
+  const simulator = await startSimulator({ pace: { firstTokenMs: 4, tokenMs: 1 } })
+  const options = (provider: 'cerebras' | 'together') => ({
+    apiKey: 'k',
+    baseUrl: simulator.baseUrl(provider),
+    costUrl: simulator.costUrl(provider),
+  })
+  const providers = { cerebras: options('cerebras'), together: options('together') }
+  const environment = { FAREBOX_TEST: JSON.stringify({ database, providers, planId: 'pro' }) }
+  const script = fileURLToPath(new URL('servers/app.js', import.meta.url))
+  const random = sequence(7)
+  let server: ServerProcess | undefined
+  try {
+    let sent = 0
+    let answered = 0
+    let kills = 0
+    while (sent < requests) {
+      server = await startServer(script, environment)
+      const { baseUrl } = server
+      let isUp = true
+      const clients = Array.from({ length: inFlight }, async () => {
+        while (isUp && sent < requests) {
+          sent += 1
+          if (await ask(baseUrl, sent)) answered += 1
+        }
+      })
+      await new Promise((resolve) => setTimeout(resolve, 30 + random() * 250))
+      isUp = false
+      await server.stop('SIGKILL')
+      kills += 1
+      await Promise.all(clients)
+    }
+    expect(kills).toBeGreaterThan(5)
+    expect(answered).toBeGreaterThan(100)
+    await simulator.idle()
+
+    // An hour later every hold has expired, and the providers are asked.
+    const handle = new Database(database)
+    const clock = { ...systemClock, now: () => Date.now() + 3_600_000 }
+    const gateway = createGateway({
+      providers: [cerebras(providers.cerebras), together(providers.together)],
+      storage: sqlite(handle, { clock }),
+      clock,
+      authenticate: () => undefined,
+    })
+    const first = await gateway.reconcile()
+    expect(first.settled).toBeGreaterThan(0)
+    // Holds whose request never reached a provider are released once the time to ask is over.
+    await gateway.reconcile()
+    expect(await gateway.reconcile()).toMatchObject({ pending: 0, settled: 0, released: 0 })
+    expect((await gateway.accounts.balance('alice')).held).toBe(0n)
+
+    const charged = new Map<string, bigint>()
+    for await (const entry of journal(gateway)) {
+      for (const attempt of entry.attempts ?? []) {
+        expect(charged.has(attempt.attemptId), `${attempt.attemptId} was settled twice`).toBe(false)
+        charged.set(attempt.attemptId, attempt.charged + attempt.absorbed)
+      }
+    }
+    const counted = new Map(simulator.served.map((served) => [served.requestId, served.costNanoUsd]))
+    expect(charged).toEqual(counted)
+    await gateway.close()
+    handle.close()
+  } finally {
+    await server?.stop('SIGKILL')
+    await simulator.close()
+    rmSync(folder, { recursive: true, force: true })
+  }
+}, 180_000)
+
+/** Whether the whole answer arrived. */
+async function ask(baseUrl: string, index: number): Promise<boolean> {
+  const isStream = index % 2 === 0
+  try {
+    const response = await fetch(`${baseUrl}/chat/completions`, {
+      method: 'POST',
+      headers: { authorization: 'Bearer alice' },
+      body: JSON.stringify({
+        model: 'openai/gpt-oss-120b',
+        max_tokens: 40,
+        stream: isStream,
+        messages: [{ role: 'user', content: `question ${index}` }],
+      }),
+    })
+    const text = await response.text()
+    return response.status === 200 && (!isStream || text.includes('[DONE]'))
+  } catch {
+    return false
+  }
+}
+
+async function* journal(gateway: ReturnType<typeof createGateway>): AsyncGenerator<JournalEntry> {
+  for (let afterSeq = 0n; ; ) {
+    const entries = await gateway.accounts.journal({ accountId: 'alice', afterSeq })
+    yield* entries
+    const last = entries.at(-1)
+    if (last === undefined) return
+    afterSeq = last.seq
+  }
+}

@@ -1,0 +1,41 @@
+// A server for tests that need it in a process of its own: on one SQLite file, against providers simulated elsewhere.
+// Configured by FAREBOX_TEST, as JSON: { database, providers: { cerebras, together }, catalog, authenticate }.
+import { bearerKey, createGateway, perMillion } from '@farebox/core'
+import { cerebras } from '@farebox/core/providers/cerebras'
+import { together } from '@farebox/core/providers/together'
+import { middleware } from '@farebox/express'
+import { sqlite } from '@farebox/sqlite'
+import express from 'express'
+import Database from 'libsql'
+
+const { database, providers, outputPrice, planId } = JSON.parse(process.env.FAREBOX_TEST)
+
+const gateway = createGateway({
+  providers: [cerebras(providers.cerebras), together(providers.together)],
+  storage: sqlite(new Database(database)),
+  authenticate: (request) => {
+    const accountId = bearerKey(request)
+    return accountId === undefined ? undefined : { accountId }
+  },
+  catalog: [
+    {
+      providerId: 'cerebras',
+      providerModel: 'sim/ok',
+      model: 'test/output-only',
+      operation: 'chat',
+      price: { input_token: perMillion('0'), output_token: perMillion(outputPrice ?? '1') },
+      limits: { contextTokens: 100_000, outputTokens: 1_000 },
+      source: 'https://example.com/test',
+      readOn: '2026-11-22',
+    },
+  ],
+})
+if (planId !== undefined) await gateway.accounts.configure({ accountId: 'alice', planId })
+
+const server = express()
+  .use('/ai', middleware(gateway))
+  .listen(Number(process.env.PORT), '127.0.0.1', () => {
+    console.log(`farebox ready http://127.0.0.1:${server.address().port}/ai/v1`)
+  })
+// The parent is gone: so are we.
+process.on('disconnect', () => process.exit(1))

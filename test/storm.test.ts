@@ -1,0 +1,139 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import type { Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { bearerKey, createGateway, memoryStorage, perMillion, type Storage } from '@farebox/core'
+import { cerebras } from '@farebox/core/providers/cerebras'
+import { middleware } from '@farebox/express'
+import { sqlite } from '@farebox/sqlite'
+import { type Simulator, startSimulator } from '@farebox/testkit/simulator'
+import express from 'express'
+import Database from 'libsql'
+import { afterEach, describe, expect, it } from 'vitest'
+import { startServer } from './servers/child.ts'
+
+// Ten output tokens at 199 USD per million cost 1,990,000 nano-USD: the free $0.10 pays exactly 50 and leaves 500,000.
+const outputPrice = '199'
+const affordable = 50
+const remainder = '0.0005'
+const parallel = 200
+
+const undo: (() => Promise<unknown> | unknown)[] = []
+afterEach(async () => {
+  for (const step of undo.splice(0).reverse()) await step()
+})
+
+function simulator(): Promise<Simulator> {
+  const started = startSimulator({ prices: { cerebras: { 'sim/ok': { input: '0', output: outputPrice } } } })
+  undo.push(() => started.then((running) => running.close()))
+  return started
+}
+
+function temporaryFile(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'farebox-storm-'))
+  undo.push(() => rmSync(folder, { recursive: true, force: true }))
+  return join(folder, 'credits.db')
+}
+
+async function serve(running: Simulator, storage: Storage): Promise<string> {
+  const gateway = createGateway({
+    providers: [cerebras({ apiKey: 'k', baseUrl: running.baseUrl('cerebras') })],
+    storage,
+    authenticate: (request) => {
+      const accountId = bearerKey(request)
+      return accountId === undefined ? undefined : { accountId }
+    },
+    catalog: [
+      {
+        providerId: 'cerebras',
+        providerModel: 'sim/ok',
+        model: 'test/output-only',
+        operation: 'chat',
+        price: { input_token: perMillion('0'), output_token: perMillion(outputPrice) },
+        limits: { contextTokens: 100_000, outputTokens: 1_000 },
+        source: 'https://example.com/test',
+        readOn: '2026-11-22',
+      },
+    ],
+  })
+  const server = await new Promise<Server>((resolve) => {
+    const listening = express()
+      .use('/ai', middleware(gateway))
+      .listen(0, '127.0.0.1', () => resolve(listening))
+  })
+  undo.push(async () => {
+    server.closeAllConnections()
+    server.close()
+    await gateway.close()
+  })
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}/ai/v1`
+}
+
+/** 200 requests at once, half of them streams, in turns over these servers. */
+async function storm(urls: readonly string[]): Promise<readonly number[]> {
+  return Promise.all(
+    Array.from({ length: parallel }, async (_, index) => {
+      const response = await fetch(`${urls[index % urls.length]}/chat/completions`, {
+        method: 'POST',
+        headers: { authorization: 'Bearer alice' },
+        body: JSON.stringify({
+          model: 'test/output-only',
+          max_tokens: 10,
+          stream: index % 2 === 1,
+          messages: [{ role: 'user', content: 'say 10 tokens' }],
+        }),
+      })
+      await response.text()
+      return response.status
+    }),
+  )
+}
+
+async function expectExactly(urls: readonly string[], running: Simulator): Promise<void> {
+  const statuses = await storm(urls)
+  expect(statuses.filter((status) => status === 200)).toHaveLength(affordable)
+  expect(statuses.filter((status) => status === 402)).toHaveLength(parallel - affordable)
+  for (const url of urls) {
+    const credits = await fetch(`${url}/credits`, { headers: { authorization: 'Bearer alice' } })
+    expect(await credits.json()).toMatchObject({ spendable: remainder, held: '0.00', included: remainder })
+  }
+  const counted = running.served.reduce((sum, served) => sum + served.costNanoUsd, 0n)
+  expect(counted).toBe(BigInt(affordable) * 1_990_000n)
+}
+
+describe('a free account with credit for exactly 50 requests, asked 200 times at once (failures 1, 2)', () => {
+  it('serves exactly 50 on memory storage', async () => {
+    const running = await simulator()
+    await expectExactly([await serve(running, memoryStorage())], running)
+  })
+
+  it('serves exactly 50 on SQLite', async () => {
+    const running = await simulator()
+    const database = new Database(temporaryFile())
+    undo.push(() => database.close())
+    await expectExactly([await serve(running, sqlite(database))], running)
+  })
+
+  it('serves exactly 50 from two processes on one SQLite file', async () => {
+    const running = await simulator()
+    const environment = {
+      FAREBOX_TEST: JSON.stringify({
+        database: temporaryFile(),
+        outputPrice,
+        providers: {
+          cerebras: { apiKey: 'k', baseUrl: running.baseUrl('cerebras') },
+          together: { apiKey: 'k', baseUrl: running.baseUrl('together') },
+        },
+      }),
+    }
+    const script = fileURLToPath(new URL('servers/app.js', import.meta.url))
+    const servers = await Promise.all([startServer(script, environment), startServer(script, environment)])
+    for (const server of servers) undo.push(() => server.stop('SIGKILL'))
+    await expectExactly(
+      servers.map((server) => server.baseUrl),
+      running,
+    )
+  })
+})
