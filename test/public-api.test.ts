@@ -1,0 +1,71 @@
+import { spawnSync } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import * as core from '@farebox/core'
+import * as cerebras from '@farebox/core/providers/cerebras'
+import * as openaiCompatible from '@farebox/core/providers/openai-compatible'
+import * as replicate from '@farebox/core/providers/replicate'
+import * as together from '@farebox/core/providers/together'
+import * as express from '@farebox/express'
+import * as sqlite from '@farebox/sqlite'
+import { describe, expect, it } from 'vitest'
+
+describe('the public names, under review', () => {
+  it.each([
+    [
+      '@farebox/core',
+      core,
+      [
+        'GatewayError',
+        'OutcomeUnknown',
+        'Unavailable',
+        'UnpricedUnitError',
+        'bearerKey',
+        'chainHash',
+        'charge',
+        'countedIds',
+        'createGateway',
+        'createLedger',
+        'decodeValue',
+        'encodeValue',
+        'errorCodes',
+        'fakeClock',
+        'formatUsd',
+        'isGatewayError',
+        'isOutcomeUnknown',
+        'isUnavailable',
+        'memoryStorage',
+        'nano',
+        'perMillion',
+        'perUnit',
+        'planPreset',
+        'priceBook',
+        'randomIds',
+        'rate',
+        'systemClock',
+        'usd',
+      ],
+    ],
+    ['@farebox/core/providers/cerebras', cerebras, ['cerebras']],
+    ['@farebox/core/providers/together', together, ['together']],
+    ['@farebox/core/providers/replicate', replicate, ['replicate']],
+    ['@farebox/core/providers/openai-compatible', openaiCompatible, ['openaiCompatible']],
+    ['@farebox/express', express, ['middleware']],
+    ['@farebox/sqlite', sqlite, ['sqlite']],
+  ])('%s exports exactly these values', (_name, names, expected) => {
+    expect(Object.keys(names).sort()).toEqual(expected)
+  })
+})
+
+it('can be required from CommonJS, because no module awaits at its top level', () => {
+  const script = `
+    const { createGateway } = require('@farebox/core')
+    const { cerebras } = require('@farebox/core/providers/cerebras')
+    const { middleware } = require('@farebox/express')
+    const { sqlite } = require('@farebox/sqlite')
+    console.log([createGateway, cerebras, middleware, sqlite].map((value) => typeof value).join())`
+  const { stdout, stderr } = spawnSync(process.execPath, ['--input-type=commonjs', '-e', script], {
+    cwd: fileURLToPath(new URL('.', import.meta.url)),
+    encoding: 'utf8',
+  })
+  expect(stdout.trim(), stderr).toBe('function,function,function,function')
+})
