@@ -43,6 +43,7 @@ describe('the public names, under review', () => {
         'rate',
         'systemClock',
         'usd',
+        'zero',
       ],
     ],
     ['@farebox/core/providers/cerebras', cerebras, ['cerebras']],

@@ -9,7 +9,6 @@ export type GatewayEvent =
   | {
       readonly kind: 'request.refused'
       readonly requestId: string
-      readonly accountId: string | undefined
       readonly code: ErrorCode
       readonly status: number
       readonly message: string

@@ -135,14 +135,14 @@ export function createGateway(options: GatewayOptions): Gateway {
       try {
         if (isClosed)
           throw new GatewayError('gateway_closed', 'The gateway is shutting down.', { retryAfterSeconds: 1 })
-        if (requests.count > limits.requestsMax) {
+        if (Math.max(requests.count, holds.count) > limits.requestsMax) {
           throw new GatewayError('gateway_busy', 'Too many requests are under way.', { retryAfterSeconds: 1 })
         }
         return await answer(route, requestId, request)
       } catch (error) {
         if (!isGatewayError(error)) throw error
         const { code, status, message } = error
-        onEvent({ kind: 'request.refused', requestId, accountId: undefined, code, status, message })
+        onEvent({ kind: 'request.refused', requestId, code, status, message })
         return errorResponse(openaiError(error, requestId))
       } finally {
         requests.leave()

@@ -46,7 +46,7 @@ export {
 } from './ledger/storage.ts'
 export type { Unresolved } from './ledger/unresolved.ts'
 export { decodeValue, encodeValue } from './ledger/value-text.ts'
-export { formatUsd, type Nano, nano, perMillion, perUnit, type Rate, rate, usd } from './money.ts'
+export { formatUsd, type Nano, nano, perMillion, perUnit, type Rate, rate, usd, zero } from './money.ts'
 export type { GatewayLimits, GatewayOptions, GatewayTimeouts } from './options.ts'
 export { charge, type Price, UnpricedUnitError } from './price.ts'
 export type {

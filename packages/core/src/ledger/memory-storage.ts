@@ -1,3 +1,4 @@
+import { assert } from '../assert.ts'
 import { type Clock, systemClock } from '../clock.ts'
 import type { Cut, Decision, Key, LedgerStore, Put, Storage, StoredEntry, Value } from './storage.ts'
 import { Unavailable } from './storage.ts'
@@ -56,6 +57,7 @@ function memoryLedger(clock: Clock): LedgerStore {
       const decision: Decision<unknown> = reduce(readCut(account, keys, Math.max(now, dueBy), dueMax, now))
       if (decision.write !== undefined) {
         refuseExisting(account, decision.write.put)
+        refuseGap(account, decision.write.append)
         account.head = decision.write.head
         account.version += 1n
         for (const put of decision.write.put ?? []) keep(account, put)
@@ -138,6 +140,14 @@ function refuseExisting(account: StoredAccount, puts: readonly Put[] | undefined
       error.name = 'Conflict'
       throw error
     }
+  }
+}
+
+function refuseGap(account: StoredAccount, entries: readonly StoredEntry[] | undefined): void {
+  let last = BigInt(account.journal.length)
+  for (const entry of entries ?? []) {
+    assert(entry.seq === last + 1n, `entry ${entry.seq} does not follow entry ${last}`)
+    last = entry.seq
   }
 }
 

@@ -16,7 +16,10 @@ export type Value =
   | readonly Value[]
   | { readonly [name: string]: Value | undefined }
 
-/** A record of an account, such as a hold, under a key unique in the account. At most 512 characters. */
+/**
+ * A record of an account, such as a hold, under a key unique in the account. Keys and account ids are well-formed Unicode
+ * without NUL, at most 512 characters.
+ */
 export type Key = string
 
 /** What an account looked like at one version. */
@@ -38,7 +41,7 @@ export interface Cut {
 export interface Put {
   readonly key: Key
   readonly value: Value
-  /** `create` refuses the whole write when the key exists. */
+  /** `create` refuses the whole write, with an error named `Conflict`, when the key exists. */
   readonly mode: 'create' | 'replace'
   /** When this record comes up in `due`; absent for never. */
   readonly dueAt?: Instant | undefined
@@ -58,6 +61,7 @@ export interface StoredEntry {
 export interface Write {
   readonly head: Value
   readonly put?: readonly Put[]
+  /** Follow the last entry without a gap; a store refuses anything else. */
   readonly append?: readonly StoredEntry[]
 }
 
@@ -73,7 +77,7 @@ export type Reduce<R> = (cut: Cut) => Decision<R>
 export interface TransactOptions {
   /** Also counts as due what becomes due until then. */
   readonly dueBy?: Instant
-  /** How many due records to read. @default 16 */
+  /** How many due records to read, at most 1,000. Records due at the same time come in any order. @default 16 */
   readonly dueMax?: number
 }
 
@@ -86,7 +90,7 @@ export interface StoreTraits {
 
 export interface AccountPage {
   readonly accountIds: readonly string[]
-  /** Hand it to the next call; `null` after the last page. */
+  /** Hand it to the next call; `null` after the last page. A page before the last may be short, or even empty. */
   readonly cursor: string | null
 }
 

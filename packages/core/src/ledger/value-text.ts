@@ -3,9 +3,25 @@ import type { Value } from './storage.ts'
 /**
  * Writes a value as JSON. A bigint becomes a string of digits with an `n` behind it, as in source code; a string that
  * looks like one, or starts with `~`, gets a `~` before it. The same value always gives the same text.
+ *
+ * Written by hand, because `JSON.stringify` with a replacer takes several times as long, and every entry passes here.
+ *
+ * @throws RangeError for a number that JSON cannot hold.
  */
 export function encodeValue(value: Value): string {
-  return JSON.stringify(value, encodeMember)
+  switch (typeof value) {
+    case 'string':
+      return JSON.stringify(needsEscape(value) ? `~${value}` : value)
+    case 'bigint':
+      return `"${value}n"`
+    case 'number':
+      if (!Number.isFinite(value)) throw new RangeError(`${value} cannot be stored.`)
+      return String(value)
+    case 'boolean':
+      return value ? 'true' : 'false'
+    default:
+      return value === null ? 'null' : encodeStructure(value)
+  }
 }
 
 /** Reads what `encodeValue` wrote. */
@@ -15,15 +31,34 @@ export function decodeValue(text: string): Value {
 
 const bigintText = /^-?\d+n$/
 
-function encodeMember(_name: string, member: unknown): unknown {
-  if (typeof member === 'bigint') return `${member}n`
-  if (typeof member === 'string' && (member.startsWith('~') || bigintText.test(member))) return `~${member}`
-  return member
+function encodeStructure(value: readonly Value[] | { readonly [name: string]: Value | undefined }): string {
+  let text = ''
+  if (isArray(value)) {
+    for (const item of value) text += text === '' ? encodeValue(item) : `,${encodeValue(item)}`
+    return `[${text}]`
+  }
+  for (const name in value) {
+    const member = value[name]
+    if (member === undefined) continue
+    const written = `${JSON.stringify(name)}:${encodeValue(member)}`
+    text += text === '' ? written : `,${written}`
+  }
+  return `{${text}}`
+}
+
+function isArray(value: unknown): value is readonly Value[] {
+  return Array.isArray(value)
+}
+
+// Most strings neither end in n nor start with ~: look at one character before running the pattern.
+function needsEscape(text: string): boolean {
+  return text.charCodeAt(0) === 0x7e || (text.charCodeAt(text.length - 1) === 0x6e && bigintText.test(text))
 }
 
 function decodeMember(_name: string, member: unknown): unknown {
   if (typeof member !== 'string') return member
-  if (member.startsWith('~')) return member.slice(1)
-  // Most strings do not end in n: look at the last character before running the pattern.
-  return member.endsWith('n') && bigintText.test(member) ? BigInt(member.slice(0, -1)) : member
+  if (member.charCodeAt(0) === 0x7e) return member.slice(1)
+  return member.charCodeAt(member.length - 1) === 0x6e && bigintText.test(member)
+    ? BigInt(member.slice(0, -1))
+    : member
 }
