@@ -60,14 +60,8 @@ export const defaultPriority: Readonly<Record<GrantKind, number>> = {
   purchased: 50,
 }
 
-/** At most this many grants that still hold credit. */
+/** At most this many grants that still hold credit, besides included credit. */
 export const openGrantsMax = 64
-
-/** How many used-up grants are remembered for late costs before the oldest leaves the head. */
-const closedGrantsMax = 16
-
-/** How many earlier periods keep their overage line. */
-const overageLinesMax = 14
 
 /** A source of money inside an account, as text: `grant:<id>` or `overage:<period>`. */
 export type Source = `grant:${string}` | `overage:${string}`
@@ -109,21 +103,4 @@ export function availableCredit(account: Account): Nano {
 /** The overage line of a period, empty when nothing was ever drawn from it. */
 export function overageLine(account: Account, periodKey: string): OverageLine {
   return account.overage.find((line) => line.periodKey === periodKey) ?? { periodKey, held: zero, used: zero }
-}
-
-/** Forgets grants and overage lines that nothing can be drawn from or returned to any more, oldest first. */
-export function forgetClosed(account: Account): Account {
-  const closed = account.grants.filter((grant) => !isOpen(grant))
-  if (closed.length <= closedGrantsMax && account.overage.length <= overageLinesMax) return account
-  const forgotten = new Set(
-    closed
-      .toSorted((a, b) => a.effectiveAtMs - b.effectiveAtMs)
-      .slice(0, Math.max(0, closed.length - closedGrantsMax)),
-  )
-  const surplusLines = Math.max(0, account.overage.length - overageLinesMax)
-  return {
-    ...account,
-    grants: account.grants.filter((grant) => !forgotten.has(grant)),
-    overage: account.overage.filter((line, index) => index >= surplusLines || line.held > 0n),
-  }
 }

@@ -42,7 +42,9 @@ function applyTerms(draft: Draft, request: ConfigureRequest): void {
   const spendingLimit = request.spendingLimit === undefined ? account.spendingLimit : request.spendingLimit
   if (account.planId === request.planId && account.seats === seats && account.spendingLimit === spendingLimit)
     return
-  draft.account = { ...account, planId: request.planId, seats, spendingLimit }
+  account.planId = request.planId
+  account.seats = seats
+  account.spendingLimit = spendingLimit
   append(draft, {
     kind: 'configured',
     opId: `configure:${account.seq + 1n}`,

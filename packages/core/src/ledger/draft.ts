@@ -1,9 +1,11 @@
+import { assert } from '../assert.ts'
 import type { Nano } from '../money.ts'
 import {
   type Account,
   availableCredit,
   drawOrder,
   type Grant,
+  isOpen,
   type OverageLine,
   overageLine,
 } from './account.ts'
@@ -16,13 +18,23 @@ import type { Decision, Put, StoredEntry, Value } from './storage.ts'
  * It lives inside one call of a reducer and nowhere else.
  */
 export interface Draft {
-  account: Account
+  /** A copy of the head that belongs to this draft alone, so that changing it in place keeps the reducer pure. */
+  readonly account: MutableAccount
   readonly now: number
   readonly plans: PlanTable
   readonly puts: Map<string, Put>
   readonly entries: StoredEntry[]
   /** Whether holds that are due were left for another run. */
-  readonly moreDue: boolean
+  moreDue: boolean
+}
+
+/** An account whose members may be replaced. The grants and lines themselves stay immutable. */
+export type MutableAccount = {
+  -readonly [Name in keyof Account]: Name extends 'grants'
+    ? Grant[]
+    : Name extends 'overage'
+      ? OverageLine[]
+      : Account[Name]
 }
 
 /** Turns the draft into a write. A draft that is not decided changes nothing. */
@@ -59,12 +71,14 @@ export function held(account: Account): Nano {
 }
 
 export function addGrant(draft: Draft, grant: Grant): void {
-  draft.account = { ...draft.account, grants: [...draft.account.grants, grant].sort(drawOrder) }
+  draft.account.grants.push(grant)
+  draft.account.grants.sort(drawOrder)
 }
 
 export function append(draft: Draft, entry: Omit<Entry, 'recordedAtMs'>): StoredEntry {
   const stored = chainEntry({ ...entry, recordedAtMs: draft.now }, draft.account)
-  draft.account = { ...draft.account, seq: stored.seq, chain: stored.hash }
+  draft.account.seq = stored.seq
+  draft.account.chain = stored.hash
   draft.entries.push(stored)
   return stored
 }
@@ -74,12 +88,38 @@ export function keep(draft: Draft, put: Put): void {
 }
 
 export function changeGrant(draft: Draft, changed: Grant): void {
-  const grants = draft.account.grants.map((grant) => (grant.grantId === changed.grantId ? changed : grant))
-  draft.account = { ...draft.account, grants }
+  const { grants } = draft.account
+  const index = grants.findIndex((grant) => grant.grantId === changed.grantId)
+  assert(index !== -1, `there is no grant ${changed.grantId}`)
+  grants[index] = changed
 }
 
 export function changeLine(draft: Draft, changed: OverageLine): void {
-  const others = draft.account.overage.filter((line) => line.periodKey !== changed.periodKey)
-  const overage = [...others, changed].sort((a, b) => (a.periodKey < b.periodKey ? -1 : 1))
-  draft.account = { ...draft.account, overage }
+  const { overage } = draft.account
+  const index = overage.findIndex((line) => line.periodKey === changed.periodKey)
+  if (index !== -1) {
+    overage[index] = changed
+    return
+  }
+  overage.push(changed)
+  overage.sort((a, b) => (a.periodKey < b.periodKey ? -1 : 1))
+}
+
+/** How many used-up grants are remembered for late costs before the oldest leaves the head. */
+const closedGrantsMax = 16
+
+/** How many earlier periods keep their overage line. */
+const overageLinesMax = 14
+
+/** Forgets grants and overage lines that nothing can be drawn from or returned to any more, oldest first. */
+export function forgetClosed(account: MutableAccount): void {
+  const closed = account.grants.filter((grant) => !isOpen(grant))
+  if (closed.length > closedGrantsMax) {
+    const oldest = closed.toSorted((a, b) => a.effectiveAtMs - b.effectiveAtMs)
+    const forgotten = new Set(oldest.slice(0, closed.length - closedGrantsMax))
+    account.grants = account.grants.filter((grant) => !forgotten.has(grant))
+  }
+  const surplus = account.overage.length - overageLinesMax
+  if (surplus > 0)
+    account.overage = account.overage.filter((line, index) => index >= surplus || line.held > 0n)
 }

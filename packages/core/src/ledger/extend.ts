@@ -22,26 +22,37 @@ export type ExtendResult =
   | { readonly outcome: 'insufficient'; readonly missing: Nano }
   /** Unknown, already resolved, or an ordinal that does not follow the last one. */
   | { readonly outcome: 'not-held' }
+  /** Holds that are due were looked after first: run again. */
+  | { readonly outcome: 'again' }
 
-/** Adds money and time to a hold that is still open. */
+/**
+ * Adds money and time to a hold that is still open.
+ *
+ * @throws RangeError when money or time are negative, or the time or the ordinal is not a whole number.
+ */
 export function extend(request: ExtendRequest, plans: PlanTable): Reduce<ExtendResult> {
-  if (request.amount < 0n || request.timeToLiveMs < 0)
+  const { amount, timeToLiveMs, ordinal } = request
+  if (amount < 0n || !Number.isSafeInteger(timeToLiveMs) || timeToLiveMs < 0) {
     throw new RangeError('A hold can only be extended upwards.')
+  }
+  if (!Number.isSafeInteger(ordinal) || ordinal < 1) throw new RangeError('Extensions are numbered from 1.')
   const key = reservationKey(request.reservationId)
   return (cut) => {
     const draft = openAccount(cut, request.accountId, plans)
     const reservation = (draft.puts.get(key)?.value ?? cut.records.get(key)) as Reservation | undefined
     if (reservation?.state !== 'held') return { result: { outcome: 'not-held' } }
-    if (request.ordinal === reservation.extended) return { result: { outcome: 'extended', reservation } }
-    if (request.ordinal !== reservation.extended + 1) return { result: { outcome: 'not-held' } }
-    const missing = request.amount - spendable(draft)
+    if (ordinal === reservation.extended) return { result: { outcome: 'extended', reservation } }
+    if (ordinal !== reservation.extended + 1) return { result: { outcome: 'not-held' } }
+    const missing = amount - spendable(draft)
+    // An expired hold must never cause a refusal.
+    if (missing > 0n && draft.moreDue) return decide(draft, { outcome: 'again' })
     if (missing > 0n) return { result: { outcome: 'insufficient', missing: missing as Nano } }
     const extended: Reservation = {
       ...reservation,
-      amount: (reservation.amount + request.amount) as Nano,
-      parts: mergeParts(reservation.parts, drawHold(draft, request.amount)),
-      expiresAtMs: reservation.expiresAtMs + request.timeToLiveMs,
-      extended: request.ordinal,
+      amount: (reservation.amount + amount) as Nano,
+      parts: mergeParts(reservation.parts, drawHold(draft, amount)),
+      expiresAtMs: reservation.expiresAtMs + timeToLiveMs,
+      extended: ordinal,
     }
     keep(draft, putReservation(extended, 'replace', draft.now))
     return decide(draft, { outcome: 'extended', reservation: extended })

@@ -1,6 +1,7 @@
 import { type Nano, zero } from '../money.ts'
 import { defaultPriority, type Grant, type GrantKind, isOpen, openGrantsMax } from './account.ts'
-import { addGrant, append, decide, keep } from './draft.ts'
+import { addGrant, append, decide, forgetClosed, keep } from './draft.ts'
+import { includedPrefix } from './included.ts'
 import { openAccount } from './open-account.ts'
 import type { PlanTable } from './plan.ts'
 import type { Key, Reduce, Value } from './storage.ts'
@@ -8,7 +9,7 @@ import { encodeValue } from './value-text.ts'
 
 export interface GrantRequest {
   readonly accountId: string
-  /** Unique in the account, chosen by the caller: the same id grants once, however often it is sent. */
+  /** Unique in the account, chosen by the caller: the same id grants once, however often it is sent. Not `incl:…`. */
   readonly grantId: string
   readonly amount: Nano
   /** @default 'purchased' */
@@ -35,10 +36,14 @@ export function grantKey(grantId: string): Key {
 /**
  * Adds credit to an account.
  *
- * @throws RangeError when the amount is not positive, or the expiry is not after the start.
+ * @throws RangeError when the amount is not positive, the expiry is not after the start, a time or the priority is not
+ * finite, or the id is one of included credit.
  */
 export function grant(request: GrantRequest, plans: PlanTable): Reduce<GrantResult> {
   if (request.amount <= 0n) throw new RangeError('A grant must be of a positive amount.')
+  if (request.grantId.startsWith(includedPrefix)) {
+    throw new RangeError(`Ids that start with "${includedPrefix}" belong to included credit.`)
+  }
   const key = grantKey(request.grantId)
   const fingerprint = encodeValue({
     amount: request.amount,
@@ -54,10 +59,13 @@ export function grant(request: GrantRequest, plans: PlanTable): Reduce<GrantResu
       return { result: isSame ? { outcome: 'granted', grant: earlier.grant } : { outcome: 'conflict' } }
     }
     const draft = openAccount(cut, request.accountId, plans)
-    if (draft.account.grants.filter(isOpen).length >= openGrantsMax) {
+    // Included credit does not count: a team that grew seat by seat must be able to buy more.
+    const open = draft.account.grants.filter((grant) => grant.kind !== 'included' && isOpen(grant))
+    if (open.length >= openGrantsMax) {
       return { result: { outcome: 'too-many-grants', max: openGrantsMax } }
     }
     const issued = newGrant(request, draft.now)
+    forgetClosed(draft.account)
     addGrant(draft, issued)
     append(draft, {
       kind: 'granted',

@@ -3,6 +3,9 @@ import { defaultPriority } from './account.ts'
 import { addGrant, append, type Draft, planOf } from './draft.ts'
 import { includedCredit } from './plan.ts'
 
+/** How the ids of included credit begin. Nobody else may use such an id: two grants of one id would share their counters. */
+export const includedPrefix = 'incl:'
+
 /**
  * Issues what the plan includes for this period and was not issued yet.
  *
@@ -14,8 +17,8 @@ export function issueIncluded(draft: Draft): void {
   const target = includedCredit(planOf(draft), account.seats)
   if (target <= account.includedIssued) return
   const amount = nano(target - account.includedIssued)
-  const grantId = `incl:${account.period.key}:${target}`
-  draft.account = { ...account, includedIssued: target }
+  const grantId = `${includedPrefix}${account.period.key}:${target}`
+  account.includedIssued = target
   addGrant(draft, {
     grantId,
     kind: 'included',

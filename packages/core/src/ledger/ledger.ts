@@ -26,7 +26,7 @@ export interface Ledger {
   configure(request: ConfigureRequest): Promise<Account>
   grant(request: GrantRequest): Promise<GrantResult>
   reserve(request: ReserveRequest): Promise<Exclude<ReserveResult, { outcome: 'again' }>>
-  extend(request: ExtendRequest): Promise<ExtendResult>
+  extend(request: ExtendRequest): Promise<Exclude<ExtendResult, { outcome: 'again' }>>
   settle(request: SettleRequest): Promise<SettleResult>
   balance(accountId: string): Promise<Balance>
   receipt(accountId: string, requestId: string): Promise<Receipt | undefined>
@@ -55,8 +55,9 @@ export function createLedger({ store, plans, clock }: LedgerOptions): Ledger {
     transact(store, clock, accountId, keys, reduce, options)
   const resolveBy = () => clock.now() + graceMs + resolveWithinMs
   return {
-    configure: (request) => run(request.accountId, [], configure(request, plans)),
-    grant: (request) => run(request.accountId, [grantKey(request.grantId)], grant(request, plans)),
+    // Async, so that a request that makes no sense rejects like every other failure.
+    configure: async (request) => run(request.accountId, [], configure(request, plans)),
+    grant: async (request) => run(request.accountId, [grantKey(request.grantId)], grant(request, plans)),
     async reserve(request) {
       const reduce = reserve(request, plans)
       for (;;) {
@@ -64,8 +65,13 @@ export function createLedger({ store, plans, clock }: LedgerOptions): Ledger {
         if (result.outcome !== 'again') return result
       }
     },
-    extend: (request) =>
-      run(request.accountId, [reservationKey(request.reservationId)], extend(request, plans)),
+    async extend(request) {
+      const reduce = extend(request, plans)
+      for (;;) {
+        const result = await run(request.accountId, [reservationKey(request.reservationId)], reduce)
+        if (result.outcome !== 'again') return result
+      }
+    },
     settle: (request) =>
       run(request.accountId, [reservationKey(request.reservationId)], settle(request, plans)),
     balance: (accountId) => run(accountId, [], balance(accountId, plans)),

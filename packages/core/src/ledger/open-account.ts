@@ -1,6 +1,6 @@
 import { nano, zero } from '../money.ts'
-import { type Account, forgetClosed } from './account.ts'
-import { append, changeGrant, type Draft, keep } from './draft.ts'
+import type { Account } from './account.ts'
+import { append, changeGrant, type Draft, forgetClosed, keep, type MutableAccount } from './draft.ts'
 import { resolvePart } from './draw.ts'
 import { emptyChain, type Posting } from './entry.ts'
 import { issueIncluded } from './included.ts'
@@ -17,7 +17,7 @@ export function openAccount(cut: Cut, accountId: string, plans: PlanTable): Draf
   const head = cut.head as Account | null
   const now = Math.max(cut.now, head?.asOfMs ?? 0)
   const draft: Draft = {
-    account: head === null ? newAccount(accountId, plans, now) : { ...head, asOfMs: now },
+    account: head === null ? newAccount(accountId, plans, now) : copyOf(head, now),
     now,
     plans,
     puts: new Map(),
@@ -26,14 +26,21 @@ export function openAccount(cut: Cut, accountId: string, plans: PlanTable): Draf
   }
   expireGrants(draft)
   if (now >= draft.account.period.endMs) {
-    draft.account = forgetClosed({ ...draft.account, period: periodAt(now), includedIssued: zero })
+    const { account } = draft
+    account.period = periodAt(now)
+    account.includedIssued = zero
+    forgetClosed(account)
   }
   issueIncluded(draft)
   for (const { value } of cut.due) expireReservation(draft, value as Reservation)
   return draft
 }
 
-function newAccount(accountId: string, plans: PlanTable, now: number): Account {
+function copyOf(head: Account, now: number): MutableAccount {
+  return { ...head, asOfMs: now, grants: [...head.grants], overage: [...head.overage] }
+}
+
+function newAccount(accountId: string, plans: PlanTable, now: number): MutableAccount {
   return {
     accountId,
     asOfMs: now,
@@ -73,7 +80,10 @@ function expireReservation(draft: Draft, reservation: Reservation): void {
   if (draft.now < lookAtMs(reservation)) return
   const canAsk = reservation.state === 'held' && reservation.subject.costProviderIds.length > 0
   if (canAsk) {
-    keep(draft, putReservation({ ...reservation, state: 'unresolved' }, 'replace', draft.now))
+    const asked: Reservation = { ...reservation, state: 'unresolved' }
+    keep(draft, putReservation(asked, 'replace', draft.now))
+    // Nobody looked for so long that the time to ask is over too: the next run releases it.
+    if (draft.now >= lookAtMs(asked)) draft.moreDue = true
     return
   }
   releaseParts(draft, reservation)

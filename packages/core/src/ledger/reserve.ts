@@ -6,7 +6,6 @@ import { openAccount } from './open-account.ts'
 import { overageLimit, type PlanTable } from './plan.ts'
 import { putReservation, type Reservation, type ReservationSubject, reservationKey } from './reservation.ts'
 import type { Reduce } from './storage.ts'
-import { encodeValue } from './value-text.ts'
 
 export interface ReserveRequest {
   readonly accountId: string
@@ -47,13 +46,19 @@ export interface Insufficient {
 /**
  * Sets money aside for a request, in one step with the check that it is there: two requests never hold the same credit.
  *
- * @throws RangeError when amounts are negative or `minimum` is above `amount`.
+ * @throws RangeError when amounts are negative, `minimum` is above `amount`, or the time is not a whole number from 0 on.
  */
 export function reserve(request: ReserveRequest, plans: PlanTable): Reduce<ReserveResult> {
   const minimum = request.minimum ?? request.amount
   if (minimum < 0n || minimum > request.amount) throw new RangeError('A hold needs 0 ≤ minimum ≤ amount.')
+  if (!Number.isSafeInteger(request.timeToLiveMs) || request.timeToLiveMs < 0) {
+    throw new RangeError(`A hold needs a time to live in whole milliseconds, not ${request.timeToLiveMs}.`)
+  }
   const key = reservationKey(request.reservationId)
-  const fingerprint = encodeValue([request.amount, minimum, request.subject])
+  const { model, memberId, costProviderIds, attemptsMax } = request.subject
+  // As JSON, because joined names can read the same when they are not.
+  const amounts = `${request.amount}|${minimum}`
+  const fingerprint = JSON.stringify([amounts, model, memberId, costProviderIds, attemptsMax])
   return (cut) => {
     const earlier = cut.records.get(key) as Reservation | undefined
     if (earlier !== undefined) {
@@ -62,10 +67,9 @@ export function reserve(request: ReserveRequest, plans: PlanTable): Reduce<Reser
     }
     const draft = openAccount(cut, request.accountId, plans)
     const able = spendable(draft)
-    if (able < minimum) {
-      // An expired hold must never cause a refusal: look after all that are due before giving up.
-      return draft.moreDue ? decide(draft, { outcome: 'again' }) : { result: refuse(draft, minimum, able) }
-    }
+    // An expired hold must never cause a refusal or a smaller hold: look after all that are due before giving in.
+    if (able < request.amount && draft.moreDue) return decide(draft, { outcome: 'again' })
+    if (able < minimum) return { result: refuse(draft, minimum, able) }
     const amount = able < request.amount ? able : request.amount
     const reservation: Reservation = {
       reservationId: request.reservationId,

@@ -63,11 +63,8 @@ function charge(draft: Draft, reservation: Reservation, attempts: readonly Settl
   const shares = share(attempts, (owed - overrun) as Nano)
   const charged = sum(shares.map((attempt) => attempt.charged))
   const absorbed = sum(shares.map((attempt) => attempt.absorbed))
-  draft.account = {
-    ...draft.account,
-    charged: (draft.account.charged + charged) as Nano,
-    absorbed: (draft.account.absorbed + absorbed) as Nano,
-  }
+  draft.account.charged = (draft.account.charged + charged) as Nano
+  draft.account.absorbed = (draft.account.absorbed + absorbed) as Nano
   const { reservationId, subject } = reservation
   const member = subject.memberId === undefined ? {} : { memberId: subject.memberId }
   const isMoneyEvent = postings.length > 0 || shares.some((attempt) => attempt.cost !== null)

@@ -1,0 +1,41 @@
+import { concurrencyCases } from './concurrency-cases.ts'
+import { expiryCases } from './expiry-cases.ts'
+import { extendCases } from './extend-cases.ts'
+import { grantCases } from './grant-cases.ts'
+import { journalCases } from './journal-cases.ts'
+import type { LedgerCase, LedgerSubject } from './ledger-case.ts'
+import { monthEndCases } from './month-end-cases.ts'
+import { planCases } from './plan-cases.ts'
+import { overageCases, reserveCases } from './reserve-cases.ts'
+import { settleCases } from './settle-cases.ts'
+
+export { checkChain, checkInvariants, type Reading } from './check-invariants.ts'
+export type { LedgerCase, LedgerSubject } from './ledger-case.ts'
+
+/** What the money keeps to on every store: the operations, their refusals and their limits. */
+export const ledgerCases: readonly LedgerCase[] = [
+  ...planCases,
+  ...grantCases,
+  ...reserveCases,
+  ...overageCases,
+  ...extendCases,
+  ...settleCases,
+  ...expiryCases,
+  ...monthEndCases,
+  ...journalCases,
+  ...concurrencyCases,
+]
+
+/**
+ * Registers every case with a test runner.
+ *
+ * ```ts
+ * registerLedgerCases(it, { createStore: async (clock) => sqlite(open(), { clock }) })
+ * ```
+ */
+export function registerLedgerCases(
+  test: (name: string, run: () => Promise<void>) => unknown,
+  subject: LedgerSubject,
+): void {
+  for (const { name, run } of ledgerCases) test(name, () => run(subject))
+}
