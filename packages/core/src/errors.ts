@@ -18,13 +18,10 @@ export type ErrorCode =
   | 'model_not_found'
   | 'receipt_not_found'
   | 'method_not_allowed'
-  | 'request_timeout'
   | 'request_too_large'
   | 'unsupported_encoding'
   | 'client_closed'
   | 'body_already_read'
-  | 'model_not_priced'
-  | 'internal_error'
   | 'provider_failed'
   | 'store_unavailable'
   | 'gateway_busy'
@@ -44,13 +41,10 @@ export const errorCodes: Readonly<Record<ErrorCode, ErrorKind>> = {
   model_not_found: { status: 404, type: 'invalid_request_error', isRetryable: false },
   receipt_not_found: { status: 404, type: 'invalid_request_error', isRetryable: false },
   method_not_allowed: { status: 405, type: 'invalid_request_error', isRetryable: false },
-  request_timeout: { status: 408, type: 'invalid_request_error', isRetryable: true },
   request_too_large: { status: 413, type: 'invalid_request_error', isRetryable: false },
   unsupported_encoding: { status: 415, type: 'invalid_request_error', isRetryable: false },
   client_closed: { status: 499, type: 'invalid_request_error', isRetryable: false },
   body_already_read: { status: 500, type: 'server_error', isRetryable: false },
-  model_not_priced: { status: 500, type: 'server_error', isRetryable: false },
-  internal_error: { status: 500, type: 'server_error', isRetryable: false },
   provider_failed: { status: 502, type: 'server_error', isRetryable: true },
   store_unavailable: { status: 503, type: 'server_error', isRetryable: true },
   gateway_busy: { status: 503, type: 'server_error', isRetryable: true },

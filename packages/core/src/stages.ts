@@ -4,7 +4,7 @@ import type { Catalog } from './catalog/catalog.ts'
 import type { Target } from './catalog/target.ts'
 import type { Clock } from './clock.ts'
 import type { Dialect } from './dialects/dialect.ts'
-import type { InferenceCall } from './dialects/inference-call.ts'
+import type { InferenceCall, PolicyName } from './dialects/inference-call.ts'
 import { openaiChat } from './dialects/openai-chat.ts'
 import { openaiEmbeddings } from './dialects/openai-embeddings.ts'
 import { openaiErrorObject } from './dialects/openai-error.ts'
@@ -68,7 +68,12 @@ export type StagesOf = (operation: Operation) => Stages
 export function createStages(parts: StageParts): StagesOf {
   const { options, catalog, ledger, health, transport, clock, limits, timeouts, onEvent, holds } = parts
   const providers = new Map(options.providers.map((provider) => [provider.id, provider]))
-  const policies = { fastest: options.policy ?? fastest(), cheapest: cheapest(), preferred: preferred() }
+  const policies = {
+    default: options.policy ?? fastest(),
+    fastest: fastest(),
+    cheapest: cheapest(),
+    preferred: preferred(),
+  }
   const admit = createAdmit({
     ledger,
     defaults: { outputTokens: limits.outputTokensDefault },
@@ -177,13 +182,14 @@ function ableTo(
 
 /** Healthy targets in the order of the policy, then the unhealthy ones: better a bad chance than none. */
 function order(
-  policies: Readonly<Record<'fastest' | 'cheapest' | 'preferred', RoutePolicy>>,
+  policies: Readonly<Record<'default' | PolicyName, RoutePolicy>>,
   call: InferenceCall,
   targets: readonly Target[],
   context: Parameters<RoutePolicy>[1],
 ): readonly Target[] {
   if (targets.length === 1 || call.selector.kind === 'provider') return targets
-  const ordered = policies[call.selector.policy](targets, context)
+  const policy = call.selector.kind === 'policy' ? call.selector.policy : 'default'
+  const ordered = policies[policy](targets, context)
   if (ordered.every((target) => context.stats(target).isHealthy)) return ordered
   return ordered.toSorted((a, b) => Number(context.stats(b).isHealthy) - Number(context.stats(a).isHealthy))
 }

@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto'
 import type { InferenceCall } from '../dialects/inference-call.ts'
 import { GatewayError } from '../errors.ts'
+import type { Operation } from '../http/routes.ts'
 import type { Unit } from '../usage.ts'
 import type { CatalogRow, Target } from './target.ts'
 
@@ -22,15 +23,14 @@ export interface Catalog {
 /**
  * Builds the catalog of these providers. A later row replaces an earlier one for the same provider and model.
  *
- * @throws RangeError when a row has no price, so that nothing is ever sold unpriced.
+ * @throws RangeError when a price is negative, or does not cover what the operation uses, so that nothing is ever sold
+ * unpriced.
  */
 export function createCatalog(rows: readonly CatalogRow[], providerIds: readonly string[]): Catalog {
   const byTarget = new Map<string, CatalogRow>()
   for (const row of rows) {
     if (!providerIds.includes(row.providerId)) continue
-    if (Object.keys(row.price).length === 0) {
-      throw new RangeError(`The catalog row of ${row.providerModel} on ${row.providerId} has no price.`)
-    }
+    checkPrice(row)
     byTarget.set(`${row.providerId}/${row.model}/${row.operation}`, row)
   }
   const version = priceVersion([...byTarget.values()])
@@ -49,6 +49,30 @@ export function createCatalog(rows: readonly CatalogRow[], providerIds: readonly
     targets,
     targetsOf,
     candidates: (call) => findCandidates(call, targetsOf(call.model), providerIds),
+  }
+}
+
+/** The sets of units that pay for an operation: all units of one of them must have a rate. */
+const billableBases: Readonly<Record<Operation, readonly (readonly Unit[])[]>> = {
+  chat: [['input_token', 'output_token'], ['compute_second']],
+  embeddings: [['input_token'], ['compute_second']],
+  images: [['output_image'], ['megapixel'], ['compute_second'], ['request']],
+}
+
+function checkPrice({ providerId, providerModel, operation, price }: CatalogRow): void {
+  const row = `The catalog row of ${providerModel} on ${providerId}`
+  for (const [unit, { nano, per }] of Object.entries(price)) {
+    if (nano < 0n || per <= 0n) throw new RangeError(`${row} has a price for "${unit}" that is no price.`)
+  }
+  const bases = billableBases[operation]
+  if (!bases.some((units) => units.every((unit) => price[unit] !== undefined))) {
+    const needed = bases.map((units) => units.join(' and ')).join(', or ')
+    throw new RangeError(`${row} needs prices for ${operation}: ${needed}.`)
+  }
+  const { input_token: input, cached_input_token: cached } = price
+  // Nobody knows beforehand how much of a prompt is cached, so a hold is for all of it at the rate of input.
+  if (input !== undefined && cached !== undefined && cached.nano * input.per > input.nano * cached.per) {
+    throw new RangeError(`${row} has cached input that is dearer than input.`)
   }
 }
 
@@ -83,7 +107,7 @@ function findCandidates(
       },
     )
   }
-  if (selector.kind === 'policy') return able
+  if (selector.kind !== 'provider') return able
   const pinned = able.filter((target) => target.providerId === selector.providerId)
   if (pinned.length > 0) return pinned
   const serving = list(able.map((target) => target.providerId))

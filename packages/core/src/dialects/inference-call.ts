@@ -26,8 +26,9 @@ export interface InferenceCall {
   readonly image: { readonly width: number; readonly height: number; readonly steps: number } | undefined
 }
 
-/** How targets are chosen: by a policy, or pinned to one provider. */
+/** How targets are chosen: as the gateway sees fit, by a policy, or pinned to one provider. */
 export type Selector =
+  | { readonly kind: 'default' }
   | { readonly kind: 'policy'; readonly policy: PolicyName }
   | { readonly kind: 'provider'; readonly providerId: string }
 
@@ -36,7 +37,7 @@ export type PolicyName = 'fastest' | 'cheapest' | 'preferred'
 const policyNames: readonly string[] = ['fastest', 'cheapest', 'preferred'] satisfies PolicyName[]
 
 /**
- * Splits `org/model:suffix` into model and selector. Without a suffix the default policy decides. Whether a provider of
+ * Splits `org/model:suffix` into model and selector. Without a suffix the gateway's own policy decides. Whether a provider of
  * that name exists is for the catalog to say.
  *
  * @throws GatewayError `invalid_request` when there is no model, or a URL or placeholder stands in for it.
@@ -50,7 +51,7 @@ export function parseModel(value: unknown): { readonly model: string; readonly s
   if (value.length > 256)
     throw new GatewayError('invalid_request', 'The model name is too long.', { param: 'model' })
   const colon = value.lastIndexOf(':')
-  if (colon === -1) return { model: value, selector: { kind: 'policy', policy: 'fastest' } }
+  if (colon === -1) return { model: value, selector: { kind: 'default' } }
   const model = value.slice(0, colon)
   const suffix = value.slice(colon + 1)
   if (model === '' || suffix === '') {

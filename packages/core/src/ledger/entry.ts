@@ -16,7 +16,7 @@ export type Posting = {
   readonly amount: Nano
 }
 
-export type EntryKind = 'configured' | 'granted' | 'expired' | 'settled'
+export type EntryKind = 'configured' | 'granted' | 'expired' | 'settled' | 'released'
 
 /** One immutable line of an account's journal. */
 export type Entry = {
@@ -31,7 +31,7 @@ export type Entry = {
   readonly postings: readonly Posting[]
   /** For `settled`: every attempt with its usage and cost, so that a bill and its reason can never part. */
   readonly attempts?: readonly ReceiptAttempt[]
-  /** For `configured` and `granted`: the terms. */
+  /** For `configured` and `granted`: the terms. For `released`: what was given back without knowing the cost. */
   readonly terms?: { readonly [name: string]: Value }
 }
 

@@ -86,14 +86,22 @@ function expireReservation(draft: Draft, reservation: Reservation): void {
     if (draft.now >= lookAtMs(asked)) draft.moreDue = true
     return
   }
-  releaseParts(draft, reservation)
-  keep(draft, putReservation({ ...reservation, state: 'released', parts: [] }, 'replace', draft.now))
+  release(draft, reservation)
 }
 
-function releaseParts(draft: Draft, reservation: Reservation): void {
+/** Gives a hold back although nobody knows what its request cost. The journal says so: unknown is never silently zero. */
+function release(draft: Draft, reservation: Reservation): void {
+  const { reservationId, amount, subject } = reservation
   const postings: Posting[] = []
   for (const part of reservation.parts) resolvePart(draft, part, zero, postings)
-  if (postings.length === 0) return
-  const opId = `release:${reservation.reservationId}`
-  append(draft, { kind: 'expired', opId, effectiveAtMs: draft.now, postings })
+  append(draft, {
+    kind: 'released',
+    opId: `release:${reservationId}`,
+    effectiveAtMs: reservation.createdAtMs,
+    requestId: reservationId,
+    ...(subject.memberId === undefined ? {} : { memberId: subject.memberId }),
+    postings,
+    terms: { reason: 'cost_unknown', model: subject.model, amount },
+  })
+  keep(draft, putReservation({ ...reservation, state: 'released', parts: [] }, 'replace', draft.now))
 }

@@ -3,7 +3,7 @@ import { type Nano, usd, zero } from '../money.ts'
 /** What an account gets each period, and what happens when it is used up. Tiers are data. */
 export interface Plan {
   readonly planId: string
-  /** What the host charges for the plan itself. Farebox shows it on invoices and never collects it. */
+  /** What the host charges for the plan itself. Farebox never collects it. */
   readonly subscriptionPrice: { readonly amount: Nano; readonly per: 'account' | 'seat' } | undefined
   /** Credit issued at the first use in each period. It does not roll over. Per seat means pooled over all seats. */
   readonly includedCredit: { readonly amount: Nano; readonly per: 'account' | 'seat' }

@@ -2,8 +2,8 @@ import type { Nano } from '../money.ts'
 import type { Quantities } from '../usage.ts'
 import type { Source } from './account.ts'
 
-/** Why the operator pays: the cost went beyond hold and credit, the attempt failed, or nobody knows the cost. */
-export type AbsorbedReason = 'overrun' | 'failed_attempt' | 'crash_unknown'
+/** Why the operator pays: the cost went beyond hold and credit, or the attempt failed. */
+export type AbsorbedReason = 'overrun' | 'failed_attempt'
 
 /** Where a cost comes from, best first. `none`: the provider charges nothing for such an attempt. */
 export type CostSource = 'provider' | 'price-book' | 'estimate' | 'none' | 'unknown'

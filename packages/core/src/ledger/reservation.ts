@@ -10,7 +10,7 @@ export type Part = { readonly source: Source; readonly amount: Nano }
  * Money set aside for one request.
  *
  * `held` → `settled` or `released`. A hold nobody settled in time becomes `unresolved` until the providers were asked
- * what the request cost, or until `resolveBy` passes and it is released.
+ * what the request cost, or until `resolveWithinMs` have passed and it is released.
  */
 export type Reservation = {
   /** The request's id. */

@@ -1,0 +1,180 @@
+import assert from 'node:assert/strict'
+import { type Account, createLedger, fakeClock, type Ledger, type LedgerStore, nano } from '@farebox/core'
+import { checkInvariants, type Reading, readAccount } from './check-invariants.ts'
+import { casePlans, caseStartMs, type LedgerSubject } from './ledger-case.ts'
+import { type Answer, ledgerModel } from './ledger-model.ts'
+import { failed, holdOf, served, sources, traceable } from './requests.ts'
+
+/** One step of a history of alice's account: plain data, so that a failing history can be kept and played again. */
+export type Command =
+  | {
+      readonly do: 'configure'
+      readonly planId: string
+      readonly seats?: number
+      readonly limit?: bigint | null
+    }
+  | {
+      readonly do: 'grant'
+      readonly id: string
+      readonly amount: bigint
+      readonly kind: 'purchased' | 'promotional' | 'courtesy'
+      readonly priority?: number
+      readonly startsInMs: number
+      readonly lastsMs: number | null
+    }
+  | {
+      readonly do: 'reserve'
+      readonly id: string
+      readonly amount: bigint
+      readonly minimum: bigint
+      readonly timeToLiveMs: number
+      readonly traceable: boolean
+    }
+  | {
+      readonly do: 'extend'
+      readonly id: string
+      readonly ordinal: number
+      readonly amount: bigint
+      readonly timeToLiveMs: number
+    }
+  | { readonly do: 'settle'; readonly id: string; readonly cost: bigint; readonly failedCost: bigint | null }
+  | { readonly do: 'look-after' }
+  /** Lets time pass, or sets the clock back. */
+  | { readonly do: 'wait'; readonly byMs: number }
+  /** Goes to so long after the first moment of the next month, or before it. */
+  | { readonly do: 'month-end'; readonly byMs: number }
+
+/**
+ * Plays a history on a new store and on the model, and compares every answer, every balance and every counter, and
+ * checks the invariants after every step.
+ *
+ * @throws Error that names the step, with what differs as its cause.
+ */
+export async function playCommands(subject: LedgerSubject, commands: readonly Command[]): Promise<void> {
+  const clock = fakeClock(caseStartMs)
+  const storage = await subject.createStore(clock)
+  const ledger = createLedger({ store: storage.ledger, plans: casePlans, clock })
+  const model = ledgerModel(casePlans)
+  let reading: Reading | undefined
+  try {
+    for (const [index, command] of commands.entries()) {
+      try {
+        if (command.do === 'wait') clock.set(clock.now() + command.byMs)
+        else if (command.do === 'month-end') clock.set(nextMonth(clock.now()) + command.byMs)
+        else {
+          const expected = model.run(command, clock.now())
+          assert.deepEqual(await answer(ledger, command, clock.now()), expected)
+        }
+        assert.deepEqual(await showBalance(ledger), model.balance(clock.now()))
+        assert.deepEqual(await showCredits(storage.ledger), model.credits())
+        reading = await checkInvariants(storage, 'alice', casePlans, reading)
+      } catch (cause) {
+        throw new Error(`Step ${index + 1}, ${command.do}, went wrong: ${String(cause)}`, { cause })
+      }
+    }
+  } finally {
+    await storage.ledger.close()
+    await subject.dispose?.(storage)
+  }
+}
+
+function nextMonth(nowMs: number): number {
+  const date = new Date(nowMs)
+  return Date.UTC(date.getUTCFullYear(), date.getUTCMonth() + 1)
+}
+
+async function answer(
+  ledger: Ledger,
+  command: Exclude<Command, { do: 'wait' | 'month-end' }>,
+  nowMs: number,
+): Promise<Answer> {
+  switch (command.do) {
+    case 'configure': {
+      const { planId, seats, limit } = command
+      const account = await ledger.configure({
+        accountId: 'alice',
+        planId,
+        ...(seats !== undefined && { seats }),
+        ...(limit !== undefined && { spendingLimit: limit === null ? null : nano(limit) }),
+      })
+      return { planId: account.planId, seats: account.seats, limit: account.spendingLimit }
+    }
+    case 'grant':
+      return grant(ledger, command, nowMs)
+    case 'reserve': {
+      const { id, amount, minimum, timeToLiveMs } = command
+      const subject = command.traceable ? traceable : { ...traceable, costProviderIds: [] }
+      const options = { minimum: nano(minimum), timeToLiveMs, subject }
+      const result = await ledger.reserve(holdOf(id, amount, options))
+      if (result.outcome === 'reserved') {
+        const { state, parts } = result.reservation
+        return { outcome: 'reserved', state, parts: sources(parts) }
+      }
+      if (result.outcome === 'conflict') return result
+      return { outcome: result.outcome, missing: result.missing, spendable: result.spendable }
+    }
+    case 'extend': {
+      const { id, ordinal, amount, timeToLiveMs } = command
+      const request = { accountId: 'alice', reservationId: id, ordinal, amount: nano(amount), timeToLiveMs }
+      const result = await ledger.extend(request)
+      if (result.outcome !== 'extended') return result
+      return { outcome: 'extended', parts: sources(result.reservation.parts) }
+    }
+    case 'settle': {
+      const attempts = [
+        failed(command.failedCost, `${command.id}.1`),
+        served(command.cost, `${command.id}.2`),
+      ]
+      const result = await ledger.settle({ accountId: 'alice', reservationId: command.id, attempts })
+      if (result.outcome !== 'settled') return result
+      const { charged, absorbed, paidFrom, spendableAfter } = result.receipt
+      return { outcome: 'settled', charged, absorbed, paidFrom: sources(paidFrom), spendableAfter }
+    }
+    case 'look-after': {
+      const { reservations, released } = await ledger.unresolved('alice')
+      const ids = reservations.map(({ reservationId }) => reservationId)
+      return { unresolved: ids.toSorted(), released: released.toSorted() }
+    }
+  }
+}
+
+async function grant(
+  ledger: Ledger,
+  { id, amount, kind, priority, startsInMs, lastsMs }: Extract<Command, { do: 'grant' }>,
+  nowMs: number,
+): Promise<Answer> {
+  const effectiveAtMs = nowMs + startsInMs
+  try {
+    const { outcome } = await ledger.grant({
+      accountId: 'alice',
+      grantId: id,
+      amount: nano(amount),
+      kind,
+      ...(priority !== undefined && { priority }),
+      effectiveAtMs,
+      expiresAtMs: lastsMs === null ? null : effectiveAtMs + lastsMs,
+    })
+    return { outcome }
+  } catch (error) {
+    if (error instanceof RangeError) return { outcome: 'RangeError' }
+    throw error
+  }
+}
+
+async function showBalance(ledger: Ledger): Promise<Answer> {
+  const { accountId: _accountId, overage, ...balance } = await ledger.balance('alice')
+  const { limit, used, held, left } = overage
+  return { ...balance, limit, used, overageHeld: held, overageLeft: left }
+}
+
+async function showCredits(store: LedgerStore): Promise<Answer> {
+  const { head } = await readAccount(store, 'alice')
+  if (head === null) return {}
+  const { grants } = head as unknown as Account
+  return Object.fromEntries(
+    grants.map(({ grantId, available, held, settled, expired }) => [
+      grantId,
+      [available, held, settled, expired],
+    ]),
+  )
+}

@@ -1,0 +1,114 @@
+import { memoryStorage, usd } from '@farebox/core'
+import fc from 'fast-check'
+import { describe, it } from 'vitest'
+import { type Command, playCommands } from './command.ts'
+import type { LedgerSubject } from './ledger-case.ts'
+import { day, hour, minute, second } from './requests.ts'
+
+const memory: LedgerSubject = { createStore: async (clock) => memoryStorage({ clock }) }
+
+/** How many histories to try; `FAREBOX_RUNS=100000` for a long search. */
+const numRuns = Number(process.env['FAREBOX_RUNS'] ?? 400)
+
+/** Few ids, so that they meet again; round amounts, so that sums meet limits. */
+const holdId = fc.constantFrom('r1', 'r2', 'r3', 'r4', 'r5', 'r6', 'r7', 'r8')
+const grantId = fc.constantFrom('g1', 'g2', 'g3', 'g4', 'g5')
+const amount = fc.oneof(
+  fc.constantFrom(0n, 1n, usd('0.01'), usd('0.05'), usd('0.10'), usd('0.50'), usd('1.00'), usd('2.00')),
+  fc.bigInt(0n, usd('2.50')),
+)
+const positive = amount.map((each) => each + 1n)
+const timeToLiveMs = fc.constantFrom(0, second, minute, 10 * minute, 40 * day)
+
+const configure: fc.Arbitrary<Command> = fc.record(
+  {
+    do: fc.constant('configure' as const),
+    planId: fc.constantFrom('bare', 'metered', 'free', 'pro', 'team'),
+    seats: fc.integer({ min: 1, max: 4 }),
+    limit: fc.oneof(fc.constant(null), amount),
+  },
+  { requiredKeys: ['do', 'planId'] },
+)
+
+const grant: fc.Arbitrary<Command> = fc.record(
+  {
+    do: fc.constant('grant' as const),
+    id: grantId,
+    amount: positive,
+    kind: fc.constantFrom('purchased', 'promotional', 'courtesy'),
+    priority: fc.constantFrom(1, 10, 20, 50),
+    startsInMs: fc.constantFrom(-hour, 0, 0, minute, day),
+    lastsMs: fc.constantFrom(null, null, 1, minute, hour, 40 * day),
+  },
+  { requiredKeys: ['do', 'id', 'amount', 'kind', 'startsInMs', 'lastsMs'] },
+)
+
+const reserve: fc.Arbitrary<Command> = fc
+  .record({
+    do: fc.constant('reserve' as const),
+    id: holdId,
+    amount,
+    share: fc.constantFrom(0n, 50n, 100n, 100n),
+    timeToLiveMs,
+    traceable: fc.boolean(),
+  })
+  .map(({ share, ...command }) => ({ ...command, minimum: (command.amount * share) / 100n }))
+
+const extend: fc.Arbitrary<Command> = fc.record({
+  do: fc.constant('extend' as const),
+  id: holdId,
+  ordinal: fc.constantFrom(1, 1, 1, 2, 3),
+  amount,
+  timeToLiveMs,
+})
+
+const settle: fc.Arbitrary<Command> = fc.record({
+  do: fc.constant('settle' as const),
+  id: holdId,
+  cost: amount,
+  failedCost: fc.constantFrom(null, null, 0n, 7n),
+})
+
+const time: fc.Arbitrary<Command> = fc.oneof(
+  fc.record({
+    do: fc.constant('wait' as const),
+    byMs: fc.constantFrom(
+      1,
+      second,
+      29 * second,
+      minute,
+      10 * minute,
+      31 * minute,
+      hour,
+      day,
+      -second,
+      -hour,
+      -40 * day,
+    ),
+  }),
+  fc.record({ do: fc.constant('month-end' as const), byMs: fc.constantFrom(-1, 0, 0, 1, minute) }),
+)
+
+const anyCommand: fc.Arbitrary<Command> = fc.oneof(
+  { weight: 2, arbitrary: configure },
+  { weight: 3, arbitrary: grant },
+  { weight: 6, arbitrary: reserve },
+  { weight: 2, arbitrary: extend },
+  { weight: 5, arbitrary: settle },
+  { weight: 1, arbitrary: fc.constant({ do: 'look-after' as const }) },
+  { weight: 3, arbitrary: time },
+)
+
+/** A history in which some steps are sent twice, as clients and networks do. */
+const history: fc.Arbitrary<Command[]> = fc
+  .array(fc.tuple(anyCommand, fc.constantFrom(1, 1, 1, 1, 2)), { minLength: 1, maxLength: 40 })
+  .map((steps) => steps.flatMap(([command, times]) => Array<Command>(times).fill(command)))
+
+describe('the ledger and a model of it, step by step', () => {
+  it('agree on every answer, balance and counter of random histories', { timeout: 3_600_000 }, async () => {
+    await fc.assert(
+      fc.asyncProperty(history, (commands) => playCommands(memory, commands)),
+      { numRuns, includeErrorInReport: true },
+    )
+  })
+})
