@@ -1,3 +1,4 @@
+import { assert } from '../assert.ts'
 import type { Clock } from '../clock.ts'
 import { GatewayError } from '../errors.ts'
 import type { Account } from './account.ts'
@@ -7,7 +8,7 @@ import { type JournalEntry, readEntry } from './entry.ts'
 import { type ExtendRequest, type ExtendResult, extend } from './extend.ts'
 import { type GrantRequest, type GrantResult, grant, grantKey } from './grant.ts'
 import type { PlanTable } from './plan.ts'
-import type { Receipt } from './receipt.ts'
+import { type Receipt, receiptOf } from './receipt.ts'
 import { graceMs, type Reservation, reservationKey, resolveWithinMs } from './reservation.ts'
 import { type ReserveRequest, type ReserveResult, reserve } from './reserve.ts'
 import { type SettleRequest, type SettleResult, settle } from './settle.ts'
@@ -53,6 +54,11 @@ const dueMax = 1000
 export function createLedger({ store, plans, clock }: LedgerOptions): Ledger {
   const run = <R>(accountId: string, keys: readonly Key[], reduce: Reduce<R>, options?: TransactOptions) =>
     transact(store, clock, accountId, keys, reduce, options)
+  const readReceipt = async (accountId: string, seq: bigint) => {
+    const [stored] = await store.journal(accountId, seq - 1n, 1)
+    assert(stored?.seq === seq, `the journal of an account has lost entry ${seq}`)
+    return receiptOf(accountId, readEntry(stored), seq)
+  }
   const resolveBy = () => clock.now() + graceMs + resolveWithinMs
   return {
     // Async, so that a request that makes no sense rejects like every other failure.
@@ -72,14 +78,19 @@ export function createLedger({ store, plans, clock }: LedgerOptions): Ledger {
         if (result.outcome !== 'again') return result
       }
     },
-    settle: (request) =>
-      run(request.accountId, [reservationKey(request.reservationId)], settle(request, plans)),
+    async settle(request) {
+      const { accountId, reservationId } = request
+      const step = await run(accountId, [reservationKey(reservationId)], settle(request, plans))
+      if (step.outcome !== 'already-settled') return step
+      return { outcome: 'settled', receipt: await readReceipt(accountId, step.seq) }
+    },
     balance: (accountId) => run(accountId, [], balance(accountId, plans)),
-    receipt: (accountId, requestId) => {
+    async receipt(accountId, requestId) {
       const key = reservationKey(requestId)
-      return run(accountId, [key], (cut) => ({
-        result: (cut.records.get(key) as Reservation | undefined)?.receipt,
+      const hold = await run(accountId, [key], ({ records }) => ({
+        result: records.get(key) as Reservation | undefined,
       }))
+      return hold?.settledBy === undefined ? hold?.receipt : readReceipt(accountId, hold.settledBy)
     },
     journal: async (accountId, afterSeq, limit) =>
       (await store.journal(accountId, afterSeq, limit)).map(readEntry),

@@ -1,6 +1,7 @@
-import type { Nano } from '../money.ts'
+import { type Nano, zero } from '../money.ts'
 import type { Quantities } from '../usage.ts'
 import type { Source } from './account.ts'
+import type { JournalEntry } from './entry.ts'
 
 /** Why the operator pays: the cost went beyond hold and credit, or the attempt failed. */
 export type AbsorbedReason = 'overrun' | 'failed_attempt'
@@ -41,4 +42,46 @@ export type Receipt = {
   readonly spendableAfter: Nano
   /** The journal entry, or `null` when no money moved. */
   readonly seq: bigint | null
+}
+
+/** What a settlement's entry says beyond what every entry says. */
+export type SettledTerms = {
+  readonly model: string
+  readonly periodKey: string
+  readonly spendableAfter: Nano
+}
+
+/** The receipt of a settled request, read from its journal entry: there is no second record that could disagree. */
+export function receiptOf(
+  accountId: string,
+  entry: Omit<JournalEntry, 'hash' | 'seq'>,
+  seq: bigint | null,
+): Receipt {
+  const { model, periodKey, spendableAfter } = entry.terms as SettledTerms
+  const attempts = entry.attempts ?? []
+  const charged = sum(attempts.map((attempt) => attempt.charged))
+  const absorbed = sum(attempts.map((attempt) => attempt.absorbed))
+  return {
+    requestId: entry.requestId ?? '',
+    accountId,
+    ...(entry.memberId === undefined ? {} : { memberId: entry.memberId }),
+    model,
+    periodKey,
+    recordedAtMs: entry.recordedAtMs,
+    attempts,
+    cost: (charged + absorbed) as Nano,
+    charged,
+    absorbed,
+    paidFrom: entry.postings
+      .filter((posting) => posting.to === 'settled' || posting.to === 'used')
+      .map(({ source, amount }) => ({ source, amount })),
+    spendableAfter,
+    seq,
+  }
+}
+
+export function sum(amounts: readonly Nano[]): Nano {
+  let total: bigint = zero
+  for (const amount of amounts) total += amount
+  return total as Nano
 }

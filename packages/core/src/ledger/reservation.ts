@@ -27,6 +27,9 @@ export type Reservation = {
   /** What the reservation was asked for, to recognise a repeat. */
   readonly fingerprint: string
   readonly subject: ReservationSubject
+  /** Once settled: the journal entry, which tells everything that the receipt shows. */
+  readonly settledBy?: bigint
+  /** Once released by a settlement without a cost: nothing of it is in the journal. */
   readonly receipt?: Receipt
 }
 
@@ -47,7 +50,7 @@ export const graceMs = 30_000
 export const resolveWithinMs: number = 30 * 60_000
 
 /** Receipts and the marks that make repeats harmless outlive every window of a downstream system (Metronome: 34 days). */
-export const keepResolvedMs: number = 40 * 24 * 3_600_000
+const keepResolvedMs: number = 40 * 24 * 3_600_000
 
 export function reservationKey(reservationId: string): Key {
   return `hold:${reservationId}`

@@ -2,12 +2,19 @@ import { assert } from '../assert.ts'
 import { type Nano, zero } from '../money.ts'
 import { append, type Draft, decide, keep, spendable } from './draft.ts'
 import { drawExcess, resolvePart } from './draw.ts'
-import type { Posting } from './entry.ts'
+import type { Entry, Posting } from './entry.ts'
 import { openAccount } from './open-account.ts'
 import type { PlanTable } from './plan.ts'
-import type { AbsorbedReason, Receipt, ReceiptAttempt } from './receipt.ts'
+import {
+  type AbsorbedReason,
+  type Receipt,
+  type ReceiptAttempt,
+  receiptOf,
+  type SettledTerms,
+  sum,
+} from './receipt.ts'
 import { putReservation, type Reservation, reservationKey } from './reservation.ts'
-import type { Reduce } from './storage.ts'
+import type { Decision, Reduce } from './storage.ts'
 
 /** An attempt before it is known who pays which part of it. */
 export type SettledAttempt = Omit<ReceiptAttempt, 'charged' | 'absorbed' | 'absorbedReason'> & {
@@ -27,28 +34,35 @@ export type SettleResult =
   /** No such hold, or it was forgotten long ago. Nothing was charged. */
   | { readonly outcome: 'unknown-reservation' }
 
+/** What the reducer finds: a hold that was settled before is told by its entry, which the caller reads. */
+export type SettleStep = SettleResult | { readonly outcome: 'already-settled'; readonly seq: bigint }
+
 /**
  * Ends a hold: what the served attempt cost is charged from the front of the hold, the rest goes back. A cost beyond the
  * hold is drawn from remaining credit and what no credit covers is absorbed. Settling again gives the first receipt.
  *
  * A hold that expired before it was settled is charged all the same, from what the account has then.
  */
-export function settle(request: SettleRequest, plans: PlanTable): Reduce<SettleResult> {
+export function settle(request: SettleRequest, plans: PlanTable): Reduce<SettleStep> {
   const key = reservationKey(request.reservationId)
   return (cut) => {
     const draft = openAccount(cut, request.accountId, plans)
     const reservation = (draft.puts.get(key)?.value ?? cut.records.get(key)) as Reservation | undefined
     if (reservation === undefined) return { result: { outcome: 'unknown-reservation' } }
-    if (reservation.receipt !== undefined)
-      return { result: { outcome: 'settled', receipt: reservation.receipt } }
-    const receipt = charge(draft, reservation, request.attempts)
-    const state = receipt.seq === null ? 'released' : 'settled'
-    keep(draft, putReservation({ ...reservation, state, parts: [], receipt }, 'replace', draft.now))
-    return decide(draft, { outcome: 'settled', receipt })
+    if (reservation.settledBy !== undefined) {
+      return { result: { outcome: 'already-settled', seq: reservation.settledBy } }
+    }
+    const { receipt } = reservation
+    if (receipt !== undefined) return { result: { outcome: 'settled', receipt } }
+    return charge(draft, reservation, request.attempts)
   }
 }
 
-function charge(draft: Draft, reservation: Reservation, attempts: readonly SettledAttempt[]): Receipt {
+function charge(
+  draft: Draft,
+  reservation: Reservation,
+  attempts: readonly SettledAttempt[],
+): Decision<SettleStep> {
   const owed = sum(
     attempts.filter((attempt) => attempt.payer === 'customer').map((attempt) => attempt.cost ?? zero),
   )
@@ -61,41 +75,29 @@ function charge(draft: Draft, reservation: Reservation, attempts: readonly Settl
   }
   const overrun = unpaid > 0n ? drawExcess(draft, reservation, unpaid as Nano, postings) : zero
   const shares = share(attempts, (owed - overrun) as Nano)
-  const charged = sum(shares.map((attempt) => attempt.charged))
-  const absorbed = sum(shares.map((attempt) => attempt.absorbed))
-  draft.account.charged = (draft.account.charged + charged) as Nano
-  draft.account.absorbed = (draft.account.absorbed + absorbed) as Nano
-  const { reservationId, subject } = reservation
-  const member = subject.memberId === undefined ? {} : { memberId: subject.memberId }
-  const isMoneyEvent = postings.length > 0 || shares.some((attempt) => attempt.cost !== null)
-  const entry = isMoneyEvent
-    ? append(draft, {
-        kind: 'settled',
-        opId: `settle:${reservationId}`,
-        effectiveAtMs: reservation.createdAtMs,
-        requestId: reservationId,
-        ...member,
-        postings,
-        attempts: shares,
-      })
-    : undefined
-  return {
-    requestId: reservationId,
-    accountId: draft.account.accountId,
-    ...member,
-    model: subject.model,
-    periodKey: reservation.periodKey,
+  const { account } = draft
+  account.charged = (account.charged + sum(shares.map((attempt) => attempt.charged))) as Nano
+  account.absorbed = (account.absorbed + sum(shares.map((attempt) => attempt.absorbed))) as Nano
+  const { reservationId, subject, periodKey } = reservation
+  const terms: SettledTerms = { model: subject.model, periodKey, spendableAfter: spendable(draft) }
+  const entry: Entry = {
+    kind: 'settled',
+    opId: `settle:${reservationId}`,
     recordedAtMs: draft.now,
+    effectiveAtMs: reservation.createdAtMs,
+    requestId: reservationId,
+    ...(subject.memberId === undefined ? {} : { memberId: subject.memberId }),
+    postings,
     attempts: shares,
-    cost: (charged + absorbed) as Nano,
-    charged,
-    absorbed,
-    paidFrom: postings
-      .filter((posting) => posting.to === 'settled' || posting.to === 'used')
-      .map(({ source, amount }) => ({ source, amount })),
-    spendableAfter: spendable(draft),
-    seq: entry?.seq ?? null,
+    terms,
   }
+  const isMoneyEvent = postings.length > 0 || shares.some((attempt) => attempt.cost !== null)
+  const seq = isMoneyEvent ? append(draft, entry).seq : null
+  const receipt = receiptOf(account.accountId, entry, seq)
+  const ending =
+    seq === null ? ({ state: 'released', receipt } as const) : ({ state: 'settled', settledBy: seq } as const)
+  keep(draft, putReservation({ ...reservation, parts: [], ...ending }, 'replace', draft.now))
+  return decide(draft, { outcome: 'settled', receipt })
 }
 
 /** Splits every cost into what the customer pays, as far as `payable` goes, and what the operator absorbs. */
@@ -113,10 +115,4 @@ function share(attempts: readonly SettledAttempt[], payable: Nano): ReceiptAttem
   })
   assert(left === 0n, 'more was drawn than the attempts cost')
   return shares
-}
-
-function sum(amounts: readonly Nano[]): Nano {
-  let total = 0n
-  for (const amount of amounts) total += amount
-  return total as Nano
 }

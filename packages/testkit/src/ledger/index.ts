@@ -10,6 +10,7 @@ import { overageCases, reserveCases } from './reserve-cases.ts'
 import { settleCases } from './settle-cases.ts'
 
 export { checkChain, checkInvariants, type Reading } from './check-invariants.ts'
+export { type Command, playCommands } from './command.ts'
 export type { LedgerCase, LedgerSubject } from './ledger-case.ts'
 
 /** What the money keeps to on every store: the operations, their refusals and their limits. */

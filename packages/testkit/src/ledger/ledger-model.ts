@@ -166,7 +166,8 @@ export function ledgerModel(plans: PlanTable): LedgerModel {
         wake(next, plans, nowMs)
         const hold = next.holds.get(command.id)
         if (hold === undefined) return { outcome: 'unknown-reservation' }
-        hold.receipt ??= settle(next, plans, hold, command)
+        if (hold.receipt !== undefined) return hold.receipt
+        hold.receipt = settle(next, plans, hold, command)
         save()
         return hold.receipt
       }

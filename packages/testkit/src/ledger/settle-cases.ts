@@ -330,11 +330,11 @@ export const settleCases: readonly LedgerCase[] = [
     },
   ),
 
-  ledgerCase('charges the sum of a thousand requests exactly (failure 27)', async ({ ledger }) => {
+  ledgerCase('charges the sum of two hundred requests exactly (failure 27)', async ({ ledger }) => {
     await give(ledger, 'g1', usd('1.00'))
-    for (let index = 1; index <= 1000; index += 1) await spend(ledger, `r${index}`, BigInt(index * index))
+    for (let index = 1; index <= 200; index += 1) await spend(ledger, `r${index}`, BigInt(index * index))
 
-    assert.equal((await ledger.balance('alice')).charged, 333_833_500n)
-    assert.equal((await ledger.balance('alice')).spendable, usd('1.00') - 333_833_500n)
+    assert.equal((await ledger.balance('alice')).charged, 2_686_700n)
+    assert.equal((await ledger.balance('alice')).spendable, usd('1.00') - 2_686_700n)
   }),
 ]
