@@ -26,7 +26,7 @@ export const openaiCases: readonly ClientCase[] = [
         .withResponse()
       assert.match(data.choices[0]?.message.content ?? '', /^Simulated answer:/)
       assert.ok((data.usage?.total_tokens ?? 0) > 0)
-      assert.equal(data._request_id, response.headers.get('x-request-id'))
+      assert.ok(response.headers.get('x-request-id'))
       assert.match(response.headers.get('x-farebox-cost') ?? '', /^0\.\d+$/)
       assert.ok(['cerebras', 'together'].includes(response.headers.get('x-inference-provider') ?? ''))
     },
@@ -266,7 +266,7 @@ function credits(subject: ClientSubject): Promise<Record<string, unknown>> {
 }
 
 /** Reads exact decimal US dollars without a float. */
-export function nanoUsd(text: unknown): bigint {
+function nanoUsd(text: unknown): bigint {
   const [whole = '0', fraction = ''] = String(text).split('.')
   return BigInt(whole) * 1_000_000_000n + BigInt(fraction.padEnd(9, '0'))
 }

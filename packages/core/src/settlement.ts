@@ -88,7 +88,7 @@ export function createSettlement(options: SettlementOptions): Settle {
  * Who pays what for an attempt. The best source wins: the provider's word on the cost, then the price of the usage it
  * reported, then the price of an estimate. Unknown is never zero for what reached the caller.
  */
-export function priceAttempt(
+function priceAttempt(
   call: InferenceCall,
   attempt: Attempt,
   reportedCost: Nano | undefined,

@@ -35,9 +35,14 @@ export function count(value: unknown): bigint | undefined {
   return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 ? BigInt(value) : undefined
 }
 
-/** Reads a measured number exactly as it is written: the shortest decimal that gives this number. */
+/**
+ * Reads a measured number exactly as it is written: the shortest decimal that gives this number. `undefined` when it is
+ * absent, negative, or so large or small (a three-digit exponent) that nothing real was measured.
+ */
 export function measure(value: unknown): string | undefined {
-  return typeof value === 'number' && Number.isFinite(value) && value >= 0 ? String(value) : undefined
+  if (typeof value !== 'number' || !Number.isFinite(value) || value < 0) return undefined
+  const text = String(value)
+  return /e[+-]\d{3}$/.test(text) ? undefined : text
 }
 
 /** Fills what `reported` leaves unknown from `estimate`, and says so in the certainty. */

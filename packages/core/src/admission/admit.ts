@@ -81,7 +81,7 @@ export function createAdmit(options: AdmitOptions): Admit {
         )
       }
       const affordable = targets.filter((_, index) => (floors[index] ?? amount) <= result.spendable)
-      if (affordable.length === 0) throw insufficientCredits(result)
+      if (affordable.length === 0) throw insufficientCredits(result, cheapest(floors))
       targets = affordable
     }
   }
@@ -117,8 +117,13 @@ function admitted({ amount, ...reserved }: Reserved, { defaults }: AdmitOptions)
   }
 }
 
-/** Says what is missing, when credit comes back, and what the account can do. */
-function insufficientCredits(result: Insufficient): GatewayError {
+function cheapest(amounts: readonly Nano[]): Nano {
+  return amounts.reduce((least, amount) => (amount < least ? amount : least))
+}
+
+/** Says what is missing for the least that would do, when credit comes back, and what the account can do. */
+function insufficientCredits(result: Insufficient, least: Nano): GatewayError {
+  const missing = formatUsd(least - result.spendable)
   const resetsAt = new Date(result.resetsAtMs).toISOString()
   const waiting = result.held > 0n ? ` $${formatUsd(result.held)} is held for requests under way.` : ''
   const remedy =
@@ -127,11 +132,11 @@ function insufficientCredits(result: Insufficient): GatewayError {
       : 'Add credits or choose a plan with pay-as-you-go'
   return new GatewayError(
     'insufficient_credits',
-    `You have exceeded your monthly included credits: this request needs $${formatUsd(result.missing)} more than the ` +
+    `You have exceeded your monthly included credits: this request needs $${missing} more than the ` +
       `$${formatUsd(result.spendable)} that is left.${waiting} ${remedy}, or wait until ${resetsAt}.`,
     {
       facts: {
-        missing_usd: formatUsd(result.missing),
+        missing_usd: missing,
         spendable_usd: formatUsd(result.spendable),
         held_usd: formatUsd(result.held),
         spending_limit_usd: formatUsd(result.overageLimit),

@@ -1,4 +1,3 @@
-import type { GatewayError } from '../errors.ts'
 import type { JsonBody } from '../http/request-body.ts'
 import type { Operation } from '../http/routes.ts'
 import type { InferenceCall } from './inference-call.ts'
@@ -24,5 +23,3 @@ export interface ErrorBody {
   readonly headers: Readonly<Record<string, string>>
   readonly body: string
 }
-
-export type WriteError = (error: GatewayError, requestId: string) => ErrorBody

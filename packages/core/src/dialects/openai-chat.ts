@@ -22,6 +22,9 @@ const members = z.object({
 const templateTokens = 256
 const messageTokens = 16
 
+/** Parts that bring content by reference or compressed: nothing in the request bounds their tokens, so none can be held. */
+const unboundedParts: readonly unknown[] = ['video_url', 'audio_url', 'file', 'input_file']
+
 /** `POST /v1/chat/completions` (openai-openapi, 2026-08-21). */
 export const openaiChat: Dialect = { operation: 'chat', parse }
 
@@ -67,7 +70,9 @@ function measureContent(messages: readonly unknown[]): {
     }
     const { content } = message as { content?: unknown }
     if (!Array.isArray(content)) continue
-    for (const part of content as { type?: unknown; image_url?: { url?: unknown } }[]) {
+    for (const [place, part] of (content as { type?: unknown; image_url?: { url?: unknown } }[]).entries()) {
+      if (unboundedParts.includes(part?.type))
+        throw unboundedPart(`messages.${index}.content.${place}`, part.type)
       if (part?.type !== 'image_url') continue
       images += 1
       const url = part.image_url?.url
@@ -75,6 +80,10 @@ function measureContent(messages: readonly unknown[]): {
     }
   }
   return { images, imageBytes }
+}
+
+function unboundedPart(param: string, type: unknown): GatewayError {
+  return new GatewayError('invalid_request', `Parts of type "${type}" are not supported.`, { param })
 }
 
 function lowest(a: number | null | undefined, b: number | null | undefined): number | undefined {

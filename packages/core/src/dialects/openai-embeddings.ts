@@ -70,10 +70,19 @@ function reply(call: InferenceCall, bytes: Buffer): Buffer {
   // Only the first vector tells the encoding; most providers answer in kind and the bytes go on untouched.
   const isBase64 = /"embedding"\s*:\s*"/.test(bytes.toString('latin1', 0, 4096))
   if (wantsBase64 === isBase64) return bytes
-  const parsed = replyShape.safeParse(JSON.parse(bytes.toString('utf8')))
+  const parsed = replyShape.safeParse(parseJson(bytes))
   if (!parsed.success) return bytes
   const data = parsed.data.data.map((item) => ({ ...item, embedding: convert(item.embedding, wantsBase64) }))
   return Buffer.from(JSON.stringify({ ...parsed.data, data }))
+}
+
+/** Some servers write numbers that JSON does not know. Such an answer is handed on for the caller to judge. */
+function parseJson(bytes: Buffer): unknown {
+  try {
+    return JSON.parse(bytes.toString('utf8'))
+  } catch {
+    return undefined
+  }
 }
 
 /** Little-endian IEEE 754 float32, as OpenAI encodes vectors. */

@@ -10,7 +10,7 @@ const members = z.object({
   n: z.int().min(1).max(10).nullish(),
   size: z
     .string()
-    .regex(/^(auto|\d{2,4}x\d{2,4})$/, 'must be "auto" or "WIDTHxHEIGHT"')
+    .regex(/^(auto|[1-9]\d{1,3}x[1-9]\d{1,3})$/, 'must be "auto" or "WIDTHxHEIGHT"')
     .nullish(),
   response_format: z.enum(['url', 'b64_json']).nullish(),
   steps: z.int().min(1).max(100).nullish(),

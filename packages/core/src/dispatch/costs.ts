@@ -20,7 +20,8 @@ export async function lookUpCosts(
   if (costs === undefined) return known
   for (let start = 0; start < attemptIds.length; start += batchMax) {
     const batch = attemptIds.slice(start, start + batchMax)
-    for (const [id, cost] of await ask(costs, batch, transport)) if (batch.includes(id)) known.set(id, cost)
+    const asked = new Set(batch)
+    for (const [id, cost] of await ask(costs, batch, transport)) if (asked.has(id)) known.set(id, cost)
   }
   return known
 }

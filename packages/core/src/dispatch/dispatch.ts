@@ -8,7 +8,7 @@ import type { Provider } from '../providers/provider.ts'
 import type { Health } from '../routing/health.ts'
 import { openStream } from './event-stream.ts'
 import { AttemptFailedError, exhausted } from './failure.ts'
-import type { Transport } from './transport.ts'
+import { type Transport, TransportError } from './transport.ts'
 import type { Upstream } from './upstream.ts'
 import { fetchReply, type ReplyContext } from './whole-reply.ts'
 
@@ -71,9 +71,8 @@ export function createDispatch(options: DispatchOptions): Dispatch {
         attempt.endedMs = options.clock.monotonicMs()
         if (!(error instanceof AttemptFailedError)) {
           // The caller has gone, or the request is at fault: neither says anything about the target.
-          const hasLeft = isGatewayError(error) && error.code === 'client_closed'
-          attempt.outcome = hasLeft ? 'aborted' : 'failed'
-          attempt.mayHaveCost = hasLeft
+          attempt.mayHaveCost = hasLeftUnderWay(error)
+          attempt.outcome = attempt.mayHaveCost ? 'aborted' : 'failed'
           throw error
         }
         attempt.outcome = 'failed'
@@ -85,6 +84,12 @@ export function createDispatch(options: DispatchOptions): Dispatch {
     }
     throw exhausted(attempts)
   }
+}
+
+/** Whether the caller left when the provider may have begun. A request that was never sent costs nobody anything. */
+function hasLeftUnderWay(error: unknown): boolean {
+  if (!isGatewayError(error) || error.code !== 'client_closed') return false
+  return !(error.cause instanceof TransportError) || error.cause.wasSent
 }
 
 /** A single target gets a second try: a kept connection may just have been closed by the other side. */

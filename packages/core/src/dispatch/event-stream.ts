@@ -1,13 +1,17 @@
 import { ByteStream } from '../http/byte-stream.ts'
 import { scanObject } from '../http/json-object.ts'
-import { eventData, eventEnd } from '../http/sse.ts'
+import { eventData, eventEnd, lastEventEnd } from '../http/sse.ts'
 import type { UpstreamRequest } from '../providers/provider.ts'
 import { answerError, exchangeError, malformed } from './failure.ts'
+import { TransportError } from './transport.ts'
 import { type ReplyContext, readRefusal } from './whole-reply.ts'
 
+/** Bytes in which an event without an end is waited for; they are then handed on as they are. */
+const firstEventBytesMax = 64 * 1024
+
 /**
- * A stream whose first bytes are there and are not an error: until then another target may still serve, and nobody has
- * seen anything.
+ * A stream whose first event is there and is not an error: until then another target may still serve, and nobody has seen
+ * anything.
  */
 export async function openStream(request: UpstreamRequest, context: ReplyContext): Promise<ByteStream> {
   const { attempt, clock, provider, transport, options } = context
@@ -24,7 +28,7 @@ export async function openStream(request: UpstreamRequest, context: ReplyContext
   ) {
     throw await readRefusal(response, context)
   }
-  const { first, stream } = await firstBytes(response.body)
+  const { first, stream } = await firstEvent(response.body, context)
   attempt.firstByteMs = clock.monotonicMs()
   const error = firstError(first)
   if (error === undefined) return stream
@@ -33,26 +37,48 @@ export async function openStream(request: UpstreamRequest, context: ReplyContext
   throw answerError(answer, provider.classify(response.status, error), provider.id)
 }
 
-/** Waits for the first bytes without taking them away. */
-function firstBytes(body: ByteStream): Promise<{ readonly first: Buffer; readonly stream: ByteStream }> {
+/** Waits for the first whole event without taking it away. Its head alone does not mean that a stream has begun. */
+function firstEvent(
+  body: ByteStream,
+  { attempt, clock, options }: ReplyContext,
+): Promise<{ readonly first: Buffer; readonly stream: ByteStream }> {
   return new Promise((resolve, reject) => {
     const stream = new ByteStream({ onResume: () => body.resume(), onCancel: () => body.cancel() })
+    let gathered: Buffer | undefined
     let hasBegun = false
+    const begin = (first: Buffer) => {
+      hasBegun = true
+      stopWaiting()
+      resolve({ first, stream })
+      return stream.write(first)
+    }
+    const giveUp = (error: Error) => {
+      stopWaiting()
+      reject(error)
+    }
+    const waitedMs = clock.monotonicMs() - attempt.startedMs
+    const stopWaiting = clock.after(Math.max(0, options.headersTimeoutMs - waitedMs), () => {
+      body.cancel()
+      reject(exchangeError(new TransportError('timeout', undefined)))
+    })
     body.pipe({
       write(chunk) {
-        if (!hasBegun) {
-          hasBegun = true
-          resolve({ first: Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength), stream })
-        }
-        return stream.write(chunk)
+        if (hasBegun) return stream.write(chunk)
+        gathered =
+          gathered === undefined
+            ? Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength)
+            : Buffer.concat([gathered, chunk])
+        if (lastEventEnd(gathered) === 0 && gathered.length < firstEventBytesMax) return true
+        return begin(gathered)
       },
       end() {
+        if (!hasBegun && gathered !== undefined) begin(gathered)
         if (hasBegun) stream.end()
-        else reject(malformed('ended the answer before its first byte'))
+        else giveUp(malformed('ended the answer before its first byte'))
       },
       fail(error) {
         if (hasBegun) stream.fail(error)
-        else reject(exchangeError(error))
+        else giveUp(exchangeError(error))
       },
     })
   })

@@ -16,16 +16,21 @@ export class AttemptFailedError extends Error {
   }
 }
 
+/** What a provider says with these is about the gateway's own account, and quotes parts of its key. */
+const ownAccountStatuses: readonly number[] = [401, 402, 403]
+
 /** An answer that is no answer, as an error: for the caller when the request is at fault, else for the next target. */
 export function answerError(answer: UpstreamAnswer, verdict: Verdict, providerId: string): Error {
   if (verdict.action === 'fatal') return rejected(answer.status, verdict, providerId)
   const retryAfterSeconds = retryAfter(answer)
   const message = answer.status < 400 ? 'answered with an error' : `answered ${answer.status}`
+  const isPrivate = ownAccountStatuses.includes(answer.status)
   return new AttemptFailedError(
     {
       reason: 'status',
       status: answer.status,
-      message: verdict.message === undefined ? message : `${message} (${shorten(verdict.message)})`,
+      message:
+        verdict.message === undefined || isPrivate ? message : `${message} (${shorten(verdict.message)})`,
       ...(retryAfterSeconds === undefined ? {} : { retryAfterSeconds }),
     },
     // An error status is an answer to the question what was done: nothing that is charged.
@@ -49,7 +54,11 @@ export function exchangeError(error: unknown): Error {
     case 'connect':
       return new AttemptFailedError({ reason: 'connect', message: 'could not be reached' }, false, error)
     case 'timeout':
-      return new AttemptFailedError({ reason: 'timeout', message: 'did not answer in time' }, true, error)
+      return new AttemptFailedError(
+        { reason: 'timeout', message: 'did not answer in time' },
+        error.wasSent,
+        error,
+      )
     case 'reset':
       return new AttemptFailedError({ reason: 'reset', message: 'closed the connection' }, true, error)
   }
@@ -106,8 +115,8 @@ function rejected(status: number, verdict: Verdict, providerId: string): Gateway
 function retryAfter(answer: UpstreamAnswer): number | undefined {
   const header = answer.headers['retry-after']
   const inBody = (answer.body as { retry_after?: unknown } | null | undefined)?.retry_after
-  const seconds = Number(typeof header === 'string' ? header : inBody)
-  return Number.isFinite(seconds) && seconds >= 0 ? Math.min(3600, Math.ceil(seconds)) : undefined
+  const seconds = typeof header === 'string' && header !== '' ? Number(header) : inBody
+  return typeof seconds === 'number' && seconds >= 0 ? Math.min(3600, Math.ceil(seconds)) : undefined
 }
 
 function shorten(message: string): string {

@@ -31,9 +31,12 @@ export type TransportFailure = 'connect' | 'timeout' | 'reset' | 'aborted'
 export class TransportError extends Error {
   override readonly name: string = 'TransportError'
   readonly failure: TransportFailure
-  constructor(failure: TransportFailure, cause: unknown) {
+  /** Whether the provider may have got the request, and may have begun to work. */
+  readonly wasSent: boolean
+  constructor(failure: TransportFailure, cause: unknown, wasSent = true) {
     super(`The exchange with the provider failed: ${failure}.`, { cause })
     this.failure = failure
+    this.wasSent = wasSent
   }
 }
 
@@ -59,7 +62,7 @@ export function createTransport({ connectionsMax, connectTimeoutMs, clock }: Tra
     send: (request, options) =>
       new Promise((resolve, reject) => {
         if (options.signal?.aborted) {
-          reject(new TransportError('aborted', options.signal.reason))
+          reject(new TransportError('aborted', options.signal.reason, false))
           return
         }
         agent.dispatch(
@@ -89,6 +92,7 @@ class Exchange implements Dispatcher.DispatchHandler {
   #gathered: Uint8Array[] = []
   #isFlushing = false
   #isLate = false
+  #isGivenUp = false
   readonly #onAbort = () => this.#abort()
   readonly #cancelTimer: () => void
 
@@ -110,7 +114,7 @@ class Exchange implements Dispatcher.DispatchHandler {
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
     this.#controller = controller
-    if (this.#signal?.aborted) this.#abort()
+    if (this.#isGivenUp) this.#abort()
   }
 
   onResponseStart(
@@ -143,8 +147,7 @@ class Exchange implements Dispatcher.DispatchHandler {
   onResponseError(_controller: Dispatcher.DispatchController | undefined, cause: Error): void {
     this.#flush()
     this.#forget()
-    const failure = this.#isLate ? 'timeout' : this.#signal?.aborted ? 'aborted' : failureOf(cause)
-    const error = new TransportError(failure, cause)
+    const error = this.#toError(cause)
     if (this.#body === undefined) this.#reject(error)
     else this.#body.fail(error)
   }
@@ -159,7 +162,19 @@ class Exchange implements Dispatcher.DispatchHandler {
   }
 
   #abort(): void {
-    this.#controller?.abort(new Error('The exchange was given up.'))
+    this.#isGivenUp = true
+    if (this.#controller !== undefined) {
+      this.#controller.abort(new Error('The exchange was given up.'))
+      return
+    }
+    // It still waits for a connection, which may take as long as the requests before it: nobody else would tell.
+    this.#forget()
+    this.#reject(this.#toError(new Error('The exchange was given up.')))
+  }
+
+  #toError(cause: Error): TransportError {
+    const failure = this.#isLate ? 'timeout' : this.#signal?.aborted ? 'aborted' : failureOf(cause)
+    return new TransportError(failure, cause, this.#controller !== undefined)
   }
 
   #forget(): void {

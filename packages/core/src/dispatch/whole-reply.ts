@@ -68,8 +68,9 @@ async function followJob(created: UpstreamAnswer, context: ReplyContext): Promis
 async function poll(request: UpstreamRequest, context: ReplyContext): Promise<UpstreamAnswer | undefined> {
   try {
     const response = await context.transport.send(request, context.options)
-    const bytes = await readBody(response.body, context.replyBytesMax)
-    return response.status < 300 ? toAnswer(response, bytes) : undefined
+    const answer = toAnswer(response, await readBody(response.body, context.replyBytesMax))
+    // A page of HTML with status 200 tells nothing about the job either.
+    return answer.status < 300 && answer.body !== undefined ? answer : undefined
   } catch (error) {
     if (error instanceof TransportError && error.failure === 'aborted') throw exchangeError(error)
     return undefined

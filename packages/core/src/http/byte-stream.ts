@@ -81,12 +81,12 @@ export class ByteStream implements AsyncIterable<Uint8Array> {
     if (!this.#isFull && this.#state === 'open') this.#source.onResume()
   }
 
-  /** Stops reading. The source is told unless it has already ended. */
+  /** Stops reading: nothing more is delivered. The source is told unless it has already ended. */
   cancel(): void {
-    if (this.#state !== 'open') return
+    const wasOpen = this.#state === 'open'
     this.#state = 'cancelled'
     this.#queue = []
-    this.#source.onCancel()
+    if (wasOpen) this.#source.onCancel()
   }
 
   [Symbol.asyncIterator](): AsyncIterator<Uint8Array> {
@@ -116,22 +116,21 @@ type Waiter = {
 /** Reads a stream chunk by chunk. A dropped iterator cancels the stream, also before its first read. */
 function iterate(stream: ByteStream): AsyncIterator<Uint8Array> {
   const ready: Uint8Array[] = []
-  let waiter: Waiter | undefined
+  const waiters: Waiter[] = []
   let ending: { readonly error?: Error } | undefined
   const finish = (error?: Error) => {
-    ending = error === undefined ? {} : { error }
-    const waiting = waiter
-    waiter = undefined
-    if (error === undefined) waiting?.resolve({ done: true, value: undefined })
-    else waiting?.reject(error)
+    const first = error === undefined ? undefined : waiters.shift()
+    if (error !== undefined) first?.reject(error)
+    // An error is thrown once; every read after it finds the end.
+    ending = error === undefined || first !== undefined ? {} : { error }
+    for (const waiter of waiters.splice(0)) waiter.resolve({ done: true, value: undefined })
   }
   stream.pipe({
     write(chunk) {
-      const waiting = waiter
-      waiter = undefined
-      if (waiting === undefined) ready.push(chunk)
-      else waiting.resolve({ done: false, value: chunk })
-      return waiting !== undefined
+      const waiter = waiters.shift()
+      if (waiter === undefined) ready.push(chunk)
+      else waiter.resolve({ done: false, value: chunk })
+      return waiter !== undefined
     },
     end: () => finish(),
     fail: finish,
@@ -141,15 +140,20 @@ function iterate(stream: ByteStream): AsyncIterator<Uint8Array> {
       new Promise((resolve, reject) => {
         const chunk = ready.shift()
         if (chunk !== undefined) resolve({ done: false, value: chunk })
-        else if (ending?.error !== undefined) reject(ending.error)
-        else if (ending !== undefined) resolve({ done: true, value: undefined })
-        else {
-          waiter = { resolve, reject }
+        else if (ending !== undefined) {
+          const { error } = ending
+          ending = {}
+          if (error === undefined) resolve({ done: true, value: undefined })
+          else reject(error)
+        } else {
+          waiters.push({ resolve, reject })
           stream.resume()
         }
       }),
     return: async () => {
       stream.cancel()
+      ready.length = 0
+      finish()
       return { done: true, value: undefined }
     },
   }

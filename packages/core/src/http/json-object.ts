@@ -71,39 +71,37 @@ export type JsonEdits = Readonly<Record<string, string | undefined>>
 
 /** Writes the object anew with its members edited, everything else byte for byte. New members come last. */
 export function editObject(bytes: Buffer, object: JsonObject, edits: JsonEdits): Buffer {
+  const { members, close } = object
+  const isEdited = (name: string) => Object.hasOwn(edits, name)
+  const lastKept = members.findLastIndex(({ name }) => edits[name] !== undefined || !isEdited(name))
   const pieces: (string | Buffer)[] = []
-  const pending = new Map(Object.entries(edits))
   let copied = 0
-  let isFirst = true
-  for (const [index, member] of object.members.entries()) {
-    const next = object.members[index + 1]
-    const end = next === undefined ? object.close : next.start
-    if (!pending.has(member.name)) {
-      isFirst = false
-      continue
+  for (const [index, { name, start, valueStart, valueEnd }] of members.entries()) {
+    if (index > lastKept) {
+      // What stands behind the last member that stays goes at once, with every comma in between.
+      const kept = members[lastKept]?.valueEnd ?? start
+      if (kept > copied) pieces.push(bytes.subarray(copied, kept))
+      copied = close
+      break
     }
-    const text = pending.get(member.name)
-    pending.delete(member.name)
-    if (text !== undefined) {
-      pieces.push(bytes.subarray(copied, member.valueStart), text)
-      copied = member.valueEnd
-      isFirst = false
-    } else if (next !== undefined) {
-      pieces.push(bytes.subarray(copied, member.start))
-      copied = end
+    if (!isEdited(name)) continue
+    const text = edits[name]
+    if (text === undefined) {
+      pieces.push(bytes.subarray(copied, start))
+      copied = members[index + 1]?.start ?? close
     } else {
-      // The last member takes the comma before it along, unless it was the only one left.
-      const kept = isFirst ? member.start : lastIndexOfByte(bytes, comma, member.start)
-      if (kept >= copied) pieces.push(bytes.subarray(copied, kept))
-      copied = object.close
+      pieces.push(bytes.subarray(copied, valueStart), text)
+      copied = valueEnd
     }
   }
-  const added = [...pending].filter(([, text]) => text !== undefined)
-  if (added.length > 0) {
-    pieces.push(bytes.subarray(copied, object.close))
-    copied = object.close
-    const text = added.map(([name, value]) => `${JSON.stringify(name)}:${value}`).join(',')
-    pieces.push(isFirst ? text : `,${text}`)
+  let separator = lastKept === -1 ? '' : ','
+  for (const name in edits) {
+    const text = edits[name]
+    if (text === undefined || members.some((member) => member.name === name)) continue
+    if (copied < close) pieces.push(bytes.subarray(copied, close))
+    copied = close
+    pieces.push(`${separator}${JSON.stringify(name)}:${text}`)
+    separator = ','
   }
   pieces.push(bytes.subarray(copied))
   return Buffer.concat(pieces.map((piece) => (typeof piece === 'string' ? Buffer.from(piece) : piece)))
@@ -169,8 +167,4 @@ function endsLiteral(byte: number | undefined): boolean {
   return (
     byte === comma || byte === closeBrace || byte === closeBracket || (byte !== undefined && byte <= 0x20)
   )
-}
-
-function lastIndexOfByte(bytes: Buffer, byte: number, before: number): number {
-  return bytes.lastIndexOf(byte, before - 1)
 }

@@ -9,16 +9,16 @@ export type Route =
 /** What an inference call does, in the words of OpenTelemetry where it has them. */
 export type Operation = 'chat' | 'embeddings' | 'images'
 
-const inference: Readonly<Record<string, Operation>> = {
-  '/v1/chat/completions': 'chat',
-  '/v1/embeddings': 'embeddings',
-  '/v1/images/generations': 'images',
-}
+const inference: ReadonlyMap<string, Operation> = new Map([
+  ['/v1/chat/completions', 'chat'],
+  ['/v1/embeddings', 'embeddings'],
+  ['/v1/images/generations', 'images'],
+])
 
 /** The route of a path below the mount; `undefined` when the path is not ours and the host goes on. */
 export function findRoute(path: string): Route | undefined {
-  const clean = inference[path] === undefined ? path.replace(/\/{2,}/g, '/').replace(/(?<=.)\/$/, '') : path
-  const operation = inference[clean]
+  const clean = inference.has(path) ? path : path.replace(/\/{2,}/g, '/').replace(/(?<=.)\/$/, '')
+  const operation = inference.get(clean)
   if (operation !== undefined) return { kind: 'inference', operation }
   if (clean === '/v1/models') return { kind: 'models' }
   if (clean === '/v1/credits') return { kind: 'credits' }

@@ -84,8 +84,10 @@ export function meterStream(options: StreamMeterOptions): ByteStream {
     const done = doneAt(shown)
     if (done === -1) return shown.length === 0 || response.write(shown)
     if (done > 0) response.write(shown.subarray(0, done))
+    // Some servers write [DONE] behind an error too, which would make it look like a whole answer.
+    if (hasFailed) breakOff(incomplete())
     // What follows [DONE] is nothing; the upstream is left to end by itself, so that its connection can be used again.
-    close(hasFailed ? 'aborted' : 'served', doneEvent)
+    else close('served', doneEvent)
     return true
   }
 
@@ -103,13 +105,14 @@ export function meterStream(options: StreamMeterOptions): ByteStream {
     },
     end() {
       if (isOver) return
-      // Some servers leave out the blank line behind the last event.
-      if (carried !== undefined) forward(Buffer.concat([carried, Buffer.from('\n\n')]))
+      // Some servers leave out the blank line behind the last event. Half an event is dropped: an SDK would stumble over
+      // it and never see the error that follows.
+      if (carried !== undefined && isWholeEvent(carried))
+        forward(Buffer.concat([carried, Buffer.from('\n\n')]))
       if (isOver) return
       // Usage comes last: a stream that has told it is whole, also without [DONE].
       if (attempt.reported !== undefined && !hasFailed) close('served', doneEvent)
-      else
-        breakOff(new GatewayError('provider_failed', 'The provider ended the answer before it was complete.'))
+      else breakOff(incomplete())
     },
     fail(cause) {
       breakOff(new GatewayError('provider_failed', 'The connection to the provider broke off.', { cause }))
@@ -148,13 +151,27 @@ function meterEvent(event: Buffer, { attempt, wantsUsage, readUsage, costOf }: S
   const quantities = readUsage({ usage: value })
   if (quantities !== undefined) attempt.reported = quantities
   if (!wantsUsage) {
-    const choices = object.members.find((member) => member.name === 'choices')
-    const isUsageOnly = choices === undefined || isEmptyArray(event, choices.valueStart, choices.valueEnd)
-    return isUsageOnly ? Buffer.alloc(0) : editObject(event, object, { usage: undefined })
+    return isUsageOnly(event, object) ? Buffer.alloc(0) : editObject(event, object, { usage: undefined })
   }
-  const cost = quantities === undefined ? undefined : costOf(quantities)
+  const cost = attempt.reported === undefined ? undefined : costOf(attempt.reported)
   if (cost === undefined) return event
   return editObject(event, object, { usage: JSON.stringify({ ...value, cost }) })
+}
+
+/** Whether an event holds neither a piece of an answer nor an error. */
+function isUsageOnly(event: Buffer, { members }: JsonObject): boolean {
+  const choices = members.find((member) => member.name === 'choices')
+  if (choices !== undefined && !isEmptyArray(event, choices.valueStart, choices.valueEnd)) return false
+  return members.every((member) => member.name !== 'error')
+}
+
+/** Whether an event lacks nothing but the blank line that ends it. */
+function isWholeEvent(event: Buffer): boolean {
+  return doneAt(event) !== -1 || dataObject(event) !== undefined
+}
+
+function incomplete(): GatewayError {
+  return new GatewayError('provider_failed', 'The provider ended the answer before it was complete.')
 }
 
 /** The JSON object of an event's data line. */
@@ -180,7 +197,7 @@ function doneAt(events: Buffer): number {
   const mark = events.lastIndexOf(doneMark)
   if (mark === -1) return -1
   const start = eventStart(events, mark)
-  return /^data: ?\[DONE\]/.test(events.toString('latin1', start, mark + doneMark.length)) ? start : -1
+  return /^data: ?\[DONE\]/m.test(events.toString('latin1', start, mark + doneMark.length)) ? start : -1
 }
 
 function countOf(bytes: Buffer, part: Buffer): number {

@@ -1,16 +1,19 @@
 import type { IncomingMessage } from 'node:http'
-import type { Readable } from 'node:stream'
+import type { Transform } from 'node:stream'
 import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib'
 import { GatewayError } from '../errors.ts'
 import type { RequestBody } from '../http/exchange.ts'
 import { tooLarge } from '../http/request-body.ts'
 
-const decoders: Readonly<Record<string, () => NodeJS.ReadWriteStream & Readable>> = {
-  gzip: createGunzip,
-  'x-gzip': createGunzip,
-  deflate: createInflate,
-  br: createBrotliDecompress,
-}
+const decoders: ReadonlyMap<string, () => Transform> = new Map([
+  ['gzip', createGunzip],
+  ['x-gzip', createGunzip],
+  ['deflate', createInflate],
+  ['br', createBrotliDecompress],
+])
+
+/** Pieces are joined in groups, because a body in one-byte chunks would otherwise take a hundred times its size. */
+const piecesMax = 1024
 
 /**
  * Finds out who has the body. `readableEnded` is the only reliable sign: parsers define `body` also when they skip a
@@ -21,59 +24,73 @@ export function requestBody(message: IncomingMessage, parsed: unknown): RequestB
   return parsed === undefined ? { kind: 'drained' } : { kind: 'parsed', value: parsed }
 }
 
+/** Waiting for a body whose end has passed, or whose sender has gone, would never end: both are found out first. */
 async function readUnread(message: IncomingMessage, bytesMax: number): Promise<Uint8Array> {
-  if (Number(message.headers['content-length'] ?? 0) > bytesMax) {
-    drain(message)
-    throw tooLarge(bytesMax)
+  if (message.readableDidRead || message.readableEnded) {
+    throw new GatewayError(
+      'body_already_read',
+      'Somebody else was reading the request body when the gateway began. Mount the gateway before other body parsers.',
+    )
   }
-  const encoding = message.headers['content-encoding']?.toLowerCase()
-  if (encoding === undefined || encoding === 'identity') return collect(message, message, bytesMax)
-  const decoder = decoders[encoding]
+  if (message.destroyed) throw brokeOff()
+  if (Number(message.headers['content-length'] ?? 0) > bytesMax) throw tooLarge(bytesMax)
+  const encoding = message.headers['content-encoding']?.toLowerCase() ?? 'identity'
+  if (encoding === 'identity') return collect(message, undefined, bytesMax)
+  const decoder = decoders.get(encoding)
   if (decoder === undefined) {
-    drain(message)
     throw new GatewayError(
       'unsupported_encoding',
       'Send the body with content-encoding gzip, deflate, br or none.',
     )
   }
-  return collect(message.pipe(decoder()), message, bytesMax)
+  return collect(message, decoder(), bytesMax)
 }
 
-function collect(stream: Readable, message: IncomingMessage, bytesMax: number): Promise<Uint8Array> {
+function collect(
+  message: IncomingMessage,
+  decoder: Transform | undefined,
+  bytesMax: number,
+): Promise<Uint8Array> {
+  const stream = decoder === undefined ? message : message.pipe(decoder)
   return new Promise((resolve, reject) => {
-    const chunks: Uint8Array[] = []
+    const groups: Uint8Array[] = []
+    let pieces: Uint8Array[] = []
     let length = 0
-    const onData = (chunk: Uint8Array) => {
-      length += chunk.byteLength
+    const onData = (piece: Uint8Array) => {
+      length += piece.byteLength
       if (length > bytesMax) {
-        stream.off('data', onData)
-        drain(message)
-        reject(tooLarge(bytesMax))
-      } else {
-        chunks.push(chunk)
+        refuse(tooLarge(bytesMax))
+        return
       }
+      pieces.push(piece)
+      if (pieces.length < piecesMax) return
+      groups.push(Buffer.concat(pieces))
+      pieces = []
+    }
+    const refuse = (error: GatewayError) => {
+      stream.off('data', onData)
+      message.unpipe()
+      decoder?.destroy()
+      reject(error)
     }
     stream.on('data', onData)
     stream.once('end', () => {
-      const [first] = chunks
-      resolve(chunks.length === 1 && first !== undefined ? first : Buffer.concat(chunks))
+      const [first] = pieces
+      resolve(length === first?.byteLength ? first : Buffer.concat([...groups, ...pieces]))
     })
-    stream.once('error', (cause) => {
-      drain(message)
-      reject(
-        stream === message
-          ? new GatewayError('client_closed', 'The request body broke off.', { cause })
-          : new GatewayError('invalid_json', 'The request body does not match its content-encoding.', {
-              cause,
-            }),
-      )
+    decoder?.on('error', (cause) =>
+      refuse(
+        new GatewayError('invalid_json', 'The request body does not match its content-encoding.', { cause }),
+      ),
+    )
+    if (decoder === undefined) message.on('error', (cause) => refuse(brokeOff(cause)))
+    message.once('close', () => {
+      // A message also closes after its end, while its decoder may still be at work.
+      if (!message.readableEnded) refuse(brokeOff())
     })
-    message.once('close', () => reject(new GatewayError('client_closed', 'The request body broke off.')))
   })
 }
 
-/** Lets the rest of a refused body pass, so that the caller gets to read the answer. The answer closes the connection. */
-function drain(message: IncomingMessage): void {
-  message.unpipe()
-  message.resume()
+function brokeOff(cause?: unknown): GatewayError {
+  return new GatewayError('client_closed', 'The request body broke off.', { cause })
 }

@@ -24,15 +24,19 @@ export async function serve(
   reply: ServerResponse,
   { url, parsedBody, host }: ServeOptions,
 ): Promise<boolean> {
+  // The caller left while the host was at work: nobody would read, and somebody would pay.
+  if (reply.destroyed) return true
   const query = url.indexOf('?')
   const controller = new AbortController()
-  const pending: { stream?: ByteStream } = {}
+  const pending: { stream?: ByteStream; isWritten?: true } = {}
   // The response's close, not the request's: the request closes as soon as its body is read.
-  reply.once('close', () => {
-    if (reply.writableFinished) return
-    controller.abort()
+  const onClose = () => {
+    if (pending.isWritten && reply.writableFinished) return
+    // The stream first: it then knows that its reader left, and does not take the abort for a fault of the provider.
     pending.stream?.cancel()
-  })
+    controller.abort()
+  }
+  reply.once('close', onClose)
   const response = await gateway.handle({
     method: message.method ?? 'GET',
     path: query === -1 ? url : url.slice(0, query),
@@ -41,33 +45,77 @@ export async function serve(
     signal: controller.signal,
     host,
   })
-  if (response === undefined) return false
-  if (typeof response.body !== 'string' && !(response.body instanceof Uint8Array))
-    pending.stream = response.body
-  write(message, reply, response)
+  if (response === undefined) {
+    reply.off('close', onClose)
+    return false
+  }
+  const { body } = response
+  const isWhole = typeof body === 'string' || body instanceof Uint8Array
+  if (reply.headersSent || reply.destroyed) {
+    // The host has answered meanwhile, say with a time-out of its own, or the caller has gone.
+    if (!isWhole) body.cancel()
+    return true
+  }
+  pending.isWritten = true
+  if (isWhole) {
+    writeWhole(message, reply, response, body)
+  } else {
+    pending.stream = body
+    writeStream(message, reply, response, body)
+  }
   return true
 }
 
-function write(
+function writeWhole(
   message: IncomingMessage,
   reply: ServerResponse,
-  { status, headers, body }: GatewayResponse,
+  { status, headers }: GatewayResponse,
+  body: string | Uint8Array,
 ): void {
-  const isHead = message.method === 'HEAD'
-  if (typeof body === 'string' || body instanceof Uint8Array) {
-    // A body that was refused is still on its way: the connection cannot be used again.
-    if (!message.complete) reply.setHeader('connection', 'close')
-    reply.writeHead(status, { ...headers, 'content-length': String(Buffer.byteLength(body)) })
-    reply.end(isHead ? undefined : body)
+  const shown = message.method === 'HEAD' ? '' : body
+  const length = { 'content-length': String(Buffer.byteLength(body)) }
+  if (message.complete) {
+    reply.writeHead(status, { ...headers, ...length }).end(shown)
     return
   }
-  if (isHead || reply.destroyed) {
-    body.cancel()
-    reply.writeHead(status, headers).end()
-    return
+  // A body that was refused is still on its way. The connection cannot be used again, and closing it at once would reset
+  // it under a caller who is still sending, before the answer is read. HTTP/2 knows no such header.
+  const closing = message.httpVersionMajor === 1 ? { connection: 'close' } : {}
+  reply.writeHead(status, { ...headers, ...length, ...closing }).write(shown)
+  afterBody(message, () => reply.end())
+}
+
+/** How long a refused body may pass unread, and how long it may pause, in milliseconds. */
+const refusedBodyMs = 30_000
+const refusedPauseMs = 5_000
+
+/** Throws the rest of a body away, and calls back when it is over, or has taken too long. */
+function afterBody(message: IncomingMessage, onEnd: () => void): void {
+  const finish = () => {
+    clearTimeout(longest)
+    clearTimeout(pause)
+    message.off('end', finish).off('close', finish).off('data', onData)
+    onEnd()
   }
-  reply.socket?.setNoDelay(true)
+  const longest = setTimeout(finish, refusedBodyMs).unref()
+  const pause = setTimeout(finish, refusedPauseMs).unref()
+  const onData = () => pause.refresh()
+  if (message.destroyed) finish()
+  else message.on('end', finish).on('close', finish).on('data', onData).resume()
+}
+
+function writeStream(
+  message: IncomingMessage,
+  reply: ServerResponse,
+  { status, headers }: GatewayResponse,
+  body: ByteStream,
+): void {
   reply.writeHead(status, headers)
+  if (message.method === 'HEAD') {
+    body.cancel()
+    reply.end()
+    return
+  }
   body.pipe({
     write(chunk) {
       const hasRoom = reply.write(chunk)

@@ -1,3 +1,4 @@
+import type { Target } from '../catalog/target.ts'
 import type { RoutePolicy } from '../routing/policy.ts'
 
 /**
@@ -14,7 +15,11 @@ export function weighted(weights: Readonly<Record<string, number>>): RoutePolicy
       credits.set(providerId, (credits.get(providerId) ?? 0) + weight)
     }
     const credit = (providerId: string) => credits.get(providerId) ?? 0
-    const ordered = candidates.toSorted((a, b) => credit(b.providerId) - credit(a.providerId))
+    const hasWeight = ({ providerId }: Target) => Number((weights[providerId] ?? 0) > 0)
+    // A weighted provider that was just used owes credit, yet it still comes before those without a weight.
+    const ordered = candidates.toSorted(
+      (a, b) => hasWeight(b) - hasWeight(a) || credit(b.providerId) - credit(a.providerId),
+    )
     const first = ordered[0]?.providerId
     if (first !== undefined) credits.set(first, credit(first) - total)
     return ordered

@@ -8,9 +8,9 @@ export interface CostLookupOptions {
   readonly headers: Readonly<Record<string, string>>
 }
 
-const answer = z.looseObject({
-  requests: z.array(z.looseObject({ requestId: z.string(), costNanoUsd: z.number() })).nullable(),
-})
+const answer = z.looseObject({ requests: z.array(z.unknown()) })
+
+const requestCost = z.looseObject({ requestId: z.string(), costNanoUsd: z.number().min(0) })
 
 /**
  * Hugging Face's billing protocol (hub-docs, 2026-06-23): up to 10,000 request ids in, their costs in nano-USD out. A cost
@@ -27,10 +27,11 @@ export function huggingFaceCosts({ url, headers }: CostLookupOptions): CostLooku
     }),
     decode(body) {
       const costs = new Map<string, Nano>()
-      const parsed = answer.safeParse(body)
-      for (const { requestId, costNanoUsd } of parsed.data?.requests ?? []) {
-        const whole = Math.ceil(costNanoUsd)
-        if (Number.isSafeInteger(whole) && whole >= 0) costs.set(requestId, nano(BigInt(whole)))
+      for (const request of answer.safeParse(body).data?.requests ?? []) {
+        // Each by itself: one odd cost must not hide the others.
+        const { data } = requestCost.safeParse(request)
+        const whole = Math.ceil(data?.costNanoUsd ?? Number.NaN)
+        if (data !== undefined && Number.isSafeInteger(whole)) costs.set(data.requestId, nano(BigInt(whole)))
       }
       return costs
     },

@@ -124,6 +124,7 @@ function readUsage(reply: unknown, call: InferenceCall): Quantities | undefined 
   if (typeof usage !== 'object' || usage === null) return undefined
   const prompt = count(usage['prompt_tokens'])
   const completion = count(usage['completion_tokens'])
+  if (prompt === undefined && completion === undefined) return undefined
   const total = count(usage['total_tokens'])
   const details = usage['prompt_tokens_details'] as Reported
   const cached = lower(

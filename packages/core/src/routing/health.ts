@@ -22,7 +22,7 @@ export interface HealthOptions {
 
 interface TargetRecord {
   failuresInRow: number
-  /** The circuit is open until then, on the monotonic clock; then one request may try. */
+  /** The circuit is open until then, on the monotonic clock; then requests may try, until one fails again. */
   openUntilMs: number
   sampledAtMs: number
   firstTokenMs: number | undefined
@@ -61,20 +61,22 @@ export function createHealth({ clock, onCircuit }: HealthOptions): Health {
     stats(target) {
       const record = recordOf(target)
       const now = clock.monotonicMs()
-      const isFresh = now - record.sampledAtMs < sampleLifeMs
+      const isKnown = isFresh(record, now)
       return {
         isHealthy: record.failuresInRow < failuresMax || now >= record.openUntilMs,
-        firstTokenMs: isFresh ? record.firstTokenMs : undefined,
-        tokensPerSecond: isFresh ? record.tokensPerSecond : undefined,
+        firstTokenMs: isKnown ? record.firstTokenMs : undefined,
+        tokensPerSecond: isKnown ? record.tokensPerSecond : undefined,
       }
     },
     recordSuccess(target, sample) {
       const record = recordOf(target)
       if (record.failuresInRow >= failuresMax) onCircuit(target, 'closed')
+      const now = clock.monotonicMs()
+      const isKnown = isFresh(record, now)
       record.failuresInRow = 0
-      record.sampledAtMs = clock.monotonicMs()
-      record.firstTokenMs = average(record.firstTokenMs, sample.firstTokenMs)
-      record.tokensPerSecond = average(record.tokensPerSecond, sample.tokensPerSecond)
+      record.sampledAtMs = now
+      record.firstTokenMs = average(isKnown ? record.firstTokenMs : undefined, sample.firstTokenMs)
+      record.tokensPerSecond = average(isKnown ? record.tokensPerSecond : undefined, sample.tokensPerSecond)
     },
     recordFailure(target) {
       const record = recordOf(target)
@@ -85,6 +87,10 @@ export function createHealth({ clock, onCircuit }: HealthOptions): Health {
       record.openUntilMs = clock.monotonicMs() + pause
     },
   }
+}
+
+function isFresh({ sampledAtMs }: TargetRecord, now: number): boolean {
+  return now - sampledAtMs < sampleLifeMs
 }
 
 function average(before: number | undefined, sample: number | undefined): number | undefined {

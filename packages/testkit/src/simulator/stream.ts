@@ -127,7 +127,7 @@ export function splitOddly(bytes: Buffer): readonly Buffer[] {
 }
 
 /** The longest wait a timer can hold, about 24 days. */
-export const timerMsMax: number = 2 ** 31 - 1
+const timerMsMax: number = 2 ** 31 - 1
 
 const streamHeaders: Headers = {
   'content-type': 'text/event-stream; charset=utf-8',

@@ -1,0 +1,62 @@
+import { Pool } from 'undici'
+
+/**
+ * The least a proxy in Express can do: bytes in, bytes out, a write per chunk of a stream, nothing parsed and nothing
+ * counted. What Farebox costs is measured against this.
+ */
+export function bareProxy(upstream) {
+  const pool = new Pool(upstream, { connections: 512, pipelining: 1 })
+  return function proxy(req, res) {
+    const chunks = []
+    req.on('data', (chunk) => chunks.push(chunk))
+    req.on('end', () => {
+      pool.dispatch(
+        {
+          path: '/v1/chat/completions',
+          method: 'POST',
+          headers: { accept: 'application/json', 'content-type': 'application/json' },
+          body: chunks.length === 1 ? chunks[0] : Buffer.concat(chunks),
+        },
+        passThrough(res),
+      )
+    })
+  }
+}
+
+function passThrough(res) {
+  let reply
+  let controller
+  return {
+    onRequestStart(given) {
+      controller = given
+      res.once('close', () => {
+        if (!res.writableFinished) controller.abort(new Error('The caller has gone.'))
+      })
+    },
+    onResponseStart(_controller, status, headers) {
+      const contentType = headers['content-type']
+      if (contentType === 'text/event-stream') {
+        res.socket.setNoDelay(true)
+        res.writeHead(status, { 'content-type': contentType })
+        return
+      }
+      res.writeHead(status, { 'content-type': contentType, 'content-length': headers['content-length'] })
+      reply = []
+    },
+    onResponseData(_controller, chunk) {
+      if (reply !== undefined) {
+        reply.push(chunk)
+      } else if (!res.write(chunk)) {
+        controller.pause()
+        res.once('drain', () => controller.resume())
+      }
+    },
+    onResponseEnd() {
+      if (reply === undefined) res.end()
+      else res.end(reply.length === 1 ? reply[0] : Buffer.concat(reply))
+    },
+    onResponseError() {
+      res.destroy()
+    },
+  }
+}

@@ -1,0 +1,300 @@
+import { describe, expect, it } from 'vitest'
+import { createCatalog } from '../catalog/catalog.ts'
+import type { CatalogRow, Target } from '../catalog/target.ts'
+import { fakeClock } from '../clock.ts'
+import type { InferenceCall } from '../dialects/inference-call.ts'
+import { openaiChat } from '../dialects/openai-chat.ts'
+import { openaiError } from '../dialects/openai-error.ts'
+import { openaiImages } from '../dialects/openai-images.ts'
+import { type GatewayError, isGatewayError } from '../errors.ts'
+import { createLedger } from '../ledger/ledger.ts'
+import { memoryStorage } from '../ledger/memory-storage.ts'
+import { planPreset } from '../ledger/plan.ts'
+import { formatUsd, type Nano, nano, perMillion, perUnit, usd } from '../money.ts'
+import type { Price } from '../price.ts'
+import { type AdmitOptions, createAdmit } from './admit.ts'
+import { ceiling } from './ceiling.ts'
+
+const now = Date.UTC(2026, 0, 15)
+
+/** Output costs a thousand nano-USD a token, and input nothing: easy to reckon with. */
+const plain: Price = { input_token: perMillion('0'), output_token: perMillion('1') }
+const dear: Price = { input_token: perMillion('0'), output_token: perMillion('10') }
+
+function targets(...rows: Partial<CatalogRow>[]): readonly Target[] {
+  return createCatalog(
+    rows.map((members, index) => ({
+      providerId: `p${index}`,
+      providerModel: 'm',
+      model: 'acme/m',
+      operation: 'chat',
+      price: plain,
+      source: 'https://example.com/pricing',
+      readOn: '2026-01-31',
+      ...members,
+    })),
+    rows.map((_, index) => `p${index}`),
+  ).targets
+}
+
+function chat(members: object = {}): InferenceCall {
+  const value = { model: 'acme/m', messages: [{ role: 'user', content: 'Hi' }], ...members }
+  return openaiChat.parse({ value, source: undefined, byteLength: Buffer.byteLength(JSON.stringify(value)) })
+}
+
+/** An account on a hard stop with this much bought on top of the $0.10 that its plan includes. */
+async function start(bought?: Nano, options: Partial<AdmitOptions> = {}) {
+  const clock = fakeClock(now)
+  const ledger = createLedger({
+    store: memoryStorage({ clock }).ledger,
+    plans: planPreset('hf-2026-02-04'),
+    clock,
+  })
+  if (bought !== undefined) await ledger.grant({ accountId: 'alice', grantId: 'g1', amount: bought })
+  const admit = createAdmit({
+    ledger,
+    defaults: { outputTokens: 4096 },
+    outputTokensMin: 16,
+    timeToLiveMs: 660_000,
+    attemptsMax: 4,
+    tellsCosts: (providerId) => providerId === 'p1',
+    ...options,
+  })
+  let requests = 0
+  return {
+    ledger,
+    admit: (call: InferenceCall, candidates: readonly Target[], memberId?: string) => {
+      requests += 1
+      const principal = { accountId: 'alice', ...(memberId === undefined ? {} : { memberId }) }
+      return admit({ requestId: `r${requests}`, principal, call, candidates })
+    },
+    held: async () => (await ledger.balance('alice')).held,
+  }
+}
+
+async function refusal(admitting: Promise<unknown>): Promise<GatewayError> {
+  try {
+    await admitting
+  } catch (error) {
+    if (isGatewayError(error)) return error
+    throw error
+  }
+  throw new Error('It was admitted.')
+}
+
+describe('an account that can pay the longest answer', () => {
+  it('has the ceiling of the dearest candidate held', async () => {
+    const { admit, held } = await start(usd('5.00'))
+    const candidates = targets({}, { price: dear })
+    const call = chat({ max_tokens: 1000 })
+    const admission = await admit(call, candidates)
+    expect(admission.reservation.amount).toBe(10_000_000n)
+    expect(await held()).toBe(10_000_000n)
+    expect(admission.targets).toEqual(candidates)
+    expect(admission.loweredTo).toBeUndefined()
+  })
+
+  it('sends the caller’s own bound to every candidate', async () => {
+    const { admit } = await start(usd('5.00'))
+    const candidates = targets({}, { limits: { outputTokens: 500 } })
+    const admission = await admit(chat({ max_tokens: 1000 }), candidates)
+    expect(candidates.map(admission.outputTokens)).toEqual([1000, 500])
+    // The caller is told of the bound that is lower than asked for.
+    expect(admission.loweredTo).toBe(500)
+  })
+
+  it('sends no bound where the model keeps to its own, and the default where nobody has one', async () => {
+    const { admit } = await start(usd('5.00'))
+    const candidates = targets({ limits: { outputTokens: 500 } }, {})
+    const admission = await admit(chat(), candidates)
+    expect(candidates.map(admission.outputTokens)).toEqual([undefined, 4096])
+    expect(admission.loweredTo).toBeUndefined()
+    expect(admission.reservation.amount).toBe(4_096_000n)
+  })
+
+  it('leaves on the hold what is needed to resolve it when its process dies', async () => {
+    const { admit } = await start(usd('5.00'))
+    const { reservation } = await admit(chat({ max_tokens: 10 }), targets({}, {}), 'member-7')
+    expect(reservation.subject).toEqual({
+      model: 'acme/m',
+      memberId: 'member-7',
+      costProviderIds: ['p1'],
+      attemptsMax: 4,
+    })
+    expect(reservation.expiresAtMs).toBe(now + 660_000)
+  })
+})
+
+describe('an account that can pay only a shorter answer', () => {
+  it('has all it has held, and the answer is lowered to what that pays at every candidate', async () => {
+    const { admit } = await start()
+    const candidates = targets({}, { price: dear })
+    const call = chat({ max_tokens: 1_000_000 })
+    const options = { defaults: { outputTokens: 1_000_000 } }
+    const { admit: generous } = await start(undefined, options)
+    const admission = await generous(call, candidates)
+    expect(admission.reservation.amount).toBe(usd('0.10'))
+    expect(admission.loweredTo).toBe(10_000)
+    for (const target of candidates) {
+      const tokens = admission.outputTokens(target) ?? Number.NaN
+      expect(ceiling(call, target, tokens) <= admission.reservation.amount).toBe(true)
+    }
+    // One token more would be too much for the dearest.
+    expect(ceiling(call, candidates[1] as Target, 10_001) > admission.reservation.amount).toBe(true)
+    expect((await admit(chat({ max_tokens: 10 }), candidates)).loweredTo).toBeUndefined()
+  })
+
+  it('has a bound sent also where the model would keep to its own', async () => {
+    const { admit } = await start()
+    const candidates = targets({ price: dear, limits: { outputTokens: 32_768 } })
+    const admission = await admit(chat(), candidates)
+    expect(candidates.map(admission.outputTokens)).toEqual([10_000])
+    expect(admission.loweredTo).toBe(10_000)
+  })
+
+  it('is admitted with the shortest answer that is worth it, and not below', async () => {
+    const call = chat({ max_tokens: 1000 })
+    const candidates = targets({ price: { input_token: perMillion('0'), output_token: perUnit('0.00625') } })
+    const enough = await start()
+    expect((await enough.admit(call, candidates)).loweredTo).toBe(16)
+    const dearer = targets({ price: { input_token: perMillion('0'), output_token: perUnit('0.00625001') } })
+    const tooLittle = await start()
+    expect((await refusal(tooLittle.admit(call, dearer))).code).toBe('insufficient_credits')
+    expect(await tooLittle.held()).toBe(0n)
+  })
+
+  it('needs no more than the caller asked for, also below the shortest answer', async () => {
+    const { admit } = await start()
+    const candidates = targets({ price: { input_token: perMillion('0'), output_token: perUnit('0.10') } })
+    const admission = await admit(chat({ max_tokens: 1 }), candidates)
+    expect(admission.reservation.amount).toBe(usd('0.10'))
+    expect(admission.loweredTo).toBeUndefined()
+  })
+
+  it('counts every answer that was asked for', async () => {
+    const { admit } = await start(undefined, { defaults: { outputTokens: 1_000_000 } })
+    const admission = await admit(chat({ max_tokens: 1_000_000, n: 4 }), targets({}))
+    expect(admission.loweredTo).toBe(25_000)
+  })
+
+  it('loses the candidates that it cannot pay at all, and the hold is for the others', async () => {
+    const { admit } = await start()
+    const unaffordable: Price = { input_token: perMillion('0'), output_token: perUnit('1') }
+    const candidates = targets({ price: unaffordable }, {}, { price: dear })
+    const admission = await admit(chat({ max_tokens: 1000 }), candidates)
+    expect(admission.targets.map(({ providerId }) => providerId)).toEqual(['p1', 'p2'])
+    expect(admission.reservation.amount).toBe(10_000_000n)
+    expect(admission.reservation.subject.costProviderIds).toEqual(['p1'])
+  })
+})
+
+describe('an account that cannot pay', () => {
+  const unaffordable = targets({ price: { output_image: perUnit('0.25') }, operation: 'images' })
+  const image = openaiImages.parse({
+    value: { model: 'acme/m', prompt: 'a cat' },
+    source: undefined,
+    byteLength: 50,
+  })
+
+  it('is refused in OpenAI’s form, with what is missing and when credit comes back', async () => {
+    const { admit, held } = await start()
+    const error = await refusal(admit(image, unaffordable))
+    const { status, headers, body } = openaiError(error, 'r1')
+    const message =
+      'You have exceeded your monthly included credits: this request needs $0.15 more than the $0.10 that is left. ' +
+      'Add credits or choose a plan with pay-as-you-go, or wait until 2026-02-01T00:00:00.000Z.'
+    expect(status).toBe(402)
+    expect(headers).toMatchObject({
+      'x-should-retry': 'false',
+      'x-error-code': 'insufficient_credits',
+      'x-error-message': message,
+    })
+    expect(JSON.parse(body)).toEqual({
+      error: {
+        message,
+        type: 'insufficient_quota',
+        param: null,
+        code: 'insufficient_credits',
+        missing_usd: '0.15',
+        spendable_usd: '0.10',
+        held_usd: '0.00',
+        spending_limit_usd: '0.00',
+        plan: 'free',
+        resets_at: '2026-02-01T00:00:00.000Z',
+      },
+    })
+    expect(await held()).toBe(0n)
+  })
+
+  it('is told what is held for requests under way', async () => {
+    const { admit } = await start()
+    await admit(
+      chat({ max_tokens: 40 }),
+      targets({ price: { input_token: perMillion('0'), output_token: perUnit('0.001') } }),
+    )
+    const error = await refusal(admit(image, unaffordable))
+    expect(error.message).toContain(
+      '$0.19 more than the $0.06 that is left. $0.04 is held for requests under way.',
+    )
+    expect(error.facts).toMatchObject({ held_usd: '0.04', spendable_usd: '0.06', missing_usd: '0.19' })
+  })
+
+  it('is told of its spending limit when it may overdraw', async () => {
+    const { admit, ledger } = await start()
+    await ledger.configure({ accountId: 'alice', planId: 'pro', spendingLimit: usd('3.00') })
+    const big = targets({ price: { output_image: perUnit('5.25') }, operation: 'images' })
+    const error = await refusal(admit(image, big))
+    expect(error.message).toContain(
+      '$0.25 more than the $5.00 that is left. Raise the spending limit or add credits',
+    )
+    expect(error.facts).toMatchObject({ spending_limit_usd: '3.00', plan: 'pro' })
+  })
+
+  it('is told what is missing for the cheapest candidate, because that would do', async () => {
+    const { admit } = await start()
+    const candidates = targets(
+      { price: { output_image: perUnit('9') }, operation: 'images' },
+      { price: { output_image: perUnit('0.25') }, operation: 'images' },
+    )
+    expect((await refusal(admit(image, candidates))).facts).toMatchObject({ missing_usd: '0.15' })
+  })
+
+  it('lacks no more than it says: with that much it is admitted', async () => {
+    const { admit, ledger } = await start()
+    const missing = (await refusal(admit(image, unaffordable))).facts?.['missing_usd']
+    await ledger.grant({ accountId: 'alice', grantId: 'g9', amount: nano(usd(String(missing)) - 1n) })
+    expect((await refusal(admit(image, unaffordable))).facts?.['missing_usd']).toBe(formatUsd(1n))
+    await ledger.grant({ accountId: 'alice', grantId: 'g10', amount: nano(1n) })
+    expect((await admit(image, unaffordable)).reservation.amount).toBe(usd('0.25'))
+  })
+})
+
+it('admits no two requests under the same id', async () => {
+  const clock = fakeClock(now)
+  const ledger = createLedger({
+    store: memoryStorage({ clock }).ledger,
+    plans: planPreset('hf-2026-02-04'),
+    clock,
+  })
+  const admit = createAdmit({
+    ledger,
+    defaults: { outputTokens: 4096 },
+    outputTokensMin: 16,
+    timeToLiveMs: 1000,
+    attemptsMax: 4,
+    tellsCosts: () => false,
+  })
+  const request = { requestId: 'r1', principal: { accountId: 'alice' }, candidates: targets({}) }
+  await admit({ ...request, call: chat({ max_tokens: 10 }) })
+  await expect(admit({ ...request, call: chat({ max_tokens: 11 }) })).rejects.toThrow('r1 was used before')
+})
+
+it('never admits more than there is, however many requests come at once', async () => {
+  const { admit, held } = await start()
+  const candidates = targets({ price: { input_token: perMillion('0'), output_token: perUnit('0.001') } })
+  const results = await Promise.allSettled(
+    Array.from({ length: 50 }, () => admit(chat({ max_tokens: 10 }), candidates)),
+  )
+  expect(results.filter(({ status }) => status === 'fulfilled')).toHaveLength(10)
+  expect(await held()).toBe(usd('0.10'))
+})

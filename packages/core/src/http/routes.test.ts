@@ -1,0 +1,44 @@
+import { describe, expect, it } from 'vitest'
+import { findRoute, methodsOf } from './routes.ts'
+
+describe('findRoute', () => {
+  it.each([
+    ['/v1/chat/completions', { kind: 'inference', operation: 'chat' }],
+    ['/v1/embeddings', { kind: 'inference', operation: 'embeddings' }],
+    ['/v1/images/generations', { kind: 'inference', operation: 'images' }],
+    ['/v1/models', { kind: 'models' }],
+    ['/v1/credits', { kind: 'credits' }],
+    ['/v1/models/openai/gpt-oss-120b', { kind: 'model', model: 'openai/gpt-oss-120b' }],
+    ['/v1/models/openai%2Fgpt-oss-120b', { kind: 'model', model: 'openai/gpt-oss-120b' }],
+    ['/v1/models/%E0%A4%A', { kind: 'model', model: '%E0%A4%A' }],
+    ['/v1/receipts/r-1', { kind: 'receipt', requestId: 'r-1' }],
+  ])('finds %s', (path, route) => {
+    expect(findRoute(path)).toEqual(route)
+  })
+
+  it.each(['/v1/chat/completions/', '//v1/chat//completions', '/v1//chat/completions//'])(
+    'finds the metered route behind %s too, so that no spelling of it goes past the meter',
+    (path) => {
+      expect(findRoute(path)).toEqual({ kind: 'inference', operation: 'chat' })
+    },
+  )
+
+  it.each(['/', '', '/v1', '/v2/chat/completions', '/v1/chat', '/v1/chat/completions/x', '/v1/files'])(
+    'leaves %j to the host',
+    (path) => {
+      expect(findRoute(path)).toBeUndefined()
+    },
+  )
+
+  it.each(['constructor', '__proto__', 'toString'])('leaves %j to the host, which is no path', (path) => {
+    expect(findRoute(path)).toBeUndefined()
+  })
+})
+
+describe('methodsOf', () => {
+  it('lets inference be posted and everything else be read', () => {
+    expect(methodsOf({ kind: 'inference', operation: 'chat' })).toEqual(['POST'])
+    expect(methodsOf({ kind: 'models' })).toEqual(['GET', 'HEAD'])
+    expect(methodsOf({ kind: 'credits' })).toEqual(['GET', 'HEAD'])
+  })
+})

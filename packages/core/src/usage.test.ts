@@ -1,0 +1,95 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { parseDecimal } from './money.ts'
+import { completeUsage, count, measure } from './usage.ts'
+
+describe('count', () => {
+  it.each([
+    [0, 0n],
+    [-0, 0n],
+    [1, 1n],
+    [Number.MAX_SAFE_INTEGER, 9_007_199_254_740_991n],
+  ])('reads %s', (value, expected) => {
+    expect(count(value)).toBe(expected)
+  })
+
+  it.each([
+    [undefined],
+    [null],
+    [-1],
+    [1.5],
+    [Number.NaN],
+    [Number.POSITIVE_INFINITY],
+    [2 ** 53],
+    ['12'],
+    [12n],
+    [true],
+    [[]],
+    [{}],
+  ])('says unknown to %s, not zero', (value) => {
+    expect(count(value)).toBeUndefined()
+  })
+})
+
+describe('measure', () => {
+  it.each([
+    [0, '0'],
+    [-0, '0'],
+    [1.234567, '1.234567'],
+    [1e-7, '1e-7'],
+    [1e21, '1e+21'],
+  ])('reads %s as it is written', (value, expected) => {
+    expect(measure(value)).toBe(expected)
+  })
+
+  it.each([[undefined], [null], [-0.1], [Number.NaN], [Number.POSITIVE_INFINITY], ['1.5'], [1n], [{}]])(
+    'says unknown to %s, not zero',
+    (value) => {
+      expect(measure(value)).toBeUndefined()
+    },
+  )
+
+  it('gives text that can be priced for whatever number a provider sends', () => {
+    fc.assert(
+      fc.property(fc.double(), (value) => {
+        const text = measure(value)
+        if (text === undefined) return true
+        const { digits, scale } = parseDecimal(text)
+        return Number(`${digits}e-${scale}`) === value
+      }),
+      { examples: [[5e-324], [1e-100], [1e100], [Number.MAX_VALUE], [1e99], [1e-99]] },
+    )
+  })
+})
+
+describe('completeUsage', () => {
+  it('keeps an explicit zero where an estimate says more (failure 8)', () => {
+    const usage = completeUsage(
+      { input_token: 0n, output_token: 0n },
+      { input_token: 100n, output_token: 50n },
+    )
+    expect(usage).toEqual({ quantities: { input_token: 0n, output_token: 0n }, certainty: 'exact' })
+  })
+
+  it('fills what is missing from the estimate, and says so (failure 8)', () => {
+    const usage = completeUsage({ input_token: 7n }, { input_token: 100n, output_token: 50n })
+    expect(usage).toEqual({ quantities: { input_token: 7n, output_token: 50n }, certainty: 'estimate' })
+  })
+
+  it('takes the whole estimate when nothing was reported', () => {
+    const usage = completeUsage(undefined, { input_token: 100n })
+    expect(usage).toEqual({ quantities: { input_token: 100n }, certainty: 'estimate' })
+  })
+
+  it('is exact when everything estimated was reported, and keeps what else was', () => {
+    const reported = { input_token: 7n, cached_input_token: 3n, compute_second: '1.5' }
+    expect(completeUsage(reported, { input_token: 1n })).toEqual({ quantities: reported, certainty: 'exact' })
+  })
+
+  it('leaves what it is given alone', () => {
+    const reported = Object.freeze({ input_token: 7n })
+    const estimate = Object.freeze({ output_token: 1n })
+    completeUsage(reported, estimate)
+    expect([reported, estimate]).toEqual([{ input_token: 7n }, { output_token: 1n }])
+  })
+})

@@ -1,0 +1,411 @@
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
+import { type Clock, memoryStorage, type Receipt, type Storage, systemClock } from '@farebox/core'
+import {
+  apiKey,
+  authorization,
+  chat,
+  chatModel,
+  eventually,
+  type OpenExchange,
+  type Rig,
+  type RigOptions,
+  startRig,
+  streamedChat,
+} from '@farebox/testkit/adapter'
+import type { Fault } from '@farebox/testkit/simulator'
+import OpenAI from 'openai'
+import { describe, expect, it } from 'vitest'
+import { expressHost } from './express-host.ts'
+
+const providers = ['cerebras', 'together'] as const
+type ChatProvider = (typeof providers)[number]
+
+const withUsage = { stream_options: { include_usage: true } }
+
+describe.each(providers)('a caller of %s who leaves', (provider) => {
+  const model = `${chatModel}:${provider}`
+  const costs = { tellsCosts: true }
+
+  it.each([
+    { mode: 'stream', isStreaming: true },
+    { mode: 'whole answer', isStreaming: false },
+  ])('before the first byte of a $mode pays what the provider counted', async ({ isStreaming }) => {
+    await withRig(costs, async (rig) => {
+      rig.simulator.fault(provider, { kind: 'slow', firstTokenMs: 20_000, tokenMs: 0 })
+      const exchange = rig.client.open(chat({ model, stream: isStreaming }))
+      await eventually('the provider is at work', () => rig.simulator.activeRequests() === 1)
+      const { held } = await rig.balance()
+      exchange.leave()
+
+      await expectCounted(rig, held)
+    })
+  })
+
+  it.each([1, 2, 5, 9])('after %i chunks pays what the provider counted', async (chunks) => {
+    await withRig(costs, async (rig) => {
+      const held = await leaveAfter(rig, { provider, chunks })
+
+      await expectCounted(rig, held)
+      expect(rig.simulator.served[0]?.usage['completion_tokens']).toBe(chunks)
+    })
+  })
+
+  it('in the middle of a whole answer pays what the provider counted', async () => {
+    await withRig(costs, async (rig) => {
+      rig.simulator.fault(provider, { kind: 'slow', firstTokenMs: 0, tokenMs: 10 })
+      const exchange = rig.client.open(chat({ model, say: 2_000 }))
+      await eventually('the provider is at work', () => rig.simulator.activeRequests() === 1)
+      const { held } = await rig.balance()
+      exchange.leave()
+
+      await expectCounted(rig, held)
+    })
+  })
+
+  it.each([1, 2, 5, 9])('after %i chunks pays an estimate where nobody can tell the cost', async (chunks) => {
+    await withRig({}, async (rig) => {
+      const held = await leaveAfter(rig, { provider, chunks })
+
+      await expectEstimated(rig, held)
+    })
+  })
+
+  it.each([true, false])(
+    'before the first byte pays an estimate where nobody can tell (stream: %s)',
+    async (stream) => {
+      await withRig({}, async (rig) => {
+        rig.simulator.fault(provider, { kind: 'hang' })
+        const exchange = rig.client.open(chat({ model, stream }))
+        await eventually('the provider is at work', () => rig.simulator.activeRequests() === 1)
+        const { held } = await rig.balance()
+        exchange.leave()
+
+        await expectEstimated(rig, held)
+      })
+    },
+  )
+
+  it('after the last data but before the end pays the usage the provider has told', async () => {
+    const gate = createGate()
+    await withRig({ gateway: { storage: gate.storage } }, async (rig) => {
+      rig.simulator.fault(provider, { kind: 'slow', firstTokenMs: 0, tokenMs: 20 })
+      const exchange = rig.client.open(streamedChat({ model, ...withUsage }))
+      await exchange.reads('"content"')
+      gate.shut()
+      await exchange.reads('"usage":{')
+      const { held } = await rig.balance()
+      expect(exchange.text).not.toContain('[DONE]')
+      exchange.leave()
+      await exchange.over()
+      gate.open()
+
+      const receipt = await expectCharged(rig, held)
+      expect(receipt.charged).toBe(rig.simulator.served[0]?.costNanoUsd)
+      expect(receipt.attempts[0]).toMatchObject({ costSource: 'price-book', usage: { certainty: 'exact' } })
+    })
+  })
+
+  it('at any moment around the end pays the usage the provider has told, once', async () => {
+    await withRig({}, async (rig) => {
+      const words = ['"usage":{', 'finish_reason":"stop"', '[DONE]']
+      for (const [index, word] of words.entries()) {
+        const exchange = rig.client.open(streamedChat({ model, ...withUsage, seed: index }))
+        await exchange.reads(word)
+        exchange.leave()
+        await eventually('the request is settled', () => rig.receipts.length === index + 1)
+      }
+      await rig.quiet()
+
+      const total = rig.simulator.served.reduce((sum, { costNanoUsd }) => sum + costNanoUsd, 0n)
+      expect(rig.receipts).toHaveLength(words.length)
+      expect((await rig.balance()).charged).toBe(total)
+    })
+  })
+})
+
+describe('a caller of Replicate who leaves', () => {
+  it('stops the job, and pays for the seconds it ran', async () => {
+    await withRig({}, async (rig) => {
+      rig.simulator.fault('replicate', { kind: 'slow-job', polls: 100 })
+      const model = 'stabilityai/stable-diffusion-xl-base-1.0:replicate'
+      const body = { model, prompt: 'a lighthouse' }
+      const exchange = rig.client.open({ path: '/v1/images/generations', headers: authorization, body })
+      await eventually('the job is asked after', () => rig.simulator.requests.length > 1)
+      const { held } = await rig.balance()
+      exchange.leave()
+
+      const receipt = await expectCharged(rig, held)
+      expect(rig.simulator.requests.at(-1)?.path).toMatch(/\/cancel$/)
+      expect(rig.simulator.served[0]?.outcome).toBe('aborted')
+      expect(receipt.charged).toBe(rig.simulator.served[0]?.costNanoUsd)
+    })
+  })
+})
+
+describe('usage', () => {
+  it('of zero that the provider reports stays zero', async () => {
+    await withRig({}, async (rig) => {
+      rig.simulator.fault('together', { kind: 'zero-usage' })
+      await rig.client.ask(streamedChat({ model: `${chatModel}:together` }))
+
+      const receipt = await rig.onlyReceipt()
+      expect(receipt.charged).toBe(0n)
+      expect(receipt.attempts[0]?.usage?.certainty).toBe('exact')
+    })
+  })
+
+  it.each<Fault>([{ kind: 'no-usage' }, { kind: 'usage-null' }])(
+    'that never comes is estimated, and marked as such: $kind',
+    async (fault) => {
+      await withRig({}, async (rig) => {
+        rig.simulator.fault('together', fault)
+        const { text } = await rig.client.ask(streamedChat({ model: `${chatModel}:together`, say: 20 }))
+
+        expect(text.endsWith('data: [DONE]\n\n')).toBe(true)
+        const receipt = await rig.onlyReceipt()
+        expect(receipt.charged).toBeGreaterThan(0n)
+        expect(receipt.attempts[0]).toMatchObject({
+          costSource: 'estimate',
+          usage: { certainty: 'estimate' },
+        })
+      })
+    },
+  )
+})
+
+describe.each(providers)('a stream of %s that is cut', (provider) => {
+  const model = `${chatModel}:${provider}`
+  const say = 4
+  // Cerebras opens a stream with an event of its own; Together has sent nothing before its first token.
+  const first = provider === 'cerebras' ? 0 : 1
+  const cuts = (['truncate', 'end-early'] as const).flatMap((kind) =>
+    Array.from({ length: say + 1 - first }, (_, index) => ({ kind, afterChunks: first + index })),
+  )
+
+  it.each(cuts)('by $kind after $afterChunks chunks ends with an error that clients raise', async (fault) => {
+    await withRig({ tellsCosts: true }, async (rig) => {
+      rig.simulator.fault(provider, fault)
+      const { status, text } = await rig.client.ask(streamedChat({ model, say }))
+
+      expect(status).toBe(200)
+      expect(text.match(/"content":"[^"]/g) ?? []).toHaveLength(fault.afterChunks)
+      expect(text).not.toContain('[DONE]')
+      expect(lastEvent(text)).toEqual({
+        error: {
+          type: 'server_error',
+          code: 'provider_failed',
+          param: null,
+          message: expect.any(String) as unknown,
+        },
+      })
+      const receipt = await rig.onlyReceipt()
+      expect(receipt.charged).toBe(rig.simulator.served[0]?.costNanoUsd)
+      await expect(readAll(rig, model, say)).rejects.toThrow(OpenAI.APIError)
+    })
+  })
+
+  it('by silence ends with an error that clients raise', async () => {
+    await withRig({ gateway: { timeouts: { idleMs: 150 } } }, async (rig) => {
+      rig.simulator.fault(provider, { kind: 'stall', afterChunks: 2 })
+
+      await expect(readAll(rig, model, say)).rejects.toThrow(OpenAI.APIError)
+      expect((await rig.onlyReceipt()).attempts[0]?.outcome).toBe('aborted')
+    })
+  })
+
+  it('because it never ends is charged and ends with an error that clients raise', async () => {
+    await withRig({ tellsCosts: true, gateway: { timeouts: { totalMs: 300 } } }, async (rig) => {
+      rig.simulator.fault(provider, { kind: 'never-ending' })
+
+      await expect(readAll(rig, model, say)).rejects.toThrow(OpenAI.APIError)
+      expect((await rig.onlyReceipt()).charged).toBe(rig.simulator.served[0]?.costNanoUsd)
+    })
+  })
+
+  it('by an error of its own passes that error on, and adds none', async () => {
+    await withRig({}, async (rig) => {
+      rig.simulator.fault(provider, { kind: 'error-event', afterChunks: 2 })
+      const { text } = await rig.client.ask(streamedChat({ model, say }))
+
+      expect(text.match(/"error":/g)).toHaveLength(1)
+      expect(text).not.toContain('[DONE]')
+      await expect(readAll(rig, model, say)).rejects.toThrow(OpenAI.APIError)
+    })
+  })
+
+  it('nowhere is read to its end by the same client', async () => {
+    await withRig({}, async (rig) => {
+      expect(await readAll(rig, model, say)).toHaveLength(say)
+    })
+  })
+})
+
+describe('500 streams that their callers left', () => {
+  it('leave no socket, hold, timer or memory behind', async () => {
+    const clock = countingClock()
+    await withRig({ gateway: { clock, storage: memoryStorage({ clock }) } }, async (rig) => {
+      rig.simulator.fault('together', { kind: 'stall', afterChunks: 1 })
+      await rig.client.ask(chat())
+      const socketsBefore = sockets()
+      await leaveStreams(rig, 100)
+      const heapBefore = heapUsed()
+
+      await leaveStreams(rig, 500)
+
+      expect(rig.receipts).toHaveLength(601)
+      expect((await rig.balance()).held).toBe(0n)
+      expect(rig.simulator.served.filter(({ outcome }) => outcome === 'aborted')).toHaveLength(600)
+      await eventually('all sockets are closed', () => sockets() <= socketsBefore)
+      expect(rig.simulator.openSockets()).toBeLessThanOrEqual(1)
+      expect(clock.pending).toBe(0)
+      // Receipts, journal and the simulator's own records stay, about ten kilobytes a request; buffers would be 64 each.
+      expect(heapUsed() - heapBefore).toBeLessThan(500 * 20_000)
+      rig.simulator.fault('together', undefined)
+      expect((await rig.client.ask(chat())).status).toBe(200)
+    })
+  })
+})
+
+async function withRig(options: RigOptions, check: (rig: Rig) => Promise<void>): Promise<void> {
+  const rig = await startRig(expressHost, options)
+  try {
+    await check(rig)
+  } finally {
+    await rig.close()
+  }
+}
+
+/** Leaves a stream of which only so many chunks exist. Gives what was held for it. */
+async function leaveAfter(
+  rig: Rig,
+  { provider, chunks }: { readonly provider: ChatProvider; readonly chunks: number },
+): Promise<bigint> {
+  rig.simulator.fault(provider, { kind: 'stall', afterChunks: chunks })
+  const exchange = rig.client.open(streamedChat({ model: `${chatModel}:${provider}`, say: 50 }))
+  await eventually('all chunks are read', () => contentEvents(exchange) === chunks)
+  const { held } = await rig.balance()
+  exchange.leave()
+  return held
+}
+
+function contentEvents({ text }: OpenExchange): number {
+  return text.match(/"content":"[^"]/g)?.length ?? 0
+}
+
+/** Charged once: more than nothing, less than what was held. */
+async function expectCharged(rig: Rig, held: bigint): Promise<Receipt> {
+  const receipt = await rig.onlyReceipt()
+  expect(receipt.charged).toBeGreaterThan(0n)
+  expect(receipt.charged).toBeLessThan(held)
+  expect((await rig.balance()).charged).toBe(receipt.charged)
+  const journal = await rig.gateway.accounts.journal({ accountId: receipt.accountId })
+  expect(journal.filter(({ kind }) => kind === 'settled')).toHaveLength(1)
+  return receipt
+}
+
+async function expectCounted(rig: Rig, held: bigint): Promise<void> {
+  const receipt = await expectCharged(rig, held)
+  expect(rig.simulator.served).toHaveLength(1)
+  expect(receipt.charged).toBe(rig.simulator.served[0]?.costNanoUsd)
+  expect(receipt.attempts[0]).toMatchObject({ outcome: 'aborted', costSource: 'provider' })
+}
+
+async function expectEstimated(rig: Rig, held: bigint): Promise<void> {
+  const receipt = await expectCharged(rig, held)
+  expect(receipt.attempts[0]).toMatchObject({
+    outcome: 'aborted',
+    costSource: 'estimate',
+    usage: { certainty: 'estimate' },
+  })
+}
+
+/** Reads a stream with OpenAI's own client. */
+async function readAll({ url }: Rig, model: string, say: number): Promise<string[]> {
+  const openai = new OpenAI({ apiKey, baseURL: `${url}/v1`, maxRetries: 0 })
+  const messages = [{ role: 'user' as const, content: `say ${say} tokens` }]
+  const pieces: string[] = []
+  for await (const chunk of await openai.chat.completions.create({ model, messages, stream: true })) {
+    const piece = chunk.choices[0]?.delta.content
+    if (piece) pieces.push(piece)
+  }
+  return pieces
+}
+
+function lastEvent(text: string): unknown {
+  return JSON.parse(text.trimEnd().split('\n\n').at(-1)?.slice('data: '.length) ?? '')
+}
+
+async function leaveStreams(rig: Rig, count: number): Promise<void> {
+  const settled = rig.receipts.length + count
+  for (let left = 0; left < count; left += 50) {
+    const exchanges = Array.from({ length: 50 }, () =>
+      rig.client.open(streamedChat({ model: `${chatModel}:together` })),
+    )
+    await Promise.all(exchanges.map((exchange) => exchange.reads('"content"')))
+    for (const exchange of exchanges) exchange.leave()
+  }
+  await eventually('every stream is settled', () => rig.receipts.length === settled)
+  await rig.quiet()
+}
+
+/** A storage that neither holds nor settles while it is shut; balances can be read. */
+function createGate(): { readonly storage: Storage; shut(): void; open(): void } {
+  const { ledger } = memoryStorage()
+  let opened = Promise.resolve()
+  let open = () => {}
+  const gated: Storage['ledger'] = {
+    ...ledger,
+    async transact(accountId, keys, reduce, options) {
+      if (keys.length > 0) await opened
+      return ledger.transact(accountId, keys, reduce, options)
+    },
+  }
+  return {
+    storage: { ledger: gated },
+    shut() {
+      opened = new Promise((resolve) => {
+        open = resolve
+      })
+    },
+    open: () => open(),
+  }
+}
+
+/** A clock that knows how many of its timers have neither run nor been cancelled. */
+function countingClock(): Clock & { readonly pending: number } {
+  let pending = 0
+  return {
+    ...systemClock,
+    get pending() {
+      return pending
+    },
+    after(delayMs, task) {
+      let isPending = true
+      pending += 1
+      const finish = () => {
+        if (isPending) pending -= 1
+        isPending = false
+      }
+      const cancel = systemClock.after(delayMs, () => {
+        finish()
+        task()
+      })
+      return () => {
+        finish()
+        cancel()
+      }
+    },
+  }
+}
+
+function sockets(): number {
+  return process.getActiveResourcesInfo().filter((name) => name === 'TCPSocketWrap').length
+}
+
+function heapUsed(): number {
+  setFlagsFromString('--expose-gc')
+  const collect = runInNewContext('gc') as () => void
+  collect()
+  return process.memoryUsage().heapUsed
+}
