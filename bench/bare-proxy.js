@@ -55,7 +55,8 @@ function passThrough(res) {
       if (reply === undefined) res.end()
       else res.end(reply.length === 1 ? reply[0] : Buffer.concat(reply))
     },
-    onResponseError() {
+    onResponseError(_controller, error) {
+      if (!res.destroyed) process.stderr.write(`The upstream failed: ${error.stack}\n`)
       res.destroy()
     },
   }

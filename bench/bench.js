@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { coresToPin, startChild } from './children.js'
 import { conditions, stolenTime } from './conditions.js'
 import { help, readOptions } from './options.js'
@@ -76,7 +77,7 @@ async function measureServers(directory, cores) {
     for (const turn of turns) {
       turn[workload] = {}
       for (const { mode, server, port } of servers) {
-        turn[workload][mode] = await measureServer({ load, server, port, workload })
+        turn[workload][mode] = await measureServer({ load, server, mode, port, workload })
       }
     }
   }
@@ -84,10 +85,12 @@ async function measureServers(directory, cores) {
   return turns
 }
 
-async function measureServer({ load, server, port, workload }) {
+async function measureServer({ load, server, mode, port, workload }) {
   const durationMs = options.measureMs / turnsPerRound
   const before = await server.ask('usage')
-  const result = await load.ask('run', { port, workload, durationMs, isFirst: false })
+  const result = await load.ask('run', { port, workload, durationMs, isFirst: false }).catch((cause) => {
+    throw new Error(`Measuring ${workload} on ${mode} failed: ${cause.message}`, { cause })
+  })
   const after = await server.ask('usage')
   const cpuUs = after.cpuUs - before.cpuUs
   const cpuUsPerRequest = cpuUs / result.requests
@@ -154,8 +157,11 @@ function progress(text) {
   process.stderr.write(`${text}\n`)
 }
 
-function fail(error) {
+async function fail(error) {
   progress(`The benchmark failed: ${error.stack ?? error}`)
+  // The end of one child looks like a broken connection to another, which may be the first to tell.
+  await delay(500)
+  for (const { failure } of children) if (failure !== undefined) progress(failure.message)
   // Children end when the channel to this process closes.
   process.exit(1)
 }

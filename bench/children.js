@@ -44,6 +44,10 @@ export function startChild(url, { arguments: values = [], nodeOptions = [], core
   })
 
   return {
+    /** Why this child can no longer be asked; `undefined` while it can. */
+    get failure() {
+      return failure
+    },
     /** Gives what the child's answer of this name returned. Rejects when it threw, ended, or took too long. */
     async ask(name, question = {}) {
       if (failure !== undefined) throw failure

@@ -40,10 +40,7 @@ const cases = (['cerebras', 'together'] as const).flatMap((bad) =>
 )
 
 describe('a whole answer', () => {
-  // Cerebras writes errors flat: in a 200 there is no member that tells one from an answer.
-  const tellable = cases.filter(({ bad, fault }) => bad !== 'cerebras' || fault.kind !== 'error-in-200')
-
-  it.each(tellable)(
+  it.each(cases)(
     'comes from $good, at its price, when $bad has trouble: $trouble',
     async ({ bad, good, fault }) => {
       await using({ bad, fault }, async (rig) => {

@@ -59,6 +59,8 @@ export interface GatewayErrorOptions {
   readonly facts?: Readonly<Record<string, unknown>> | undefined
   /** Sent as `retry-after`, whole seconds. */
   readonly retryAfterSeconds?: number | undefined
+  /** Further headers of the answer, names in lower case. */
+  readonly headers?: Readonly<Record<string, string>> | undefined
   /** Overrides the status of the code, for a provider's own 4xx. */
   readonly status?: number | undefined
   readonly cause?: unknown
@@ -75,6 +77,7 @@ export class GatewayError extends Error {
   readonly param: string | undefined
   readonly facts: Readonly<Record<string, unknown>> | undefined
   readonly retryAfterSeconds: number | undefined
+  readonly headers: Readonly<Record<string, string>> | undefined
 
   constructor(code: ErrorCode, message: string, options: GatewayErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause })
@@ -83,6 +86,7 @@ export class GatewayError extends Error {
     this.param = options.param
     this.facts = options.facts
     this.retryAfterSeconds = options.retryAfterSeconds
+    this.headers = options.headers
   }
 }
 

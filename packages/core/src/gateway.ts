@@ -28,6 +28,9 @@ import { createHealth } from './routing/health.ts'
 import { createStages } from './stages.ts'
 import { createUnderWay } from './under-way.ts'
 
+/** How long requests that were cut off at closing may take to settle. */
+const cutOffMs = 5_000
+
 /** What a host mounts, and what it manages accounts with. */
 export interface Gateway {
   /** Answers a request, or gives `undefined` when its path is not the gateway's. Rejects only on faults of the gateway itself. */
@@ -97,12 +100,18 @@ export function createGateway(options: GatewayOptions): Gateway {
     onEvent,
     holds,
   })
-  let isClosed = false
+  let closing: Promise<void> | undefined
 
   async function answer(route: Route, requestId: string, request: GatewayRequest): Promise<GatewayResponse> {
     const methods = methodsOf(route)
     if (!methods.includes(request.method)) {
-      throw new GatewayError('method_not_allowed', `Use ${methods.join(' or ')} here, not ${request.method}.`)
+      throw new GatewayError(
+        'method_not_allowed',
+        `Use ${methods.join(' or ')} here, not ${request.method}.`,
+        {
+          headers: { allow: methods.join(', ') },
+        },
+      )
     }
     if (route.kind === 'inference') {
       return handleInference(stagesOf(route.operation), { requestId, request })
@@ -125,6 +134,15 @@ export function createGateway(options: GatewayOptions): Gateway {
     throw new GatewayError('receipt_not_found', `There is no receipt for the request '${route.requestId}'.`)
   }
 
+  async function close(): Promise<void> {
+    const within = (delayMs: number) => new Promise<void>((resolve) => clock.after(delayMs, resolve))
+    await Promise.race([requests.idle().then(() => holds.idle()), within(timeouts.closeMs)])
+    // What is still running is cut off here, and settled before the store goes.
+    await transport.close()
+    await Promise.race([holds.idle(), within(cutOffMs)])
+    await storage.ledger.close()
+  }
+
   return {
     async handle(request) {
       const route = findRoute(request.path)
@@ -133,7 +151,7 @@ export function createGateway(options: GatewayOptions): Gateway {
       const requestId = ids()
       requests.enter()
       try {
-        if (isClosed)
+        if (closing !== undefined)
           throw new GatewayError('gateway_closed', 'The gateway is shutting down.', { retryAfterSeconds: 1 })
         if (Math.max(requests.count, holds.count) > limits.requestsMax) {
           throw new GatewayError('gateway_busy', 'Too many requests are under way.', { retryAfterSeconds: 1 })
@@ -156,15 +174,9 @@ export function createGateway(options: GatewayOptions): Gateway {
     credits: { grant: (request) => ledger.grant(request) },
     receipts: { get: ({ accountId, requestId }) => ledger.receipt(accountId, requestId) },
     reconcile: () => reconcile({ ledger, providers, transport, onEvent }),
-    async close() {
-      if (isClosed) return
-      isClosed = true
-      await Promise.race([
-        requests.idle().then(() => holds.idle()),
-        new Promise<void>((resolve) => clock.after(timeouts.closeMs, resolve)),
-      ])
-      await transport.close()
-      await storage.ledger.close()
+    close() {
+      closing ??= close()
+      return closing
     },
   }
 }

@@ -50,7 +50,7 @@ export interface GatewayLimits {
   readonly requestsMax: number
 }
 
-/** All in milliseconds. */
+/** All in milliseconds. Waiting for a provider's head or body ends up to half a second late. */
 export interface GatewayTimeouts {
   /** Until a connection stands. @default 5000 */
   readonly connectMs: number

@@ -40,6 +40,7 @@ export interface Stages {
   ): Promise<Upstream>
   /** Finds out what was used, now or as the stream ends, and then settles. */
   meter(
+    exchange: Exchange,
     admission: Admission,
     upstream: Upstream,
     settle: () => Promise<Receipt | undefined>,
@@ -60,7 +61,7 @@ export async function handleInference(stages: Stages, exchange: Exchange): Promi
   try {
     const targets = stages.route(admission, principal)
     const upstream = await stages.dispatch(exchange, admission, targets, attempts)
-    const metered = await stages.meter(admission, upstream, settle)
+    const metered = await stages.meter(exchange, admission, upstream, settle)
     return stages.respond(admission, metered)
   } catch (error) {
     // Whatever went wrong, the reservation ends: without a billable attempt, by giving everything back.

@@ -88,11 +88,7 @@ export function createSettlement(options: SettlementOptions): Settle {
  * Who pays what for an attempt. The best source wins: the provider's word on the cost, then the price of the usage it
  * reported, then the price of an estimate. Unknown is never zero for what reached the caller.
  */
-function priceAttempt(
-  call: InferenceCall,
-  attempt: Attempt,
-  reportedCost: Nano | undefined,
-): SettledAttempt {
+function priceAttempt(call: InferenceCall, attempt: Attempt, reportedCost: Nano | undefined): SettledAttempt {
   const { target, outcome } = attempt
   const common = {
     attemptId: attempt.attemptId,
@@ -142,8 +138,9 @@ async function brokenOffCosts(
 ): Promise<ReadonlyMap<string, Nano>> {
   const last = attempts.at(-1)
   const provider = last === undefined ? undefined : providers.get(last.target.providerId)
-  if (last?.outcome !== 'aborted' || last.reported !== undefined || provider?.costs === undefined)
-    return noCosts
+  // A running count in a stream that broke off is less than what the provider charges.
+  const isKnown = last?.outcome !== 'aborted' || last.isReportFinal || !last.mayHaveCost
+  if (isKnown || provider?.costs === undefined) return noCosts
   for (const delayMs of costDelaysMs) {
     await pause(clock, delayMs)
     const costs = await lookUpCosts(provider, [last.attemptId], transport)

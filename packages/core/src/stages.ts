@@ -111,7 +111,7 @@ export function createStages(parts: StageParts): StagesOf {
       }),
     dispatch: ({ requestId, request }, { call, outputTokens }, targets, attempts) =>
       dispatch({ requestId, call, targets, outputTokens, attempts, signal: request.signal }),
-    async meter({ call }, upstream, settle) {
+    async meter({ request }, { call }, upstream, settle) {
       const { attempt } = upstream
       const provider = providers.get(attempt.target.providerId)
       const readUsage = (reply: unknown) => provider?.usage(reply, call)
@@ -131,6 +131,7 @@ export function createStages(parts: StageParts): StagesOf {
         readUsage,
         costOf: (quantities) => costText(quantities, attempt.target),
         writeError: (error) => encodeEvent(JSON.stringify({ error: openaiErrorObject(error) })),
+        signal: request.signal,
         settle: async () => {
           await settle()
         },

@@ -30,7 +30,7 @@ describe('what a chat call says', () => {
     expect(await parse({ model, messages })).toMatchObject({
       operation: 'chat',
       model,
-      selector: { kind: 'policy', policy: 'fastest' },
+      selector: { kind: 'default' },
       isStreaming: false,
       wantsUsage: false,
       outputTokensMax: undefined,

@@ -103,10 +103,9 @@ describe('the encoding of the answer', () => {
   })
 
   it('survives the way there and back for every float32', async () => {
-    const vectors = fc.array(fc.array(fc.float({ noNaN: true, noDefaultInfinity: true }), { minLength: 1 }), {
-      minLength: 1,
-      maxLength: 3,
-    })
+    // JSON writes -0 as 0, so that no vector has one on its way in.
+    const number = fc.float({ noNaN: true, noDefaultInfinity: true }).map((value) => value + 0)
+    const vectors = fc.array(fc.array(number, { minLength: 1 }), { minLength: 1, maxLength: 3 })
     await fc.assert(
       fc.asyncProperty(vectors, async (embeddings) => {
         const body = { data: embeddings.map((embedding, index) => ({ index, embedding })) }
@@ -114,8 +113,7 @@ describe('the encoding of the answer', () => {
         expect(JSON.parse(encoded).data[0].embedding).toBe(
           Buffer.from(Float32Array.from(embeddings[0] ?? []).buffer).toString('base64'),
         )
-        // JSON writes -0 as 0 on the way in.
-        expect(JSON.parse(await reply('float', encoded))).toEqual(JSON.parse(JSON.stringify(body)))
+        expect(JSON.parse(await reply('float', encoded))).toEqual(body)
       }),
       { numRuns: 50 },
     )

@@ -42,6 +42,11 @@ describe('an error on the wire', () => {
     expect(openaiError(new GatewayError('provider_rejected', 'No.', { status: 422 }), 'r').status).toBe(422)
   })
 
+  it('carries further headers, which never replace its own', () => {
+    const error = new GatewayError('gateway_busy', 'Busy.', { headers: { allow: 'POST', 'x-request-id': 'no' } })
+    expect(openaiError(error, 'req-1').headers).toMatchObject({ allow: 'POST', 'x-request-id': 'req-1' })
+  })
+
   it('never breaks its header with what a message may hold', () => {
     const message = `Line\r\nset-cookie: a=b é🦊${'x'.repeat(1000)}`
     const { headers } = openaiError(new GatewayError('provider_failed', message), 'req-1')

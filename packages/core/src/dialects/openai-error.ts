@@ -10,6 +10,7 @@ export function openaiError(error: GatewayError, requestId: string): ErrorBody {
   return {
     status: error.status,
     headers: {
+      ...error.headers,
       'content-type': 'application/json; charset=utf-8',
       'x-request-id': requestId,
       'x-error-code': error.code,

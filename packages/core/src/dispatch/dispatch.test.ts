@@ -51,7 +51,7 @@ async function serve(listener: RequestListener): Promise<FakeProvider> {
   return { baseUrl: `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`, requests, sockets }
 }
 
-const reply = '{"id":"x","choices":[],"usage":{"prompt_tokens":9,"completion_tokens":2}}'
+const reply = '{"id":"x","choices":[{"index":0}],"usage":{"prompt_tokens":9,"completion_tokens":2}}'
 const chunk = 'data: {"choices":[{"index":0,"delta":{"content":"Hi"}}]}\n\n'
 const done = 'data: [DONE]\n\n'
 
@@ -424,6 +424,8 @@ describe('a reply', () => {
     ['that is no JSON', refuse(200, 'Hello')],
     ['that is an array', refuse(200, '[]')],
     ['that is cut off', refuse(200, reply.slice(0, -5))],
+    ['that is empty', refuse(200, '{}')],
+    ['that holds no answer', refuse(200, '{"choices":[ ],"usage":{"prompt_tokens":9}}')],
     ['that is larger than allowed', refuse(200, `{"choices":"${'x'.repeat(100_000)}"}`)],
   ])('%s is no answer, and the next target is tried', async (_case, trouble) => {
     const [bad, good] = [await serve(trouble), await serve(well)]

@@ -111,6 +111,7 @@ function begin(target: Target, id: string, clock: Clock): Attempt {
     startedMs: clock.monotonicMs(),
     outcome: 'running',
     mayHaveCost: true,
+    isReportFinal: false,
     outputEvents: 0,
     replyBytes: 0,
   }

@@ -42,6 +42,7 @@ function attempt(providerId: string, failure?: AttemptFailure): Attempt {
     outcome: 'failed',
     ...(failure === undefined ? {} : { failure }),
     mayHaveCost: false,
+    isReportFinal: false,
     outputEvents: 0,
     replyBytes: 0,
   }

@@ -2,8 +2,10 @@ import type { Clock } from '../clock.ts'
 import type { InferenceCall } from '../dialects/inference-call.ts'
 import { GatewayError } from '../errors.ts'
 import { scanObject } from '../http/json-object.ts'
+import type { Operation } from '../http/routes.ts'
 import type { Attempt } from '../metering/attempt.ts'
 import type { Provider, UpstreamAnswer, UpstreamRequest } from '../providers/provider.ts'
+import type { Quantities } from '../usage.ts'
 import { answerError, exchangeError, malformed } from './failure.ts'
 import { readBody } from './read-body.ts'
 import { type SendOptions, type Transport, TransportError, type TransportResponse } from './transport.ts'
@@ -59,7 +61,7 @@ async function followJob(created: UpstreamAnswer, context: ReplyContext): Promis
     throw error
   }
   const reported = provider.usage(answer.body, call)
-  if (reported !== undefined) attempt.reported = reported
+  if (reported !== undefined) report(attempt, reported)
   const status = (answer.body as { status?: unknown } | undefined)?.status
   if (status !== 'succeeded' || provider.decode === undefined) throw refusal(answer, context)
   return provider.decode(answer, call, attempt.target)
@@ -84,7 +86,13 @@ async function cancelJob(answer: UpstreamAnswer, context: ReplyContext): Promise
   const { signal: _left, ...options } = context.options
   const stopped = await poll(request, { ...context, options: { ...options, totalTimeoutMs: 10_000 } })
   const reported = stopped === undefined ? undefined : context.provider.usage(stopped.body, context.call)
-  if (reported !== undefined) context.attempt.reported = reported
+  if (reported !== undefined) report(context.attempt, reported)
+}
+
+/** A job tells its usage once, when it is over. */
+function report(attempt: Attempt, reported: Quantities): void {
+  attempt.reported = reported
+  attempt.isReportFinal = true
 }
 
 function delay(delayMs: number, { clock, options, attempt }: ReplyContext): Promise<void> {
@@ -125,13 +133,29 @@ async function readReply(response: TransportResponse, { replyBytesMax }: ReplyCo
   }
 }
 
+/** What every answer holds at least one of. */
+const answerMember: Readonly<Record<Operation, string>> = {
+  chat: 'choices',
+  embeddings: 'data',
+  images: 'data',
+}
+
 /** Some providers answer 200 with an error, or with nothing at all. */
 function refuseErrorReply(response: TransportResponse, bytes: Buffer, context: ReplyContext): void {
   const object = scanObject(bytes)
   if (object === undefined) throw malformed('sent an answer that is not a JSON object')
-  const error = object.members.find((member) => member.name === 'error')
-  if (error === undefined || bytes.toString('latin1', error.valueStart, error.valueEnd) === 'null') return
-  throw refusal(toAnswer(response, bytes), context)
+  const member = (name: string) => object.members.find((candidate) => candidate.name === name)
+  const error = member('error')
+  if (error !== undefined && bytes.toString('latin1', error.valueStart, error.valueEnd) !== 'null') {
+    throw refusal(toAnswer(response, bytes), context)
+  }
+  const answers = member(answerMember[context.call.operation])
+  if (
+    answers === undefined ||
+    /^\[\s*\]$/.test(bytes.toString('latin1', answers.valueStart, answers.valueEnd))
+  ) {
+    throw malformed('sent an answer without content')
+  }
 }
 
 function refusal(answer: UpstreamAnswer, { provider }: ReplyContext): Error {

@@ -160,7 +160,14 @@ describe('a body that the host has parsed', () => {
     expect(body.source?.bytes.toString()).toBe('{"model":"m"}')
   })
 
-  it.each([[[]], [null], ['{"model":"m"}'], [1], [true]])('is refused when it is %j', async (value) => {
+  it('may be text, which is then parsed and passed on', async () => {
+    const body = await readParsed('{"model":"é"}')
+    expect(body.value).toEqual({ model: 'é' })
+    expect(body.source?.bytes.toString()).toBe('{"model":"é"}')
+    expect(await refusal(readParsed('model=m'))).toEqual(['invalid_json', expect.anything()])
+  })
+
+  it.each([[[]], [null], [1], [true]])('is refused when it is %j', async (value) => {
     expect(await refusal(readParsed(value))).toEqual([
       'invalid_request',
       'The request body must be a JSON object.',

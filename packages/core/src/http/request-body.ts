@@ -35,6 +35,7 @@ export async function readJsonBody(body: RequestBody, bytesMax: number): Promise
 }
 
 function fromValue(value: unknown, bytesMax: number): JsonBody {
+  if (typeof value === 'string') return fromValue(Buffer.from(value), bytesMax)
   if (Buffer.isBuffer(value)) {
     if (value.byteLength > bytesMax) throw tooLarge(bytesMax)
     return fromBytes(value)

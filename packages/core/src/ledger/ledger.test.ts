@@ -14,6 +14,8 @@ interface Subject {
   /** What the next calls of the store meet, one each; nothing more when they are used up. */
   meet(...faults: Fault[]): void
   readonly calls: () => number
+  /** From now on the store cannot read the journal or look for accounts. */
+  readonly cut: () => void
 }
 
 /** A ledger on a store that fails to order. Pauses are over at once. */
@@ -22,6 +24,10 @@ function failingLedger(): Subject {
   const { ledger: store } = memoryStorage({ clock })
   let faults: Fault[] = []
   let calls = 0
+  let isCut = false
+  const reachable = () => {
+    if (isCut) throw new Unavailable('The store is down.')
+  }
   const failing: LedgerStore = {
     ...store,
     async transact(accountId, keys, reduce, options) {
@@ -33,6 +39,14 @@ function failingLedger(): Subject {
       const result = await store.transact(accountId, keys, reduce, options)
       if (fault === 'lost after') throw new OutcomeUnknown('The connection broke.')
       return result
+    },
+    async journal(...request) {
+      reachable()
+      return store.journal(...request)
+    },
+    async scan(...request) {
+      reachable()
+      return store.scan(...request)
     },
   }
   const hasty: Clock = {
@@ -50,6 +64,9 @@ function failingLedger(): Subject {
       calls = 0
     },
     calls: () => calls,
+    cut: () => {
+      isCut = true
+    },
   }
 }
 
@@ -87,6 +104,23 @@ describe('a ledger whose store is down', () => {
     expect(refusal).toMatchObject({ code: 'store_unavailable', retryAfterSeconds: 1 })
     expect(calls()).toBe(1)
     expect((await ledger.balance('alice')).held).toBe(0n)
+  })
+
+  it('says so too when it cannot read the journal or look for accounts (failure 4)', async () => {
+    const { ledger, meet, cut } = failingLedger()
+    await ledger.reserve(hold('r1', usd('0.05')))
+    await ledger.settle(settlement('r1', usd('0.03')))
+    cut()
+    meet()
+    const operations = [
+      () => ledger.journal('alice', 0n, 10),
+      () => ledger.receipt('alice', 'r1'),
+      () => ledger.settle(settlement('r1', usd('0.03'))),
+      () => ledger.accountsDue(null),
+    ]
+    for (const operation of operations) {
+      await expect(operation()).rejects.toMatchObject({ code: 'store_unavailable' })
+    }
   })
 
   it('passes on what is not the store’s fault', async () => {

@@ -53,9 +53,11 @@ const dueMax = 1000
 
 export function createLedger({ store, plans, clock }: LedgerOptions): Ledger {
   const run = <R>(accountId: string, keys: readonly Key[], reduce: Reduce<R>, options?: TransactOptions) =>
-    transact(store, clock, accountId, keys, reduce, options)
+    reach(clock, () => store.transact(accountId, keys, reduce, options))
+  const readJournal = (accountId: string, afterSeq: bigint, limit: number) =>
+    reach(clock, () => store.journal(accountId, afterSeq, limit))
   const readReceipt = async (accountId: string, seq: bigint) => {
-    const [stored] = await store.journal(accountId, seq - 1n, 1)
+    const [stored] = await readJournal(accountId, seq - 1n, 1)
     assert(stored?.seq === seq, `the journal of an account has lost entry ${seq}`)
     return receiptOf(accountId, readEntry(stored), seq)
   }
@@ -93,8 +95,8 @@ export function createLedger({ store, plans, clock }: LedgerOptions): Ledger {
       return hold?.settledBy === undefined ? hold?.receipt : readReceipt(accountId, hold.settledBy)
     },
     journal: async (accountId, afterSeq, limit) =>
-      (await store.journal(accountId, afterSeq, limit)).map(readEntry),
-    accountsDue: (cursor) => store.scan({ dueBy: resolveBy() }, cursor, 100),
+      (await readJournal(accountId, afterSeq, limit)).map(readEntry),
+    accountsDue: (cursor) => reach(clock, () => store.scan({ dueBy: resolveBy() }, cursor, 100)),
     unresolved: (accountId) =>
       run(accountId, [], unresolved(accountId, plans), { dueBy: resolveBy(), dueMax }),
   }
@@ -105,17 +107,10 @@ export function createLedger({ store, plans, clock }: LedgerOptions): Ledger {
  *
  * @throws GatewayError `store_unavailable` when the store stays out of reach.
  */
-async function transact<R>(
-  store: LedgerStore,
-  clock: Clock,
-  accountId: string,
-  keys: readonly Key[],
-  reduce: Reduce<R>,
-  options: TransactOptions | undefined,
-): Promise<R> {
+async function reach<R>(clock: Clock, operation: () => Promise<R>): Promise<R> {
   for (let attempt = 1; ; attempt += 1) {
     try {
-      return await store.transact(accountId, keys, reduce, options)
+      return await operation()
     } catch (cause) {
       if (!isUnavailable(cause) && !isOutcomeUnknown(cause)) throw cause
       if (isUnavailable(cause) || attempt === attemptsMax) {

@@ -53,16 +53,19 @@ interface Options {
   readonly wantsUsage?: boolean
   readonly provider?: Provider
   readonly settle?: () => Promise<void>
+  readonly signal?: AbortSignal
 }
 
 /** A metered stream, and what its caller reads of it. */
-function start({ wantsUsage = false, provider = standard, settle = async () => undefined }: Options = {}) {
+function start(options: Options = {}) {
+  const { wantsUsage = false, provider = standard, settle = async () => undefined } = options
   const attempt: Attempt = {
     attemptId: 'r.1',
     target,
     startedMs: 0,
     outcome: 'running',
     mayHaveCost: true,
+    isReportFinal: false,
     outputEvents: 0,
     replyBytes: 0,
   }
@@ -82,6 +85,7 @@ function start({ wantsUsage = false, provider = standard, settle = async () => u
     readUsage: (event) => provider.usage(event, call),
     costOf: (quantities) => formatUsd(charge(billable(quantities, target.price), target.price)),
     writeError: (error) => Buffer.from(`data: {"error":{"code":"${error.code}"}}\n\n`),
+    signal: options.signal ?? new AbortController().signal,
     settle: async () => {
       counts.settled += 1
       await settle()
@@ -379,6 +383,26 @@ describe('the end of a stream', () => {
     expect(attempt).toMatchObject({ outcome: 'served', reported: { output_token: 2n } })
   })
 
+  it('is not told by a count that runs along, which is all that is known when the stream is cut', async () => {
+    const running = (count: number) =>
+      chunkEvent('a', `,"usage":{"prompt_tokens":9,"completion_tokens":${count},"total_tokens":${9 + count}}`)
+    const { text, attempt } = await play([running(1), running(2)])
+    expect(text).toBe(chunkEvent('a') + chunkEvent('a') + brokenOff)
+    expect(attempt).toMatchObject({
+      outcome: 'aborted',
+      isReportFinal: false,
+      reported: { input_token: 9n, output_token: 2n },
+    })
+    const whole = await play([running(1), running(2), usageEvent, done])
+    expect(whole.attempt).toMatchObject({ outcome: 'served', isReportFinal: true })
+  })
+
+  it('tells of an error at once, however long the settlement takes', async () => {
+    const { text, counts } = await play([chunkEvent('a')], { settle: () => new Promise(() => undefined) })
+    expect(text).toBe(chunkEvent('a') + brokenOff)
+    expect(counts.settled).toBe(1)
+  })
+
   it('comes early, with an error, when one event grows beyond all bounds', async () => {
     const meter = start()
     const reading = readText(meter.response)
@@ -453,6 +477,19 @@ describe('a caller who leaves', () => {
       expect(meter.attempt.reported === undefined).toBe(index < 4)
     },
   )
+
+  it('is not the provider’s failure, though its connection is cut, and a read that still waits comes to an end', async () => {
+    const meter = start({ signal: AbortSignal.abort() })
+    const iterator = meter.response[Symbol.asyncIterator]()
+    const waiting = iterator.next().catch((error: unknown) => error)
+    meter.upstream.fail(new Error('The exchange was given up.'))
+    expect(meter.counts).toMatchObject({ settled: 1 })
+    expect(meter.attempt).toMatchObject({ outcome: 'aborted', endedMs: 42 })
+    expect(meter.attempt.failure).toBeUndefined()
+    expect(await waiting).toBeInstanceOf(Error)
+    meter.response.cancel()
+    expect(meter.counts).toMatchObject({ settled: 1 })
+  })
 
   it('while the end is settled changes nothing, and is settled no second time', async () => {
     const meter = start({ settle: () => new Promise(setImmediate) })

@@ -17,6 +17,8 @@ export interface StreamMeterOptions {
   readonly costOf: (quantities: Quantities) => string | undefined
   /** An error as the last event of a stream, in the caller's dialect. */
   readonly writeError: (error: GatewayError) => Buffer
+  /** Aborts when the caller has gone. */
+  readonly signal: AbortSignal
   /** Ends the reservation. Called once, on every way out. Never rejects. */
   readonly settle: () => Promise<void>
   readonly monotonicMs: () => number
@@ -46,35 +48,43 @@ export function meterStream(options: StreamMeterOptions): ByteStream {
 
   const response = new ByteStream({
     onResume: () => upstream.resume(),
-    onCancel() {
-      if (isOver) return
-      isOver = true
-      end('aborted')
-      upstream.cancel()
-      void options.settle()
-    },
+    onCancel: leave,
   })
+
+  /** The caller has gone: nobody is told anything, and the provider is not to blame. */
+  function leave(): void {
+    if (isOver) return
+    isOver = true
+    end('aborted')
+    upstream.cancel()
+    void options.settle()
+  }
 
   function end(outcome: 'served' | 'aborted'): void {
     attempt.outcome = outcome
     attempt.endedMs = options.monotonicMs()
   }
 
-  /** The last words to the caller, once the money is settled. */
-  function close(outcome: 'served' | 'aborted', lastEvent: Buffer | undefined): void {
+  /** The answer is whole: it ends for the caller once the money is settled. */
+  function complete(): void {
     isOver = true
-    end(outcome)
+    end('served')
     void options.settle().then(() => {
-      if (lastEvent !== undefined) response.write(lastEvent)
+      response.write(doneEvent)
       response.end()
     })
   }
 
+  /** The answer broke off: the caller hears of it at once, however long it takes to find out what it cost. */
   function breakOff(error: GatewayError): void {
     if (isOver) return
+    isOver = true
     attempt.failure = { reason: 'reset', message: error.message }
-    close('aborted', hasFailed ? undefined : options.writeError(error))
+    end('aborted')
+    if (!hasFailed) response.write(options.writeError(error))
+    response.end()
     upstream.cancel()
+    void options.settle()
   }
 
   function forward(events: Buffer): boolean {
@@ -87,7 +97,7 @@ export function meterStream(options: StreamMeterOptions): ByteStream {
     // Some servers write [DONE] behind an error too, which would make it look like a whole answer.
     if (hasFailed) breakOff(incomplete())
     // What follows [DONE] is nothing; the upstream is left to end by itself, so that its connection can be used again.
-    else close('served', doneEvent)
+    else complete()
     return true
   }
 
@@ -110,11 +120,12 @@ export function meterStream(options: StreamMeterOptions): ByteStream {
       if (carried !== undefined && isWholeEvent(carried))
         forward(Buffer.concat([carried, Buffer.from('\n\n')]))
       if (isOver) return
-      // Usage comes last: a stream that has told it is whole, also without [DONE].
-      if (attempt.reported !== undefined && !hasFailed) close('served', doneEvent)
+      // Final usage comes last: a stream that has told it is whole, also without [DONE].
+      if (attempt.isReportFinal && !hasFailed) complete()
       else breakOff(incomplete())
     },
     fail(cause) {
+      if (options.signal.aborted) leave()
       breakOff(new GatewayError('provider_failed', 'The connection to the provider broke off.', { cause }))
     },
   })
@@ -149,13 +160,21 @@ function meterEvent(event: Buffer, { attempt, wantsUsage, readUsage, costOf }: S
   // Many providers send `usage: null` until the end. Null is not zero.
   if (typeof value !== 'object' || value === null) return event
   const quantities = readUsage({ usage: value })
-  if (quantities !== undefined) attempt.reported = quantities
+  if (quantities !== undefined) {
+    attempt.reported = quantities
+    attempt.isReportFinal = isLast(event, object)
+  }
   if (!wantsUsage) {
     return isUsageOnly(event, object) ? Buffer.alloc(0) : editObject(event, object, { usage: undefined })
   }
   const cost = attempt.reported === undefined ? undefined : costOf(attempt.reported)
   if (cost === undefined) return event
   return editObject(event, object, { usage: JSON.stringify({ ...value, cost }) })
+}
+
+/** Whether usage in this event counts everything: some providers repeat a running count in every event. */
+function isLast(event: Buffer, object: JsonObject): boolean {
+  return isUsageOnly(event, object) || /"finish_reason"\s*:\s*"/.test(event.toString('latin1'))
 }
 
 /** Whether an event holds neither a piece of an answer nor an error. */

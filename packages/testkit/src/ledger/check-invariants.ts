@@ -148,6 +148,11 @@ function foldEntry(fold: Fold, seq: bigint, entry: Entry, plans: PlanTable): voi
   if (entry.kind === 'granted') foldGranted(fold, entry)
   for (const posting of entry.postings) foldPosting(fold, seq, posting)
   if (entry.kind === 'settled') foldSettled(fold, seq, entry)
+  else
+    assert.ok(
+      entry.postings.every(({ to }) => to !== 'settled' && to !== 'used'),
+      `entry ${seq} charges`,
+    )
   if (entry.kind === 'granted' && entry.terms?.['kind'] === 'included') checkIncluded(fold, entry, plans)
 }
 

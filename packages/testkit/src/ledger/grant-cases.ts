@@ -12,6 +12,7 @@ import {
   readHead,
   refused,
   reserved,
+  settleAt,
   sources,
   spend,
 } from './requests.ts'
@@ -228,6 +229,30 @@ export const grantCases: readonly LedgerCase[] = [
       }
       await give(ledger, 'g1', 10n)
       assert.equal((await ledger.balance('alice')).included, usd('140.00'))
+    },
+  ),
+
+  ledgerCase(
+    'remembers the last sixteen used-up grants, and every one that still holds credit',
+    async ({ ledger, store, clock }) => {
+      await give(ledger, 'held', 5n)
+      reserved(await ledger.reserve(holdOf('r0', 5n, { timeToLiveMs: 40 * day })))
+      for (let index = 1; index <= 30; index += 1) {
+        clock.advance(1)
+        await give(ledger, `g${index}`, 10n)
+        await spend(ledger, `r${index}`, 10n)
+      }
+      const ids = async (): Promise<string[]> => (await readHead(store)).grants.map(({ grantId }) => grantId)
+      const latest = Array.from({ length: 17 }, (_, index) => `g${index + 14}`)
+      assert.deepEqual(
+        (await ids()).toSorted(),
+        [...latest, 'held'].toSorted(),
+        'sixteen, and the last grant',
+      )
+
+      clock.set(Date.UTC(2026, 11, 1))
+      await settleAt(ledger, 'r0', 5n)
+      assert.deepEqual((await ids()).toSorted(), [...latest.slice(1), 'held'].toSorted())
     },
   ),
 

@@ -3,9 +3,11 @@ import { nano, usd } from '@farebox/core'
 import { type LedgerCase, ledgerCase } from './ledger-case.ts'
 import {
   changesNothing,
+  day,
   give,
   holdOf,
   minute,
+  readHead,
   refused,
   reserved,
   settleAt,
@@ -202,6 +204,11 @@ export const reserveCases: readonly LedgerCase[] = [
   }),
 ]
 
+/** The key of the month that comes so many months after November 2026. */
+function periodOf(months: number): string {
+  return new Date(Date.UTC(2026, 10 + months)).toISOString().slice(0, 7)
+}
+
 /** Pay-as-you-go: the last source, up to a limit. */
 export const overageCases: readonly LedgerCase[] = [
   ledgerCase('owes up to the spending limit: one below, the limit, and not one above', async ({ ledger }) => {
@@ -277,6 +284,26 @@ export const overageCases: readonly LedgerCase[] = [
         { periodKey: '2026-11', held: 0n, used: usd('1.00') },
         { periodKey: '2026-12', held: 0n, used: usd('1.00') },
       ])
+    },
+  ),
+
+  ledgerCase(
+    'remembers fourteen months of pay-as-you-go, and every month that something is held from',
+    async ({ ledger, store, clock }) => {
+      await ledger.configure({ accountId: 'alice', planId: 'metered' })
+      reserved(await ledger.reserve(holdOf('r0', 5n, { timeToLiveMs: 1000 * day })))
+      for (let month = 1; month <= 20; month += 1) {
+        clock.set(Date.UTC(2026, 10 + month, 1))
+        await spend(ledger, `r${month}`, 1n)
+      }
+      const { overage } = await readHead(store)
+      assert.deepEqual(
+        overage.map(({ periodKey }) => periodKey),
+        ['2026-11', ...Array.from({ length: 15 }, (_, month) => periodOf(month + 6))],
+        'what is held, fourteen months and the current one',
+      )
+
+      assert.deepEqual(sources((await settleAt(ledger, 'r0', 4n)).paidFrom), [['overage:2026-11', 4n]])
     },
   ),
 

@@ -261,6 +261,18 @@ export const settleCases: readonly LedgerCase[] = [
     },
   ),
 
+  ledgerCase('gives the whole receipt again, after a month too', async ({ ledger, store, clock }) => {
+    await give(ledger, 'g1', 100n)
+    reserved(await ledger.reserve(holdOf('r1', 60n)))
+    const usage = { quantities: { input_token: 12n, compute_second: '1.25' }, certainty: 'exact' as const }
+    const attempts = [failed(3n, 'r1.1'), { ...served(70n, 'r1.2'), usage, priceVersion: 'v1' }]
+    const first = settled(await ledger.settle(settle(attempts)))
+    clock.advance(39 * day)
+
+    assert.deepEqual(settled(await changesNothing(store, () => ledger.settle(settle([])))), first)
+    assert.deepEqual(await ledger.receipt('alice', 'r1'), first)
+  }),
+
   ledgerCase(
     'gives the first receipt also when the first settling released the hold',
     async ({ ledger, store }) => {
