@@ -60,6 +60,7 @@ export function formatReport({ conditions, samples }, judged) {
     formatConditions(conditions),
     ...sections.filter((section) => section !== undefined),
     formatTargets(judged),
+    ...doubts(samples),
   ].join('\n')
 }
 
@@ -102,6 +103,25 @@ function formatTargets(judged) {
     ]
   })
   return `${alignedTable([['targets', 'measured', 'first', 'goal', ''], ...rows])}\n`
+}
+
+/** Why some of this run should not be believed: a busy machine is easily mistaken for a slow server. */
+function doubts({ http, ledger }) {
+  const loaded = [...http.flatMap(({ small, large }) => [small, large]), ...ledger.flatMap(Object.values)]
+  const shares = loaded.flatMap((results) => Object.values(results ?? {}).map(({ coreShare }) => coreShare))
+  const paced = http.flatMap((turn) => Object.values(turn.paced ?? {}).map((result) => result.chunksPerRead))
+  const share = median(shares)
+  const chunksPerRead = median(paced)
+  return [
+    ...(share < 0.9
+      ? [
+          `DOUBTFUL: servers under load had ${share.toFixed(2)} of a processor. Whatever is per second is too low.\n`,
+        ]
+      : []),
+    ...(chunksPerRead > 1.1
+      ? [`DOUBTFUL: paced chunks came ${chunksPerRead.toFixed(2)} to a read. CPU per chunk is too low.\n`]
+      : []),
+  ]
 }
 
 /** The first column to the left and wide enough for all tables to line up, the others to the right. */

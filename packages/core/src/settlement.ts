@@ -8,11 +8,11 @@ import type { Ledger } from './ledger/ledger.ts'
 import type { Receipt } from './ledger/receipt.ts'
 import type { SettledAttempt } from './ledger/settle.ts'
 import type { Attempt } from './metering/attempt.ts'
-import { estimateUsage, tokensOf } from './metering/estimate.ts'
+import { tokensOf, usageWithEstimates } from './metering/estimate.ts'
 import type { Nano } from './money.ts'
 import { billable, charge } from './price.ts'
 import type { Provider } from './providers/provider.ts'
-import { completeUsage, type Usage } from './usage.ts'
+import type { Usage } from './usage.ts'
 
 export interface SettlementOptions {
   readonly ledger: Ledger
@@ -69,7 +69,8 @@ export function createSettlement(options: SettlementOptions): Settle {
   }
 
   return async (admission, attempts) => {
-    const costs = await brokenOffCosts(attempts, options)
+    const broken = brokenOff(attempts, options)
+    const costs = broken === undefined ? noCosts : await costsOf(broken, options)
     const settled = attempts.map((attempt) =>
       priceAttempt(admission.call, attempt, costs.get(attempt.attemptId)),
     )
@@ -89,61 +90,43 @@ export function createSettlement(options: SettlementOptions): Settle {
  * reported, then the price of an estimate. Unknown is never zero for what reached the caller.
  */
 function priceAttempt(call: InferenceCall, attempt: Attempt, reportedCost: Nano | undefined): SettledAttempt {
-  const { target, outcome } = attempt
-  const common = {
-    attemptId: attempt.attemptId,
-    providerId: target.providerId,
-    providerModel: target.providerModel,
-    outcome: outcome === 'running' ? ('aborted' as const) : outcome,
-    payer: outcome === 'failed' ? ('operator' as const) : ('customer' as const),
-    priceVersion: target.priceVersion,
-  }
-  const reported = attempt.reported === undefined ? undefined : billable(attempt.reported, target.price)
+  const { target, outcome, attemptId } = attempt
+  const { providerId, providerModel, priceVersion, price } = target
+  const ended = outcome === 'running' ? 'aborted' : outcome
+  const payer = outcome === 'failed' ? 'operator' : 'customer'
+  const reported = attempt.reported === undefined ? undefined : billable(attempt.reported, price)
+  const who = { attemptId, providerId, providerModel, outcome: ended, payer, priceVersion } as const
   if (reportedCost !== undefined) {
-    const usage =
-      reported === undefined ? {} : { usage: { quantities: reported, certainty: 'exact' as const } }
-    return { ...common, ...usage, costSource: 'provider', cost: reportedCost }
+    const usage: Usage | undefined =
+      reported === undefined ? undefined : { quantities: reported, certainty: 'exact' }
+    return { ...who, ...(usage === undefined ? {} : { usage }), costSource: 'provider', cost: reportedCost }
   }
   if (outcome === 'failed' && reported === undefined) {
-    return attempt.mayHaveCost
-      ? { ...common, costSource: 'unknown', cost: null }
-      : { ...common, costSource: 'none', cost: null }
+    return { ...who, costSource: attempt.mayHaveCost ? 'unknown' : 'none', cost: null }
   }
-  const usage = usageOf(call, attempt)
-  return {
-    ...common,
-    usage,
-    costSource: usage.certainty === 'exact' ? 'price-book' : 'estimate',
-    cost: charge(usage.quantities, target.price),
-  }
+  const outputTokens = attempt.replyBytes > 0 ? tokensOf(attempt.replyBytes) : attempt.outputEvents
+  const usage = usageWithEstimates(reported, call, target, { outputTokens })
+  const cost = charge(usage.quantities, price)
+  return { ...who, usage, costSource: usage.certainty === 'exact' ? 'price-book' : 'estimate', cost }
 }
 
-function usageOf(call: InferenceCall, attempt: Attempt): Usage {
-  const { target, reported, replyBytes, outputEvents } = attempt
-  const known = reported === undefined ? undefined : billable(reported, target.price)
-  const outputTokens = replyBytes > 0 ? tokensOf(replyBytes) : outputEvents
-  return completeUsage(known, withoutCached(estimateUsage(call, target, { outputTokens })))
+/** The attempt that broke off before it told its final usage, if its provider can be asked what it cost. */
+function brokenOff(attempts: readonly Attempt[], { providers }: SettlementOptions): Attempt | undefined {
+  const last = attempts.at(-1)
+  // A running count in a stream that broke off is less than what the provider charges.
+  if (last?.outcome !== 'aborted' || last.isReportFinal || !last.mayHaveCost) return undefined
+  return providers.get(last.target.providerId)?.costs === undefined ? undefined : last
 }
 
-/** A provider that does not mention cached tokens has cached none. */
-function withoutCached(estimate: ReturnType<typeof estimateUsage>): ReturnType<typeof estimateUsage> {
-  const { cached_input_token: _none, ...others } = estimate
-  return others
-}
-
-/** Costs of attempts that broke off before they told their usage, from providers that can be asked. */
-async function brokenOffCosts(
-  attempts: readonly Attempt[],
+async function costsOf(
+  { attemptId, target }: Attempt,
   { providers, transport, clock }: SettlementOptions,
 ): Promise<ReadonlyMap<string, Nano>> {
-  const last = attempts.at(-1)
-  const provider = last === undefined ? undefined : providers.get(last.target.providerId)
-  // A running count in a stream that broke off is less than what the provider charges.
-  const isKnown = last?.outcome !== 'aborted' || last.isReportFinal || !last.mayHaveCost
-  if (isKnown || provider?.costs === undefined) return noCosts
+  const provider = providers.get(target.providerId)
+  if (provider === undefined) return noCosts
   for (const delayMs of costDelaysMs) {
     await pause(clock, delayMs)
-    const costs = await lookUpCosts(provider, [last.attemptId], transport)
+    const costs = await lookUpCosts(provider, [attemptId], transport)
     if (costs.size > 0) return costs
   }
   return noCosts

@@ -118,7 +118,7 @@ export function createStages(parts: StageParts): StagesOf {
       if (upstream.kind === 'reply' && !call.isStreaming) {
         const { reply } = upstream
         attempt.reported ??= readUsage(
-          call.operation === 'images' ? parseJson(reply) : { usage: findUsage(reply) },
+          call.operation === 'images' ? parseJson(reply) : { usage: findUsage(reply, upstream.object) },
         )
         attempt.outcome = 'served'
         attempt.endedMs = clock.monotonicMs()

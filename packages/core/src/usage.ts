@@ -45,15 +45,22 @@ export function measure(value: unknown): string | undefined {
   return /e[+-]\d{3}$/.test(text) ? undefined : text
 }
 
-/** Fills what `reported` leaves unknown from `estimate`, and says so in the certainty. */
-export function completeUsage(reported: Quantities | undefined, estimate: Quantities): Usage {
+/**
+ * Usage in all these units: what was reported, completed by estimates where it says nothing. An estimate is made only
+ * where it is needed, and the certainty says whether one was.
+ */
+export function completeUsage(
+  reported: Quantities | undefined,
+  units: readonly Unit[],
+  estimateOf: (unit: Unit) => Quantity | undefined,
+): Usage {
   let certainty: Usage['certainty'] = 'exact'
   const quantities: Partial<Record<Unit, Quantity>> = { ...reported }
-  for (const unit of Object.keys(estimate) as Unit[]) {
+  for (const unit of units) {
     if (quantities[unit] !== undefined) continue
-    const estimated = estimate[unit]
-    if (estimated === undefined) continue
-    quantities[unit] = estimated
+    const estimate = estimateOf(unit)
+    if (estimate === undefined) continue
+    quantities[unit] = estimate
     certainty = 'estimate'
   }
   return { quantities, certainty }

@@ -43,7 +43,9 @@ describe('an error on the wire', () => {
   })
 
   it('carries further headers, which never replace its own', () => {
-    const error = new GatewayError('gateway_busy', 'Busy.', { headers: { allow: 'POST', 'x-request-id': 'no' } })
+    const error = new GatewayError('gateway_busy', 'Busy.', {
+      headers: { allow: 'POST', 'x-request-id': 'no' },
+    })
     expect(openaiError(error, 'req-1').headers).toMatchObject({ allow: 'POST', 'x-request-id': 'req-1' })
   })
 

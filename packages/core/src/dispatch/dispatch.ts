@@ -152,7 +152,7 @@ async function tryTarget(
     const stream = await openStream(request, context)
     return { kind: 'stream', attempt, stream }
   }
-  const reply = await fetchReply(request, context)
-  attempt.replyBytes = reply.byteLength
-  return { kind: 'reply', attempt, reply }
+  const fetched = await fetchReply(request, context)
+  attempt.replyBytes = fetched.reply.byteLength
+  return { kind: 'reply', attempt, ...fetched }
 }

@@ -25,8 +25,15 @@ export function readBody(stream: ByteStream, bytesMax: number): Promise<Buffer> 
         chunks.push(chunk)
         return true
       },
-      end: () => resolve(Buffer.concat(chunks)),
+      end: () => resolve(join(chunks)),
       fail: reject,
     })
   })
+}
+
+/** Most answers arrive in one piece, which needs no copy. */
+function join(chunks: readonly Uint8Array[]): Buffer {
+  const [first] = chunks
+  if (chunks.length !== 1 || first === undefined) return Buffer.concat(chunks)
+  return Buffer.from(first.buffer, first.byteOffset, first.byteLength)
 }

@@ -1,7 +1,7 @@
 import type { Clock } from '../clock.ts'
 import type { InferenceCall } from '../dialects/inference-call.ts'
 import { GatewayError } from '../errors.ts'
-import { scanObject } from '../http/json-object.ts'
+import { type JsonObject, scanObject, skipSpace } from '../http/json-object.ts'
 import type { Operation } from '../http/routes.ts'
 import type { Attempt } from '../metering/attempt.ts'
 import type { Provider, UpstreamAnswer, UpstreamRequest } from '../providers/provider.ts'
@@ -20,19 +20,26 @@ export interface ReplyContext {
   readonly replyBytesMax: number
 }
 
+/** A reply, with its members where it came as it is. */
+export interface Reply {
+  readonly reply: Buffer
+  readonly object?: JsonObject
+}
+
+const closeBracket = 0x5d
+
 /** Consecutive polls that may fail before a job is given up. */
 const pollFailuresMax = 3
 
 /** A whole answer in OpenAI's shape, fully arrived: until then another target may still serve. */
-export async function fetchReply(request: UpstreamRequest, context: ReplyContext): Promise<Buffer> {
+export async function fetchReply(request: UpstreamRequest, context: ReplyContext): Promise<Reply> {
   const { provider, attempt } = context
   const response = await send(request, context)
   attempt.firstByteMs = context.clock.monotonicMs()
   const bytes = await readReply(response, context)
-  if (provider.follow !== undefined) return followJob(toAnswer(response, bytes), context)
+  if (provider.follow !== undefined) return { reply: await followJob(toAnswer(response, bytes), context) }
   if (response.status >= 300) throw refusal(toAnswer(response, bytes), context)
-  refuseErrorReply(response, bytes, context)
-  return bytes
+  return { reply: bytes, object: checkReply(response, bytes, context) }
 }
 
 /** Reads a refusal's body and says what it means. */
@@ -141,7 +148,7 @@ const answerMember: Readonly<Record<Operation, string>> = {
 }
 
 /** Some providers answer 200 with an error, or with nothing at all. */
-function refuseErrorReply(response: TransportResponse, bytes: Buffer, context: ReplyContext): void {
+function checkReply(response: TransportResponse, bytes: Buffer, context: ReplyContext): JsonObject {
   const object = scanObject(bytes)
   if (object === undefined) throw malformed('sent an answer that is not a JSON object')
   const member = (name: string) => object.members.find((candidate) => candidate.name === name)
@@ -150,12 +157,11 @@ function refuseErrorReply(response: TransportResponse, bytes: Buffer, context: R
     throw refusal(toAnswer(response, bytes), context)
   }
   const answers = member(answerMember[context.call.operation])
-  if (
-    answers === undefined ||
-    /^\[\s*\]$/.test(bytes.toString('latin1', answers.valueStart, answers.valueEnd))
-  ) {
+  // An array that closes where it opens is empty. The rest is not looked at: it may be megabytes of vectors.
+  if (answers === undefined || bytes[skipSpace(bytes, answers.valueStart + 1)] === closeBracket) {
     throw malformed('sent an answer without content')
   }
+  return object
 }
 
 function refusal(answer: UpstreamAnswer, { provider }: ReplyContext): Error {

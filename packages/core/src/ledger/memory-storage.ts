@@ -109,7 +109,7 @@ function readCut(
   return {
     head: account.head,
     records,
-    due: due.slice(0, dueMax),
+    due: due.length > dueMax ? due.slice(0, dueMax) : due,
     moreDue: due.length > dueMax,
     version: account.version,
     now,

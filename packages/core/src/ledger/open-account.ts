@@ -36,8 +36,23 @@ export function openAccount(cut: Cut, accountId: string, plans: PlanTable): Draf
   return draft
 }
 
+// Member by member: that is several times as fast as spreading, and every operation begins here.
 function copyOf(head: Account, now: number): MutableAccount {
-  return { ...head, asOfMs: now, grants: [...head.grants], overage: [...head.overage] }
+  return {
+    accountId: head.accountId,
+    asOfMs: now,
+    seq: head.seq,
+    chain: head.chain,
+    planId: head.planId,
+    seats: head.seats,
+    spendingLimit: head.spendingLimit,
+    period: head.period,
+    includedIssued: head.includedIssued,
+    grants: head.grants.slice(),
+    overage: head.overage.slice(),
+    charged: head.charged,
+    absorbed: head.absorbed,
+  }
 }
 
 function newAccount(accountId: string, plans: PlanTable, now: number): MutableAccount {

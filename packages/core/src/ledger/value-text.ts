@@ -59,11 +59,23 @@ function writeObject(members: { readonly [name: string]: Value | undefined }, pi
   for (const name in members) {
     const member = members[name]
     if (member === undefined) continue
-    pieces.push(separator, JSON.stringify(name), ':')
+    pieces.push(separator, quoted(name))
     write(member, pieces)
     separator = ','
   }
   pieces.push(separator === '{' ? '{}' : '}')
+}
+
+/** Names with their quotes and colon. They come from code, so there are few of them. */
+const quotedNames = new Map<string, string>()
+const quotedNamesMax = 512
+
+function quoted(name: string): string {
+  const known = quotedNames.get(name)
+  if (known !== undefined) return known
+  const text = `${JSON.stringify(name)}:`
+  if (quotedNames.size < quotedNamesMax) quotedNames.set(name, text)
+  return text
 }
 
 function isArray(value: unknown): value is readonly Value[] {

@@ -1,7 +1,7 @@
 import type { Target } from '../catalog/target.ts'
 import type { InferenceCall } from '../dialects/inference-call.ts'
 import { formatDecimal } from '../money.ts'
-import type { Quantities, Quantity, Unit } from '../usage.ts'
+import { completeUsage, type Quantities, type Quantity, type Unit, type Usage } from '../usage.ts'
 
 /** English text averages about four bytes a token; a rule of thumb for estimates, never for a bound. */
 const bytesPerToken = 4
@@ -11,23 +11,43 @@ export interface OutputGuess {
   readonly outputTokens: number
 }
 
-/** An estimate of what a call uses, in every unit its price knows: for expected costs, and where usage never came. */
+/** An estimate of what a call uses, in every unit its price knows: for expected costs. */
 export function estimateUsage(call: InferenceCall, target: Target, guess: OutputGuess): Quantities {
-  const estimates: Partial<Record<Unit, Quantity>> = {
-    input_token: BigInt(Math.max(call.inputs, Math.ceil(call.body.byteLength / bytesPerToken))),
-    output_token: BigInt(guess.outputTokens),
-    output_image: BigInt(call.choices),
-    megapixel: megapixels(call),
-    compute_second: String(target.limits.computeSeconds ?? 10),
-    request: 1n,
+  return usageWithEstimates(undefined, call, target, guess).quantities
+}
+
+/**
+ * Usage in every unit that the price knows: what the provider reported, completed by estimates where it said nothing. A
+ * provider that does not mention cached tokens has cached none.
+ */
+export function usageWithEstimates(
+  reported: Quantities | undefined,
+  call: InferenceCall,
+  target: Target,
+  guess: OutputGuess,
+): Usage {
+  const units = Object.keys(target.price) as Unit[]
+  return completeUsage(reported, units, (unit) => estimate(unit, call, target, guess))
+}
+
+function estimate(unit: Unit, call: InferenceCall, target: Target, guess: OutputGuess): Quantity | undefined {
+  switch (unit) {
+    case 'input_token':
+      return BigInt(Math.max(call.inputs, Math.ceil(call.body.byteLength / bytesPerToken)))
+    case 'output_token':
+      return BigInt(guess.outputTokens)
+    case 'output_image':
+      return BigInt(call.choices)
+    case 'megapixel':
+      return megapixels(call)
+    case 'compute_second':
+      return String(target.limits.computeSeconds ?? 10)
+    case 'request':
+      return 1n
+    case 'cached_input_token':
+      // Nobody can guess how much of a prompt was cached: the whole prompt is estimated as ordinary input.
+      return undefined
   }
-  const quantities: Partial<Record<Unit, Quantity>> = {}
-  for (const unit of Object.keys(target.price) as Unit[]) {
-    // Nobody can guess how much of a prompt was cached: the whole prompt is estimated as ordinary input.
-    const estimate = estimates[unit]
-    if (estimate !== undefined) quantities[unit] = estimate
-  }
-  return quantities
 }
 
 /**

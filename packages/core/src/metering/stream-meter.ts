@@ -125,7 +125,12 @@ export function meterStream(options: StreamMeterOptions): ByteStream {
       else breakOff(incomplete())
     },
     fail(cause) {
-      if (options.signal.aborted) leave()
+      if (isOver) return
+      if (options.signal.aborted) {
+        leave()
+        // A host that iterates may still wait for a chunk.
+        response.fail(cause)
+      }
       breakOff(new GatewayError('provider_failed', 'The connection to the provider broke off.', { cause }))
     },
   })

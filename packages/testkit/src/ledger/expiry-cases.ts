@@ -20,6 +20,8 @@ import {
   traceable,
 } from './requests.ts'
 
+const untraceable = { ...traceable, costProviderIds: [] }
+
 /** Holds that nobody settled in time. */
 export const expiryCases: readonly LedgerCase[] = [
   ledgerCase(
@@ -67,6 +69,20 @@ export const expiryCases: readonly LedgerCase[] = [
     const [, entry, ...more] = await ledger.journal('alice', 0n, 10)
     assert.equal(entry?.kind, 'released', 'the journal says what was given back without knowing its cost')
     assert.deepEqual([entry.requestId, entry.terms?.['amount'], entry.postings, more], ['r1', 60n, [], []])
+  }),
+
+  ledgerCase('books a release for the member whose request it was', async ({ ledger, clock }) => {
+    await give(ledger, 'g1', 100n)
+    reserved(await ledger.reserve(holdOf('r1', 60n, { subject: { ...untraceable, memberId: 'bob' } })))
+    reserved(await ledger.reserve(holdOf('r2', 10n, { subject: untraceable })))
+    clock.advance(minute + graceMs)
+    await ledger.unresolved('alice')
+    const released = await ledger.journal('alice', 1n, 10)
+
+    assert.deepEqual(released.map(({ requestId, memberId }) => [requestId, memberId]).toSorted(), [
+      ['r1', 'bob'],
+      ['r2', undefined],
+    ])
   }),
 
   ledgerCase(

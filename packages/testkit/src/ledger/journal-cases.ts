@@ -70,7 +70,12 @@ export const journalCases: readonly LedgerCase[] = [
     clock.advance(hour)
     await spend(ledger, 'r2', 60n)
     const sums = new Map<string, bigint>()
-    for (const { postings } of await ledger.journal('alice', 0n, 100)) {
+    const entries = await ledger.journal('alice', 0n, 100)
+    assert.deepEqual(
+      entries.map(({ opId }) => opId),
+      ['configure:1', 'grant:g1', 'grant:g2', 'settle:r1', 'expire:5', 'settle:r2'],
+    )
+    for (const { postings } of entries) {
       for (const { source, from, to, amount } of postings) {
         sums.set(`${source} ${from}`, (sums.get(`${source} ${from}`) ?? 0n) - amount)
         sums.set(`${source} ${to}`, (sums.get(`${source} ${to}`) ?? 0n) + amount)

@@ -136,6 +136,18 @@ export const settleCases: readonly LedgerCase[] = [
     assert.deepEqual([used, held, left], [usd('0.96'), usd('0.04'), 0n])
   }),
 
+  ledgerCase('charges an overrun of a single nano', async ({ ledger }) => {
+    await ledger.configure({ accountId: 'alice', planId: 'metered' })
+    await give(ledger, 'g1', 10n)
+    reserved(await ledger.reserve(holdOf('r1', 10n)))
+
+    assert.deepEqual(sources((await settleAt(ledger, 'r1', 11n)).paidFrom), [
+      ['grant:g1', 10n],
+      ['overage:2026-11', 1n],
+    ])
+    assert.equal((await ledger.balance('alice')).overage.used, 1n)
+  }),
+
   ledgerCase(
     'pays a hold in full though the limit was lowered, and absorbs what exceeds it',
     async ({ ledger }) => {
