@@ -8,7 +8,13 @@ export { type ErrorCode, errorCodes, GatewayError, isGatewayError } from './erro
 export type { GatewayEvent, OnEvent } from './events.ts'
 export { createGateway, type Gateway } from './gateway.ts'
 export type { ByteStream, Sink } from './http/byte-stream.ts'
-export type { GatewayRequest, GatewayResponse, RequestBody, ResponseBody } from './http/exchange.ts'
+export type {
+  CallerSignal,
+  GatewayRequest,
+  GatewayResponse,
+  RequestBody,
+  ResponseBody,
+} from './http/exchange.ts'
 export type { Operation } from './http/routes.ts'
 export { countedIds, type Ids, randomIds } from './ids.ts'
 export type { Account, Grant, GrantKind, OverageLine, Source } from './ledger/account.ts'

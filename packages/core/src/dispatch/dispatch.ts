@@ -2,6 +2,7 @@ import type { Target } from '../catalog/target.ts'
 import type { Clock } from '../clock.ts'
 import type { InferenceCall } from '../dialects/inference-call.ts'
 import { isGatewayError } from '../errors.ts'
+import type { CallerSignal } from '../http/exchange.ts'
 import { attemptId } from '../ledger/reservation.ts'
 import type { Attempt } from '../metering/attempt.ts'
 import type { Provider } from '../providers/provider.ts'
@@ -43,7 +44,7 @@ export interface DispatchRequest {
   readonly outputTokens: (target: Target) => number | undefined
   /** Every attempt is added here, also when this throws. */
   readonly attempts: Attempt[]
-  readonly signal: AbortSignal
+  readonly signal: CallerSignal
 }
 
 export type Dispatch = (request: DispatchRequest) => Promise<Upstream>
@@ -123,7 +124,7 @@ async function tryTarget(
   bounds: {
     readonly outputTokens: number | undefined
     readonly deadlineMs: number
-    readonly signal: AbortSignal
+    readonly signal: CallerSignal
   },
   options: DispatchOptions,
 ): Promise<Upstream> {

@@ -1,6 +1,7 @@
 import { Agent, type Dispatcher } from 'undici'
 import type { Clock } from '../clock.ts'
 import { ByteStream } from '../http/byte-stream.ts'
+import type { CallerSignal } from '../http/exchange.ts'
 import type { UpstreamRequest } from '../providers/provider.ts'
 
 /** What came back: the head at once, the body as it arrives. */
@@ -11,7 +12,7 @@ export interface TransportResponse {
 }
 
 export interface SendOptions {
-  readonly signal?: AbortSignal | undefined
+  readonly signal?: CallerSignal | undefined
   /** Milliseconds until the head has come, and between two pieces of the body. */
   readonly headersTimeoutMs: number
   readonly bodyTimeoutMs: number
@@ -62,7 +63,7 @@ export function createTransport({ connectionsMax, connectTimeoutMs, clock }: Tra
     send: (request, options) =>
       new Promise((resolve, reject) => {
         if (options.signal?.aborted) {
-          reject(new TransportError('aborted', options.signal.reason, false))
+          reject(new TransportError('aborted', undefined, false))
           return
         }
         agent.dispatch(
@@ -86,7 +87,7 @@ export function createTransport({ connectionsMax, connectTimeoutMs, clock }: Tra
 class Exchange implements Dispatcher.DispatchHandler {
   readonly #resolve: (response: TransportResponse) => void
   readonly #reject: (error: TransportError) => void
-  readonly #signal: AbortSignal | undefined
+  readonly #signal: CallerSignal | undefined
   #controller: Dispatcher.DispatchController | undefined
   #body: ByteStream | undefined
   #gathered: Uint8Array[] = []
@@ -109,7 +110,7 @@ class Exchange implements Dispatcher.DispatchHandler {
       this.#isLate = true
       this.#abort()
     })
-    signal?.addEventListener('abort', this.#onAbort, { once: true })
+    signal?.addEventListener('abort', this.#onAbort)
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {

@@ -105,6 +105,10 @@ function report(attempt: Attempt, reported: Quantities): void {
 function delay(delayMs: number, { clock, options, attempt }: ReplyContext): Promise<void> {
   return new Promise((resolve, reject) => {
     const { signal } = options
+    if (signal?.aborted) {
+      reject(exchangeError(new TransportError('aborted', undefined)))
+      return
+    }
     if (clock.monotonicMs() - attempt.startedMs > options.totalTimeoutMs) {
       reject(exchangeError(new TransportError('timeout', undefined)))
       return
@@ -117,7 +121,7 @@ function delay(delayMs: number, { clock, options, attempt }: ReplyContext): Prom
       signal?.removeEventListener('abort', onAbort)
       resolve()
     })
-    signal?.addEventListener('abort', onAbort, { once: true })
+    signal?.addEventListener('abort', onAbort)
   })
 }
 

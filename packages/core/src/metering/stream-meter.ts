@@ -1,5 +1,6 @@
 import { GatewayError } from '../errors.ts'
 import { ByteStream } from '../http/byte-stream.ts'
+import type { CallerSignal } from '../http/exchange.ts'
 import { editObject, type JsonObject, scanObject } from '../http/json-object.ts'
 import { eventEnd, eventStart, lastEventEnd } from '../http/sse.ts'
 import type { Quantities } from '../usage.ts'
@@ -18,7 +19,7 @@ export interface StreamMeterOptions {
   /** An error as the last event of a stream, in the caller's dialect. */
   readonly writeError: (error: GatewayError) => Buffer
   /** Aborts when the caller has gone. */
-  readonly signal: AbortSignal
+  readonly signal: CallerSignal
   /** Ends the reservation. Called once, on every way out. Never rejects. */
   readonly settle: () => Promise<void>
   readonly monotonicMs: () => number

@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Gateway } from '../gateway.ts'
 import type { ByteStream } from '../http/byte-stream.ts'
 import type { GatewayResponse } from '../http/exchange.ts'
+import { Caller } from './caller.ts'
 import { requestBody } from './read-request-body.ts'
 
 export interface ServeOptions {
@@ -27,14 +28,14 @@ export async function serve(
   // The caller left while the host was at work: nobody would read, and somebody would pay.
   if (reply.destroyed) return true
   const query = url.indexOf('?')
-  const controller = new AbortController()
+  const caller = new Caller()
   const pending: { stream?: ByteStream; isWritten?: true } = {}
   // The response's close, not the request's: the request closes as soon as its body is read.
   const onClose = () => {
     if (pending.isWritten && reply.writableFinished) return
     // The stream first: it then knows that its reader left, and does not take the abort for a fault of the provider.
     pending.stream?.cancel()
-    controller.abort()
+    caller.leave()
   }
   reply.once('close', onClose)
   const response = await gateway.handle({
@@ -42,7 +43,7 @@ export async function serve(
     path: query === -1 ? url : url.slice(0, query),
     headers: message.headers,
     body: requestBody(message, parsedBody),
-    signal: controller.signal,
+    signal: caller,
     host,
   })
   if (response === undefined) {

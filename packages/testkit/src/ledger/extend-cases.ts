@@ -139,13 +139,20 @@ export const extendCases: readonly LedgerCase[] = [
   ledgerCase(
     'never refuses to extend because of holds that have expired, however many (failure 3)',
     async ({ ledger, clock }) => {
-      await give(ledger, 'g1', 100n)
-      for (let index = 0; index < 50; index += 1) reserved(await ledger.reserve(holdOf(`old${index}`, 1n)))
-      clock.advance(minute)
-      reserved(await ledger.reserve(holdOf('r1', 50n)))
-      clock.advance(graceMs)
+      // One more than is looked after in passing leaves a single nano missing; fifty take several rounds.
+      for (const [round, expired] of [17, 50].entries()) {
+        const [id, rest] = [`r${round}`, 100n - BigInt(expired)]
+        await give(ledger, `g${round}`, 100n)
+        for (let index = 0; index < expired; index += 1) {
+          reserved(await ledger.reserve(holdOf(`old${round}-${index}`, 1n)))
+        }
+        clock.advance(minute)
+        reserved(await ledger.reserve(holdOf(id, rest)))
+        clock.advance(graceMs)
 
-      assert.equal(extended(await ledger.extend(more('r1', 1, 50n))).amount, 100n)
+        assert.equal(extended(await ledger.extend(more(id, 1, 100n - rest))).amount, 100n)
+        await settleAt(ledger, id, 100n)
+      }
     },
   ),
 ]

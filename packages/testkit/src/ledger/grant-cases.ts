@@ -239,8 +239,9 @@ export const grantCases: readonly LedgerCase[] = [
       reserved(await ledger.reserve(holdOf('r0', 5n, { timeToLiveMs: 40 * day })))
       for (let index = 1; index <= 30; index += 1) {
         clock.advance(1)
-        await give(ledger, `g${index}`, 10n)
-        await spend(ledger, `r${index}`, 10n)
+        // Ever smaller, so that the oldest is the last in draw order.
+        await give(ledger, `g${index}`, BigInt(100 - index))
+        await spend(ledger, `r${index}`, BigInt(100 - index))
       }
       const ids = async (): Promise<string[]> => (await readHead(store)).grants.map(({ grantId }) => grantId)
       const latest = Array.from({ length: 17 }, (_, index) => `g${index + 14}`)
