@@ -14,7 +14,7 @@ export function bareProxy(upstream) {
         {
           path: '/v1/chat/completions',
           method: 'POST',
-          headers: { accept: 'application/json', 'content-type': 'application/json' },
+          headers: endToEnd(req.headers),
           body: chunks.length === 1 ? chunks[0] : Buffer.concat(chunks),
         },
         passThrough(res),
@@ -34,14 +34,9 @@ function passThrough(res) {
       })
     },
     onResponseStart(_controller, status, headers) {
-      const contentType = headers['content-type']
-      if (contentType === 'text/event-stream') {
-        res.socket.setNoDelay(true)
-        res.writeHead(status, { 'content-type': contentType })
-        return
-      }
-      res.writeHead(status, { 'content-type': contentType, 'content-length': headers['content-length'] })
-      reply = []
+      if (headers['content-type'] === 'text/event-stream') res.socket.setNoDelay(true)
+      else reply = []
+      res.writeHead(status, endToEnd(headers))
     },
     onResponseData(_controller, chunk) {
       if (reply !== undefined) {
@@ -60,4 +55,23 @@ function passThrough(res) {
       res.destroy()
     },
   }
+}
+
+/** Headers that belong to one connection and not to the message (RFC 9110 7.6.1), and the address, which is another. */
+const hopByHop = new Set([
+  'connection',
+  'keep-alive',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+  'host',
+  'expect',
+])
+
+/** What a proxy passes through, in both directions. */
+function endToEnd(headers) {
+  const passed = {}
+  for (const name in headers) if (!hopByHop.has(name)) passed[name] = headers[name]
+  return passed
 }

@@ -66,10 +66,11 @@ export function createTransport({ connectionsMax, connectTimeoutMs, clock }: Tra
           reject(new TransportError('aborted', undefined, false))
           return
         }
+        const { origin, pathname, search } = request.url
         agent.dispatch(
           {
-            origin: request.url.origin,
-            path: request.url.pathname + request.url.search,
+            origin,
+            path: pathname + search,
             method: request.method,
             headers: request.headers,
             body: request.body ?? null,

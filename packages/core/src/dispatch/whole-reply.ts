@@ -125,23 +125,16 @@ function delay(delayMs: number, { clock, options, attempt }: ReplyContext): Prom
   })
 }
 
-async function send(
-  request: UpstreamRequest,
-  { transport, options }: ReplyContext,
-): Promise<TransportResponse> {
-  try {
-    return await transport.send(request, options)
-  } catch (error) {
-    throw exchangeError(error)
-  }
+function send(request: UpstreamRequest, { transport, options }: ReplyContext): Promise<TransportResponse> {
+  return transport.send(request, options).catch(rethrow)
 }
 
-async function readReply(response: TransportResponse, { replyBytesMax }: ReplyContext): Promise<Buffer> {
-  try {
-    return await readBody(response.body, replyBytesMax)
-  } catch (error) {
-    throw exchangeError(error)
-  }
+function readReply(response: TransportResponse, { replyBytesMax }: ReplyContext): Promise<Buffer> {
+  return readBody(response.body, replyBytesMax).catch(rethrow)
+}
+
+function rethrow(error: unknown): never {
+  throw exchangeError(error)
 }
 
 /** What every answer holds at least one of. */

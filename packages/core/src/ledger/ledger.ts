@@ -107,19 +107,23 @@ export function createLedger({ store, plans, clock }: LedgerOptions): Ledger {
  *
  * @throws GatewayError `store_unavailable` when the store stays out of reach.
  */
-async function reach<R>(clock: Clock, operation: () => Promise<R>): Promise<R> {
-  for (let attempt = 1; ; attempt += 1) {
+function reach<R>(clock: Clock, operation: () => Promise<R>): Promise<R> {
+  return operation().catch((cause: unknown) => reachAgain(clock, operation, cause))
+}
+
+async function reachAgain<R>(clock: Clock, operation: () => Promise<R>, first: unknown): Promise<R> {
+  let cause = first
+  for (let attempt = 1; isOutcomeUnknown(cause) && attempt < attemptsMax; attempt += 1) {
+    await new Promise<void>((resolve) => clock.after(10 * 2 ** attempt, resolve))
     try {
       return await operation()
-    } catch (cause) {
-      if (!isUnavailable(cause) && !isOutcomeUnknown(cause)) throw cause
-      if (isUnavailable(cause) || attempt === attemptsMax) {
-        throw new GatewayError('store_unavailable', 'The credit ledger is out of reach. Please try again.', {
-          retryAfterSeconds: 1,
-          cause,
-        })
-      }
-      await new Promise<void>((resolve) => clock.after(10 * 2 ** attempt, resolve))
+    } catch (next) {
+      cause = next
     }
   }
+  if (!isUnavailable(cause) && !isOutcomeUnknown(cause)) throw cause
+  throw new GatewayError('store_unavailable', 'The credit ledger is out of reach. Please try again.', {
+    retryAfterSeconds: 1,
+    cause,
+  })
 }

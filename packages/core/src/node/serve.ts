@@ -67,22 +67,35 @@ export async function serve(
   return true
 }
 
+/** Bytes up to which copying a body costs less than sending it in a piece of its own. */
+const joinedBytesMax = 16 * 1024
+
+function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+}
+
 function writeWhole(
   message: IncomingMessage,
   reply: ServerResponse,
   { status, headers }: GatewayResponse,
   body: string | Uint8Array,
 ): void {
+  const head = { ...headers, 'content-length': String(Buffer.byteLength(body)) }
   const shown = message.method === 'HEAD' ? '' : body
-  const length = { 'content-length': String(Buffer.byteLength(body)) }
   if (message.complete) {
-    reply.writeHead(status, { ...headers, ...length }).end(shown)
+    reply.writeHead(status, head)
+    // Node sends a text together with the head, in one piece, but bytes in a piece of their own.
+    if (shown instanceof Uint8Array && shown.byteLength <= joinedBytesMax) {
+      reply.end(asBuffer(shown).toString('latin1'), 'latin1')
+    } else {
+      reply.end(shown)
+    }
     return
   }
   // A body that was refused is still on its way. The connection cannot be used again, and closing it at once would reset
   // it under a caller who is still sending, before the answer is read. HTTP/2 knows no such header.
   const closing = message.httpVersionMajor === 1 ? { connection: 'close' } : {}
-  reply.writeHead(status, { ...headers, ...length, ...closing }).write(shown)
+  reply.writeHead(status, { ...head, ...closing }).write(shown)
   afterBody(message, () => reply.end())
 }
 
