@@ -45,8 +45,11 @@ export function decide<R>(draft: Draft, result: R): Decision<R> {
   }
 }
 
-export function planOf(draft: Draft): Plan {
-  return findPlan(draft.plans, draft.account.planId)
+/**
+ * The account's plan. One that has left the table counts as the default plan: what is under way must still be settled.
+ */
+export function planOf({ account, plans }: Draft): Plan {
+  return plans.plans.find(({ planId }) => planId === account.planId) ?? findPlan(plans, plans.defaultPlanId)
 }
 
 /** What could still be drawn from the overage line of the current period. */

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { type Ledger, nano, planPreset, usd } from '@farebox/core'
+import { createLedger, type Ledger, nano, planPreset, usd } from '@farebox/core'
 import { type LedgerCase, ledgerCase } from './ledger-case.ts'
 import { changesNothing, holdOf, readHead, refused, reserved, settleAt, sources, spend } from './requests.ts'
 
@@ -23,6 +23,22 @@ export const planCases: readonly LedgerCase[] = [
       assert.equal(balance.periodKey, '2026-11')
       assert.equal(balance.resetsAtMs, december)
       assert.equal((await store.scan('all', null, 10)).accountIds.length, 0)
+    },
+    planPreset('hf-2026-02-04'),
+  ),
+
+  ledgerCase(
+    'settles and serves an account whose plan has left the table, as if on the default plan',
+    async ({ ledger, store, clock }) => {
+      await ledger.configure({ accountId: 'alice', planId: 'pro' })
+      reserved(await ledger.reserve(holdOf('r1', usd('1.50'))))
+      const { plans, ...table } = planPreset('hf-2026-02-04')
+      const without = { ...table, plans: plans.filter(({ planId }) => planId !== 'pro') }
+      const later = createLedger({ store, clock, plans: without })
+
+      assert.equal((await settleAt(later, 'r1', usd('1.40'))).charged, usd('1.40'))
+      reserved(await later.reserve(holdOf('r2', usd('0.60'))))
+      refused(await later.reserve(holdOf('r3', 1n)))
     },
     planPreset('hf-2026-02-04'),
   ),
