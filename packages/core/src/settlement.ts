@@ -69,17 +69,16 @@ export function createSettlement(options: SettlementOptions): Settle {
   }
 
   return async (admission, attempts) => {
-    const broken = brokenOff(attempts, options)
-    const costs = broken === undefined ? noCosts : await costsOf(broken, options)
-    const settled = attempts.map((attempt) =>
-      priceAttempt(admission.call, attempt, costs.get(attempt.attemptId)),
-    )
+    const { requestId, accountId, call } = admission
+    let settled: readonly SettledAttempt[] | undefined
     try {
+      const broken = brokenOff(attempts, options)
+      const costs = broken === undefined ? noCosts : await costsOf(broken, options)
+      settled = attempts.map((attempt) => priceAttempt(call, attempt, costs.get(attempt.attemptId)))
       return await settle(admission, settled)
     } catch (cause) {
-      const { requestId, accountId } = admission
-      onEvent({ kind: 'settle.failed', requestId, accountId, willRetry: true, cause })
-      void settleLater(admission, settled)
+      onEvent({ kind: 'settle.failed', requestId, accountId, willRetry: settled !== undefined, cause })
+      if (settled !== undefined) void settleLater(admission, settled)
       return undefined
     }
   }

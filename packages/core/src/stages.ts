@@ -141,9 +141,11 @@ export function createStages(parts: StageParts): StagesOf {
     },
     async settle(admission, attempts) {
       recordHealth(health, attempts.at(-1))
-      const receipt = await settlement(admission, attempts)
-      holds.leave()
-      return receipt
+      try {
+        return await settlement(admission, attempts)
+      } finally {
+        holds.leave()
+      }
     },
     respond: (admission, metered) =>
       inferenceResponse(admission, metered, dialects[admission.call.operation]),
