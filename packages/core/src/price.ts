@@ -29,7 +29,8 @@ export class UnpricedUnitError extends Error {
 export function charge(quantities: Quantities, price: Price): Nano {
   let numerator = 0n
   let denominator = 1n
-  for (const unit of Object.keys(quantities) as Unit[]) {
+  for (const name in quantities) {
+    const unit = name as Unit
     const quantity = quantities[unit]
     if (quantity === undefined) continue
     const { count, per: countPer } = fraction(quantity)
@@ -53,7 +54,8 @@ export function charge(quantities: Quantities, price: Price): Nano {
  */
 export function billable(quantities: Quantities, price: Price): Quantities {
   const counted: Partial<Record<Unit, Quantity>> = {}
-  for (const unit of Object.keys(quantities) as Unit[]) {
+  for (const name in quantities) {
+    const unit = name as Unit
     const container = chargedAs[unit] ?? unit
     if (price[unit] === undefined && price[container] === undefined) continue
     const quantity = quantities[unit]

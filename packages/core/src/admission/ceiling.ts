@@ -63,21 +63,38 @@ function modelLimit({ limits }: Target): number | undefined {
 }
 
 function ceilingQuantities(call: InferenceCall, target: Target, outputTokens: number): Quantities {
-  const { limits, price } = target
-  const images = call.inputImages * (limits.imageInputTokens ?? imageInputTokens)
-  const context = (limits.contextTokens ?? Number.MAX_SAFE_INTEGER) * call.inputs
-  const bounds: Partial<Record<Unit, () => Quantity>> = {
-    input_token: () => BigInt(Math.min(call.inputTokensMax + images, context)),
-    output_token: () => BigInt(outputTokens) * BigInt(call.choices),
-    output_image: () => BigInt(call.choices),
-    megapixel: () => megapixels(call),
-    compute_second: () => String((limits.computeSeconds ?? computeSeconds) * call.choices),
-    request: () => 1n,
-  }
   const quantities: Partial<Record<Unit, Quantity>> = {}
-  for (const unit of Object.keys(price) as Unit[]) {
-    const bound = bounds[unit]
-    if (bound !== undefined) quantities[unit] = bound()
+  for (const unit in target.price) {
+    const bound = boundOf(unit as Unit, call, target, outputTokens)
+    if (bound !== undefined) quantities[unit as Unit] = bound
   }
   return quantities
+}
+
+function boundOf(
+  unit: Unit,
+  call: InferenceCall,
+  { limits }: Target,
+  outputTokens: number,
+): Quantity | undefined {
+  switch (unit) {
+    case 'input_token': {
+      const images = call.inputImages * (limits.imageInputTokens ?? imageInputTokens)
+      const context = (limits.contextTokens ?? Number.MAX_SAFE_INTEGER) * call.inputs
+      return BigInt(Math.min(call.inputTokensMax + images, context))
+    }
+    case 'output_token':
+      return BigInt(outputTokens) * BigInt(call.choices)
+    case 'output_image':
+      return BigInt(call.choices)
+    case 'megapixel':
+      return megapixels(call)
+    case 'compute_second':
+      return String((limits.computeSeconds ?? computeSeconds) * call.choices)
+    case 'request':
+      return 1n
+    case 'cached_input_token':
+      // Never dearer than the input it replaces.
+      return undefined
+  }
 }

@@ -66,11 +66,11 @@ export function createTransport({ connectionsMax, connectTimeoutMs, clock }: Tra
           reject(new TransportError('aborted', undefined, false))
           return
         }
-        const { origin, pathname, search } = request.url
+        const { origin, path } = addressOf(request.url)
         agent.dispatch(
           {
             origin,
-            path: pathname + search,
+            path,
             method: request.method,
             headers: request.headers,
             body: request.body ?? null,
@@ -82,6 +82,22 @@ export function createTransport({ connectionsMax, connectTimeoutMs, clock }: Tra
       }),
     close: () => agent.destroy(),
   }
+}
+
+interface Address {
+  readonly origin: string
+  readonly path: string
+}
+
+/** Providers use the same URL objects again and again, and reading a URL's parts puts them together each time. */
+const addresses = new WeakMap<URL, Address>()
+
+function addressOf(url: URL): Address {
+  const known = addresses.get(url)
+  if (known !== undefined) return known
+  const address = { origin: url.origin, path: url.pathname + url.search }
+  addresses.set(url, address)
+  return address
 }
 
 /** One request on the wire. Gathers what one read of the socket brought into one write. */

@@ -48,6 +48,7 @@ function applyTerms(draft: Draft, request: ConfigureRequest): void {
   append(draft, {
     kind: 'configured',
     opId: `configure:${account.seq + 1n}`,
+    recordedAtMs: draft.now,
     effectiveAtMs: draft.now,
     postings: [],
     terms: { planId: request.planId, seats, spendingLimit },

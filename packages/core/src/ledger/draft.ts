@@ -78,8 +78,8 @@ export function addGrant(draft: Draft, grant: Grant): void {
   draft.account.grants.sort(drawOrder)
 }
 
-export function append(draft: Draft, entry: Omit<Entry, 'recordedAtMs'>): StoredEntry {
-  const stored = chainEntry({ ...entry, recordedAtMs: draft.now }, draft.account)
+export function append(draft: Draft, entry: Entry): StoredEntry {
+  const stored = chainEntry(entry, draft.account)
   draft.account.seq = stored.seq
   draft.account.chain = stored.hash
   draft.entries.push(stored)

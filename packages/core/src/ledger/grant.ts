@@ -70,6 +70,7 @@ export function grant(request: GrantRequest, plans: PlanTable): Reduce<GrantResu
     append(draft, {
       kind: 'granted',
       opId: key,
+      recordedAtMs: draft.now,
       effectiveAtMs: issued.effectiveAtMs,
       postings: [
         { source: `grant:${issued.grantId}`, from: 'issued', to: 'available', amount: issued.issued },

@@ -35,6 +35,7 @@ export function issueIncluded(draft: Draft): void {
   append(draft, {
     kind: 'granted',
     opId: grantId,
+    recordedAtMs: draft.now,
     effectiveAtMs: account.period.startMs,
     postings: [{ source: `grant:${grantId}`, from: 'issued', to: 'available', amount }],
     terms: {

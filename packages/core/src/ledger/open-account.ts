@@ -87,7 +87,13 @@ function expireGrants(draft: Draft): void {
   }
   if (postings.length === 0) return
   const seq = draft.account.seq + 1n
-  append(draft, { kind: 'expired', opId: `expire:${seq}`, effectiveAtMs: draft.now, postings })
+  append(draft, {
+    kind: 'expired',
+    opId: `expire:${seq}`,
+    recordedAtMs: draft.now,
+    effectiveAtMs: draft.now,
+    postings,
+  })
 }
 
 /** Looks after a hold that is due: nobody settled it in time. */
@@ -112,6 +118,7 @@ function release(draft: Draft, reservation: Reservation): void {
   append(draft, {
     kind: 'released',
     opId: `release:${reservationId}`,
+    recordedAtMs: draft.now,
     effectiveAtMs: reservation.createdAtMs,
     requestId: reservationId,
     ...(subject.memberId === undefined ? {} : { memberId: subject.memberId }),

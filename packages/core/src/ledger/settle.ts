@@ -63,9 +63,7 @@ function charge(
   reservation: Reservation,
   attempts: readonly SettledAttempt[],
 ): Decision<SettleStep> {
-  const owed = sum(
-    attempts.filter((attempt) => attempt.payer === 'customer').map((attempt) => attempt.cost ?? zero),
-  )
+  const owed = owedFor(attempts)
   const postings: Posting[] = []
   let unpaid: bigint = owed
   for (const part of reservation.parts) {
@@ -98,6 +96,12 @@ function charge(
     seq === null ? ({ state: 'released', receipt } as const) : ({ state: 'settled', settledBy: seq } as const)
   keep(draft, putReservation({ ...reservation, parts: [], ...ending }, 'replace', draft.now))
   return decide(draft, { outcome: 'settled', receipt })
+}
+
+function owedFor(attempts: readonly SettledAttempt[]): Nano {
+  let owed = 0n
+  for (const { payer, cost } of attempts) if (payer === 'customer' && cost !== null) owed += cost
+  return owed as Nano
 }
 
 /** Splits every cost into what the customer pays, as far as `payable` goes, and what the operator absorbs. */

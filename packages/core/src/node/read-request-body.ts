@@ -74,7 +74,8 @@ function collect(
       reject(error)
     }
     stream.on('data', onData)
-    stream.once('end', () => {
+    // Not `once`: these fire once anyway, and its wrapper costs as much as the rest.
+    stream.on('end', () => {
       const [first] = pieces
       resolve(length === first?.byteLength ? first : Buffer.concat([...groups, ...pieces]))
     })
@@ -84,7 +85,7 @@ function collect(
       ),
     )
     if (decoder === undefined) message.on('error', (cause) => refuse(brokeOff(cause)))
-    message.once('close', () => {
+    message.on('close', () => {
       // A message also closes after its end, while its decoder may still be at work.
       if (!message.readableEnded) refuse(brokeOff())
     })

@@ -37,7 +37,7 @@ export async function serve(
     pending.stream?.cancel()
     caller.leave()
   }
-  reply.once('close', onClose)
+  reply.on('close', onClose)
   const response = await gateway.handle({
     method: message.method ?? 'GET',
     path: query === -1 ? url : url.slice(0, query),
