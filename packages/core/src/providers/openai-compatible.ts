@@ -4,7 +4,7 @@ import type { Operation } from '../http/routes.ts'
 import { megapixels } from '../metering/estimate.ts'
 import { count, type Quantities } from '../usage.ts'
 import { huggingFaceCosts } from './cost-lookup.ts'
-import type { EncodeContext, Provider, UpstreamRequest, Verdict } from './provider.ts'
+import type { EncodeContext, Provider, Verdict } from './provider.ts'
 
 /** What every provider is configured with. */
 export interface ProviderOptions {
@@ -54,7 +54,7 @@ export function openaiCompatible(options: OpenAICompatibleOptions): Provider {
     'content-type': 'application/json',
     ...(options.apiKey === undefined ? {} : { authorization: `Bearer ${options.apiKey}` }),
   }
-  return {
+  const provider: Provider = {
     id,
     operations: new Set(operations),
     encode(call, context) {
@@ -65,17 +65,15 @@ export function openaiCompatible(options: OpenAICompatibleOptions): Provider {
     },
     usage: readUsage,
     classify: (status, body) => classify(status, body, quirks.fallbackCodes ?? []),
-    ...(options.costUrl === undefined ? {} : { costs: huggingFaceCosts({ url: options.costUrl, headers }) }),
-  } satisfies Provider as Provider
+  }
+  if (options.costUrl === undefined) return provider
+  return { ...provider, costs: huggingFaceCosts({ url: options.costUrl, headers }) }
 }
 
 /** Writes the caller's body with the few members changed that routing and money need. */
-function encodeBody(
-  call: InferenceCall,
-  context: EncodeContext,
-  quirks: Quirks,
-): UpstreamRequest['body'] & {} {
-  const edits = { ...bodyEdits(call, context, quirks), ...quirks.rewrite?.(call) }
+function encodeBody(call: InferenceCall, context: EncodeContext, quirks: Quirks): string | Uint8Array {
+  const edits = bodyEdits(call, context, quirks)
+  if (quirks.rewrite !== undefined) Object.assign(edits, quirks.rewrite(call))
   const { source, value } = call.body
   if (source !== undefined) return editObject(source.bytes, source.object, edits)
   const edited: Record<string, unknown> = { ...value }
@@ -86,28 +84,27 @@ function encodeBody(
   return JSON.stringify(edited)
 }
 
+/** Members that are written by the gateway, or whose price is not in the list: never passed on as they came. */
+const ownChatMembers = ['service_tier', 'max_tokens', 'max_completion_tokens', 'stream_options']
+
 function bodyEdits(
   call: InferenceCall,
   context: EncodeContext,
   quirks: Quirks,
 ): Record<string, string | undefined> {
+  const { value } = call.body
   const edits: Record<string, string | undefined> = { model: JSON.stringify(context.target.providerModel) }
-  for (const name of quirks.drop ?? []) edits[name] = undefined
+  for (const name of quirks.drop ?? []) if (name in value) edits[name] = undefined
   if (call.operation !== 'chat') return edits
-  edits['service_tier'] = undefined
-  const bound = quirks.outputBound ?? 'max_tokens'
-  edits['max_tokens'] = undefined
-  edits['max_completion_tokens'] = undefined
+  for (const name of ownChatMembers) if (name in value) edits[name] = undefined
   const outputTokens = context.outputTokens ?? call.outputTokensMax
-  if (outputTokens !== undefined) edits[bound] = String(outputTokens)
+  if (outputTokens !== undefined) edits[quirks.outputBound ?? 'max_tokens'] = String(outputTokens)
   if (call.isStreaming && quirks.alwaysTellsUsage !== true) {
-    const asked = call.body.value['stream_options']
+    const asked = value['stream_options']
     const isPlain = asked === undefined || asked === null
     edits['stream_options'] = isPlain
       ? '{"include_usage":true}'
       : JSON.stringify({ ...asked, include_usage: true })
-  } else {
-    edits['stream_options'] = undefined
   }
   return edits
 }
