@@ -102,7 +102,7 @@ export function createGateway(options: GatewayOptions): Gateway {
   })
   let closing: Promise<void> | undefined
 
-  async function answer(route: Route, requestId: string, request: GatewayRequest): Promise<GatewayResponse> {
+  function answer(route: Route, requestId: string, request: GatewayRequest): Promise<GatewayResponse> {
     const methods = methodsOf(route)
     if (!methods.includes(request.method)) {
       throw new GatewayError(
@@ -113,20 +113,40 @@ export function createGateway(options: GatewayOptions): Gateway {
         },
       )
     }
-    if (route.kind === 'inference') {
-      return handleInference(stagesOf(route.operation), { requestId, request })
+    switch (route.kind) {
+      case 'inference':
+        return handleInference(stagesOf(route.operation), { requestId, request })
+      case 'models':
+      case 'model':
+        return answerModels(route, requestId, request)
+      case 'credits':
+      case 'receipt':
+        return answerAccount(route, requestId, request)
     }
-    if (route.kind === 'models' || route.kind === 'model') {
-      // The list is public, but a key that is sent must be good: clients use this call to check their key.
-      if (header(request, 'authorization') !== undefined)
-        await authenticateRequest(options.authenticate, request)
-      if (route.kind === 'models') return jsonResponse(requestId, listModels(catalog, health.stats))
-      const model = showModel(catalog, route.model, health.stats)
-      if (model !== undefined) return jsonResponse(requestId, model)
-      throw new GatewayError('model_not_found', `The requested model '${route.model}' does not exist.`, {
-        param: 'model',
-      })
+  }
+
+  async function answerModels(
+    route: Extract<Route, { kind: 'models' | 'model' }>,
+    requestId: string,
+    request: GatewayRequest,
+  ): Promise<GatewayResponse> {
+    // The list is public, but a key that is sent must be good: clients use this call to check their key.
+    if (header(request, 'authorization') !== undefined) {
+      await authenticateRequest(options.authenticate, request)
     }
+    if (route.kind === 'models') return jsonResponse(requestId, listModels(catalog, health.stats))
+    const model = showModel(catalog, route.model, health.stats)
+    if (model !== undefined) return jsonResponse(requestId, model)
+    throw new GatewayError('model_not_found', `The requested model '${route.model}' does not exist.`, {
+      param: 'model',
+    })
+  }
+
+  async function answerAccount(
+    route: Extract<Route, { kind: 'credits' | 'receipt' }>,
+    requestId: string,
+    request: GatewayRequest,
+  ): Promise<GatewayResponse> {
     const { accountId } = await authenticateRequest(options.authenticate, request)
     if (route.kind === 'credits') return jsonResponse(requestId, showBalance(await ledger.balance(accountId)))
     const receipt = await ledger.receipt(accountId, route.requestId)

@@ -35,7 +35,7 @@ async function readUnread(message: IncomingMessage, bytesMax: number): Promise<U
   if (message.destroyed) throw brokeOff()
   if (Number(message.headers['content-length'] ?? 0) > bytesMax) throw tooLarge(bytesMax)
   const encoding = message.headers['content-encoding']?.toLowerCase() ?? 'identity'
-  if (encoding === 'identity') return collect(message, undefined, bytesMax)
+  if (encoding === 'identity') return await collect(message, undefined, bytesMax)
   const decoder = decoders.get(encoding)
   if (decoder === undefined) {
     throw new GatewayError(
@@ -43,7 +43,7 @@ async function readUnread(message: IncomingMessage, bytesMax: number): Promise<U
       'Send the body with content-encoding gzip, deflate, br or none.',
     )
   }
-  return collect(message, decoder(), bytesMax)
+  return await collect(message, decoder(), bytesMax)
 }
 
 function collect(
