@@ -76,7 +76,8 @@ export function createAdmit(options: AdmitOptions): Admit {
       if (result.outcome === 'conflict') throw new Error(`The request id ${requestId} was used before.`)
       if (result.outcome === 'reserved') {
         return admitted(
-          { requestId, accountId, call, targets, reservation: result.reservation, amount },
+          { requestId, accountId, call, targets, reservation: result.reservation },
+          amount,
           options,
         )
       }
@@ -97,22 +98,30 @@ function floor(call: InferenceCall, target: Target, { defaults, outputTokensMin 
   return ceiling(call, target, Math.min(outputTokensMin, outputLimit(call, target, defaults)))
 }
 
-type Reserved = Pick<Admission, 'requestId' | 'accountId' | 'call' | 'targets' | 'reservation'> & {
-  readonly amount: Nano
-}
+type Reserved = Pick<Admission, 'requestId' | 'accountId' | 'call' | 'targets' | 'reservation'>
 
-function admitted({ amount, ...reserved }: Reserved, { defaults }: AdmitOptions): Admission {
-  const { call, targets, reservation } = reserved
+/** Works out the bounds that the hold pays for. `amount` is what would have covered everything. */
+function admitted(reserved: Reserved, amount: Nano, { defaults }: AdmitOptions): Admission {
+  const { requestId, accountId, call, targets, reservation } = reserved
   const isShort = reservation.amount < amount
-  const affordable = isShort
-    ? Math.min(...targets.map((target) => affordableOutput(call, target, reservation.amount)))
-    : Number.MAX_SAFE_INTEGER
-  const bound = (target: Target) => Math.min(affordable, outputLimit(call, target, defaults))
-  const lowest = Math.min(...targets.map(bound))
+  let affordable = Number.MAX_SAFE_INTEGER
+  let lowest = Number.MAX_SAFE_INTEGER
+  for (const target of targets) {
+    if (isShort) affordable = Math.min(affordable, affordableOutput(call, target, reservation.amount))
+    lowest = Math.min(lowest, outputLimit(call, target, defaults))
+  }
+  lowest = Math.min(lowest, affordable)
   const isLowered = call.operation === 'chat' && (isShort || lowest < (call.outputTokensMax ?? 0))
   return {
-    ...reserved,
-    outputTokens: (target) => (!isShort && keepsLimitItself(call, target) ? undefined : bound(target)),
+    requestId,
+    accountId,
+    call,
+    reservation,
+    targets,
+    outputTokens: (target) =>
+      !isShort && keepsLimitItself(call, target)
+        ? undefined
+        : Math.min(affordable, outputLimit(call, target, defaults)),
     loweredTo: isLowered ? lowest : undefined,
   }
 }
