@@ -7,19 +7,39 @@ export const positiveCount: z.ZodType<number | null | undefined> = z.int().min(1
 
 export const flag: z.ZodType<boolean | null | undefined> = z.boolean().nullish()
 
+type Shape = Readonly<Record<string, z.ZodType>>
+type Members<S extends Shape> = { readonly [Name in keyof S]?: z.infer<S[Name]> | undefined }
+
 /**
- * Checks the members that routing and money depend on. Content is not looked at: it is the provider's to judge.
+ * A reader of the members that routing and money depend on. Content is not looked at: it is the provider's to judge.
  *
- * @throws GatewayError `invalid_request` that names the first member at fault.
+ * The reader throws GatewayError `invalid_request` that names the first member at fault. Members a caller left out cost
+ * nothing, and most leave out most.
  */
-export function readMembers<T>(body: JsonBody, schema: z.ZodType<T>): T {
-  const result = schema.safeParse(body.value)
-  if (result.success) return result.data
-  const issue = result.error.issues[0]
-  const param = issue?.path.join('.') || undefined
-  throw new GatewayError(
+export function memberReader<S extends Shape>(shape: S): (body: JsonBody) => Members<S> {
+  const readers = Object.entries(shape).map(([name, schema]) => ({
+    name,
+    schema,
+    isRequired: !schema.safeParse(undefined).success,
+  }))
+  return ({ value }) => {
+    const members: Record<string, unknown> = {}
+    for (const { name, schema, isRequired } of readers) {
+      if (value[name] === undefined && !isRequired) continue
+      const result = schema.safeParse(value[name])
+      if (!result.success) throw invalid(name, result.error)
+      members[name] = result.data
+    }
+    return members as Members<S>
+  }
+}
+
+function invalid(name: string, error: z.ZodError): GatewayError {
+  const [issue] = error.issues
+  const param = [name, ...(issue?.path ?? [])].join('.')
+  return new GatewayError(
     'invalid_request',
-    `Invalid value for "${param ?? 'body'}": ${issue?.message ?? 'not valid'}.`,
+    `Invalid value for "${param}": ${issue?.message ?? 'not valid'}.`,
     {
       param,
     },

@@ -3,9 +3,9 @@ import { GatewayError } from '../errors.ts'
 import type { JsonBody } from '../http/request-body.ts'
 import type { Dialect } from './dialect.ts'
 import { type InferenceCall, parseModel } from './inference-call.ts'
-import { flag, positiveCount, readMembers } from './members.ts'
+import { flag, memberReader, positiveCount } from './members.ts'
 
-const members = z.object({
+const readMembers = memberReader({
   stream: flag,
   stream_options: z.looseObject({ include_usage: flag }).nullish(),
   max_tokens: positiveCount,
@@ -30,7 +30,7 @@ export const openaiChat: Dialect = { operation: 'chat', parse }
 
 function parse(body: JsonBody): InferenceCall {
   const { model, selector } = parseModel(body.value['model'])
-  const options = readMembers(body, members)
+  const options = readMembers(body)
   const messages = body.value['messages']
   if (!Array.isArray(messages) || messages.length === 0) {
     throw new GatewayError('invalid_request', '"messages" must be an array with at least one message.', {

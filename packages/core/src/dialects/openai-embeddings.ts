@@ -3,9 +3,9 @@ import { GatewayError } from '../errors.ts'
 import type { JsonBody } from '../http/request-body.ts'
 import type { Dialect } from './dialect.ts'
 import { type InferenceCall, parseModel } from './inference-call.ts'
-import { readMembers } from './members.ts'
+import { memberReader } from './members.ts'
 
-const members = z.object({ encoding_format: z.enum(['float', 'base64']).nullish() })
+const readMembers = memberReader({ encoding_format: z.enum(['float', 'base64']).nullish() })
 
 /** The most inputs of one request (openai-openapi, 2026-08-21). */
 const inputsMax = 2048
@@ -18,7 +18,7 @@ export const openaiEmbeddings: Dialect = { operation: 'embeddings', parse, reply
 
 function parse(body: JsonBody): InferenceCall {
   const { model, selector } = parseModel(body.value['model'])
-  readMembers(body, members)
+  readMembers(body)
   const inputs = countInputs(body.value['input'])
   return {
     operation: 'embeddings',

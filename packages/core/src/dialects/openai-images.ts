@@ -3,9 +3,9 @@ import { GatewayError } from '../errors.ts'
 import type { JsonBody } from '../http/request-body.ts'
 import type { Dialect } from './dialect.ts'
 import { type InferenceCall, parseModel } from './inference-call.ts'
-import { readMembers } from './members.ts'
+import { memberReader } from './members.ts'
 
-const members = z.object({
+const readMembers = memberReader({
   prompt: z.string().min(1),
   n: z.int().min(1).max(10).nullish(),
   size: z
@@ -24,7 +24,7 @@ export const openaiImages: Dialect = { operation: 'images', parse }
 
 function parse(body: JsonBody): InferenceCall {
   const { model, selector } = parseModel(body.value['model'])
-  const options = readMembers(body, members)
+  const options = readMembers(body)
   if (body.value['stream'] === true) {
     throw new GatewayError('invalid_request', 'Images cannot be streamed.', { param: 'stream' })
   }
