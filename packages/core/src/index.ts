@@ -1,7 +1,7 @@
 export { bearerKey } from './auth/authenticate.ts'
 export type { Authenticate, Principal } from './auth/principal.ts'
 export { priceBook } from './catalog/price-book.ts'
-export type { CatalogRow, Target, TargetLimits } from './catalog/target.ts'
+export type { CatalogRow, Target, TargetLimits, TargetStats } from './catalog/target.ts'
 export { type Clock, type FakeClock, fakeClock, systemClock } from './clock.ts'
 export type { InferenceCall, PolicyName, Selector } from './dialects/inference-call.ts'
 export { type ErrorCode, errorCodes, GatewayError, isGatewayError } from './errors.ts'
@@ -65,5 +65,5 @@ export type {
   Verdict,
 } from './providers/provider.ts'
 export type { ReconcileReport } from './reconcile.ts'
-export type { RouteContext, RoutePolicy, TargetStats } from './routing/policy.ts'
+export type { RouteContext, RoutePolicy } from './routing/policy.ts'
 export type { Quantities, Quantity, Unit, Usage } from './usage.ts'

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { perMillion, perUnit } from '../money.ts'
 import { createCatalog } from './catalog.ts'
-import { listModels, showModel, type TargetStatus } from './models-list.ts'
-import type { CatalogRow } from './target.ts'
+import { listModels, showModel } from './models-list.ts'
+import type { CatalogRow, TargetStats } from './target.ts'
 
 const rows: readonly CatalogRow[] = [
   {
@@ -36,7 +36,7 @@ const rows: readonly CatalogRow[] = [
   },
 ]
 const catalog = createCatalog(rows, ['cerebras', 'together', 'replicate'])
-const unknown: TargetStatus = { isHealthy: true, firstTokenMs: undefined, tokensPerSecond: undefined }
+const unknown: TargetStats = { isHealthy: true, firstTokenMs: undefined, tokensPerSecond: undefined }
 
 describe('the list of models', () => {
   it('has one object for each model with all its providers', () => {
@@ -72,7 +72,7 @@ describe('the list of models', () => {
   })
 
   it('shows what was measured, and which provider is in trouble', () => {
-    const status: TargetStatus = { isHealthy: false, firstTokenMs: 120.6, tokensPerSecond: 900.5 }
+    const status: TargetStats = { isHealthy: false, firstTokenMs: 120.6, tokensPerSecond: 900.5 }
     const model = JSON.parse(showModel(catalog, 'acme/m', () => status) ?? '')
     expect(model.providers[0]).toMatchObject({
       status: 'error',

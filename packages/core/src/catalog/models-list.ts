@@ -1,15 +1,8 @@
 import type { Catalog } from './catalog.ts'
-import type { Target } from './target.ts'
-
-/** What is known of a target besides its price: measured by this gateway, absent before the first measurement. */
-export interface TargetStatus {
-  readonly isHealthy: boolean
-  readonly firstTokenMs: number | undefined
-  readonly tokensPerSecond: number | undefined
-}
+import type { Target, TargetStats } from './target.ts'
 
 /** `GET /v1/models` in the shape of Hugging Face's router (hub-docs, 2026-05-12), which OpenAI's SDKs read as well. */
-export function listModels(catalog: Catalog, status: (target: Target) => TargetStatus): string {
+export function listModels(catalog: Catalog, status: (target: Target) => TargetStats): string {
   const models = [...new Set(catalog.targets.map((target) => target.model))]
   return JSON.stringify({
     object: 'list',
@@ -21,13 +14,13 @@ export function listModels(catalog: Catalog, status: (target: Target) => TargetS
 export function showModel(
   catalog: Catalog,
   model: string,
-  status: (target: Target) => TargetStatus,
+  status: (target: Target) => TargetStats,
 ): string | undefined {
   const targets = catalog.targetsOf(model)
   return targets.length === 0 ? undefined : JSON.stringify(describe(model, targets, status))
 }
 
-function describe(model: string, targets: readonly Target[], status: (target: Target) => TargetStatus) {
+function describe(model: string, targets: readonly Target[], status: (target: Target) => TargetStats) {
   const [first] = targets
   const takesImages = targets.some((target) => target.supports?.imageInput === true)
   return {
@@ -45,7 +38,7 @@ function describe(model: string, targets: readonly Target[], status: (target: Ta
   }
 }
 
-function describeTarget(target: Target, status: TargetStatus) {
+function describeTarget(target: Target, status: TargetStats) {
   const input = perMillionUsd(target.price.input_token)
   const output = perMillionUsd(target.price.output_token)
   return {

@@ -43,3 +43,13 @@ export interface Target extends CatalogRow {
   /** The version of the price book the price is from. */
   readonly priceVersion: string
 }
+
+/** What was observed of a target, by this process. */
+export interface TargetStats {
+  /** Whether the circuit lets requests through. */
+  readonly isHealthy: boolean
+  /** Recent time to the first byte of an answer; `undefined` without recent history. */
+  readonly firstTokenMs: number | undefined
+  /** Recent output tokens per second; `undefined` without recent history. */
+  readonly tokensPerSecond: number | undefined
+}

@@ -1,4 +1,5 @@
-import type { RoutePolicy, TargetStats } from '../routing/policy.ts'
+import type { TargetStats } from '../catalog/target.ts'
+import type { RoutePolicy } from '../routing/policy.ts'
 
 /**
  * The default: highest recent throughput first, then shortest time to the first byte. A target without recent history is

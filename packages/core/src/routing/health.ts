@@ -1,6 +1,5 @@
-import type { Target } from '../catalog/target.ts'
+import type { Target, TargetStats } from '../catalog/target.ts'
 import type { Clock } from '../clock.ts'
-import type { TargetStats } from './policy.ts'
 
 /** What this process has seen of each target, and the circuit that keeps requests away from one that fails. */
 export interface Health {

@@ -1,15 +1,5 @@
-import type { Target } from '../catalog/target.ts'
+import type { Target, TargetStats } from '../catalog/target.ts'
 import type { InferenceCall } from '../dialects/inference-call.ts'
-
-/** What was observed of a target, by this process. */
-export interface TargetStats {
-  /** Whether the circuit lets requests through. */
-  readonly isHealthy: boolean
-  /** Recent time to the first byte of an answer; `undefined` without recent history. */
-  readonly firstTokenMs: number | undefined
-  /** Recent output tokens per second; `undefined` without recent history. */
-  readonly tokensPerSecond: number | undefined
-}
 
 export interface RouteContext {
   readonly call: InferenceCall
