@@ -98,7 +98,7 @@ function priceAttempt(call: InferenceCall, attempt: Attempt, reportedCost: Nano 
   if (reportedCost !== undefined) {
     const usage: Usage | undefined =
       reported === undefined ? undefined : { quantities: reported, certainty: 'exact' }
-    return { ...who, ...(usage === undefined ? {} : { usage }), costSource: 'provider', cost: reportedCost }
+    return { ...who, usage, costSource: 'provider', cost: reportedCost }
   }
   if (outcome === 'failed' && reported === undefined) {
     return { ...who, costSource: attempt.mayHaveCost ? 'unknown' : 'none', cost: null }

@@ -68,7 +68,7 @@ export function createAdmit(options: AdmitOptions): Admit {
         timeToLiveMs: options.timeToLiveMs,
         subject: {
           model: call.model,
-          ...(memberId === undefined ? {} : { memberId }),
+          memberId,
           costProviderIds: targets.map(({ providerId }) => providerId).filter(options.tellsCosts),
           attemptsMax: options.attemptsMax,
         },

@@ -1,6 +1,6 @@
 import { assert } from '../assert.ts'
 import type { Nano } from '../money.ts'
-import { type Grant, isActive, overageLine, type Source } from './account.ts'
+import { type Grant, isActive, overageLine, recount, type Source } from './account.ts'
 import { changeGrant, changeLine, type Draft, overageLeft } from './draft.ts'
 import type { Posting } from './entry.ts'
 import type { Part, Reservation } from './reservation.ts'
@@ -13,7 +13,8 @@ export function drawHold(draft: Draft, amount: Nano): readonly Part[] {
     if (missing === 0n) break
     if (grant.available === 0n || !isActive(grant, draft.now)) continue
     const take = min(missing, grant.available)
-    changeGrant(draft, { ...grant, available: minus(grant.available, take), held: plus(grant.held, take) })
+    const available = minus(grant.available, take)
+    changeGrant(draft, recount(grant, { available, held: plus(grant.held, take) }))
     parts.push({ source: `grant:${grant.grantId}`, amount: take })
     missing -= take
   }
@@ -40,13 +41,15 @@ export function resolvePart(draft: Draft, part: Part, used: Nano, postings: Post
     return
   }
   const hasExpired = grant.expiresAtMs !== null && grant.expiresAtMs <= draft.now
-  changeGrant(draft, {
-    ...grant,
-    held: minus(grant.held, part.amount),
-    settled: plus(grant.settled, used),
-    available: hasExpired ? grant.available : plus(grant.available, rest),
-    expired: hasExpired ? plus(grant.expired, rest) : grant.expired,
-  })
+  changeGrant(
+    draft,
+    recount(grant, {
+      held: minus(grant.held, part.amount),
+      settled: plus(grant.settled, used),
+      available: hasExpired ? grant.available : plus(grant.available, rest),
+      expired: hasExpired ? plus(grant.expired, rest) : grant.expired,
+    }),
+  )
   post(postings, { source: part.source, from: 'available', to: 'settled', amount: used })
   if (hasExpired) post(postings, { source: part.source, from: 'available', to: 'expired', amount: rest })
 }
@@ -65,11 +68,8 @@ export function drawExcess(draft: Draft, reservation: Reservation, excess: Nano,
       const bucket = isActive(grant, draft.now) ? 'available' : wasActive ? 'expired' : undefined
       if (bucket === undefined || grant[bucket] === 0n) continue
       const take = min(unpaid, grant[bucket])
-      changeGrant(draft, {
-        ...grant,
-        [bucket]: minus(grant[bucket], take),
-        settled: plus(grant.settled, take),
-      })
+      const settled = plus(grant.settled, take)
+      changeGrant(draft, recount(grant, { [bucket]: minus(grant[bucket], take), settled }))
       post(postings, { source: `grant:${grant.grantId}`, from: bucket, to: 'settled', amount: take })
       unpaid -= take
     }
@@ -105,6 +105,6 @@ function plus(a: Nano, b: Nano): Nano {
 }
 
 function minus(a: Nano, b: Nano): Nano {
-  assert(a >= b, `an amount would become negative: ${a} - ${b}`)
+  assert(a >= b, () => `an amount would become negative: ${a} - ${b}`)
   return (a - b) as Nano
 }

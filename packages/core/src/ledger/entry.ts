@@ -26,8 +26,8 @@ export type Entry = {
   readonly recordedAtMs: number
   /** When it counts from, by business time. */
   readonly effectiveAtMs: number
-  readonly requestId?: string
-  readonly memberId?: string
+  readonly requestId?: string | undefined
+  readonly memberId?: string | undefined
   readonly postings: readonly Posting[]
   /** For `settled`: every attempt with its usage and cost, so that a bill and its reason can never part. */
   readonly attempts?: readonly ReceiptAttempt[]
@@ -50,13 +50,21 @@ export function chainEntry(
   previous: { readonly seq: bigint; readonly chain: string },
 ): StoredEntry {
   const seq = previous.seq + 1n
-  const text = encodeValue(entry as Value)
-  return { seq, text, hash: chainHash(previous.chain, seq, text) }
+  const before = chainPrefix(previous.chain, seq)
+  const line = before + encodeValue(entry as Value)
+  const hashed = hash('sha256', line)
+  // A text that was added up is a tree of its pieces until somebody reads it. Hashing laid the line out in one piece of
+  // memory, and a slice of it stays that.
+  return { seq, text: line.slice(before.length), hash: hashed }
 }
 
 /** SHA-256 over the previous hash, the sequence number and the text: changing any line changes all later ones. */
 export function chainHash(previous: string, seq: bigint, text: string): string {
-  return hash('sha256', `${previous}\n${seq}\n${text}`)
+  return hash('sha256', chainPrefix(previous, seq) + text)
+}
+
+function chainPrefix(previous: string, seq: bigint): string {
+  return `${previous}\n${seq}\n`
 }
 
 export function readEntry(stored: StoredEntry): JournalEntry {

@@ -145,9 +145,10 @@ function refuseExisting(account: StoredAccount, puts: readonly Put[] | undefined
 
 function refuseGap(account: StoredAccount, entries: readonly StoredEntry[] | undefined): void {
   let last = BigInt(account.journal.length)
-  for (const entry of entries ?? []) {
-    assert(entry.seq === last + 1n, `entry ${entry.seq} does not follow entry ${last}`)
-    last = entry.seq
+  for (const { seq } of entries ?? []) {
+    const previous = last
+    assert(seq === previous + 1n, () => `entry ${seq} does not follow entry ${previous}`)
+    last = seq
   }
 }
 

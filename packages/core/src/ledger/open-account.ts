@@ -1,12 +1,12 @@
 import { nano, zero } from '../money.ts'
-import type { Account } from './account.ts'
+import { type Account, recount } from './account.ts'
 import { append, changeGrant, type Draft, forgetClosed, keep, type MutableAccount } from './draft.ts'
 import { resolvePart } from './draw.ts'
 import { emptyChain, type Posting } from './entry.ts'
 import { issueIncluded } from './included.ts'
 import { periodAt } from './period.ts'
 import type { PlanTable } from './plan.ts'
-import { lookAtMs, putReservation, type Reservation } from './reservation.ts'
+import { ended, lookAtMs, putReservation, type Reservation } from './reservation.ts'
 import type { Cut } from './storage.ts'
 
 /**
@@ -77,7 +77,8 @@ function expireGrants(draft: Draft): void {
   const postings: Posting[] = []
   for (const grant of draft.account.grants) {
     if (grant.expiresAtMs === null || grant.expiresAtMs > draft.now || grant.available === 0n) continue
-    changeGrant(draft, { ...grant, available: zero, expired: nano(grant.expired + grant.available) })
+    const expired = nano(grant.expired + grant.available)
+    changeGrant(draft, recount(grant, { available: zero, expired }))
     postings.push({
       source: `grant:${grant.grantId}`,
       from: 'available',
@@ -121,9 +122,9 @@ function release(draft: Draft, reservation: Reservation): void {
     recordedAtMs: draft.now,
     effectiveAtMs: reservation.createdAtMs,
     requestId: reservationId,
-    ...(subject.memberId === undefined ? {} : { memberId: subject.memberId }),
+    memberId: subject.memberId,
     postings,
     terms: { reason: 'cost_unknown', model: subject.model, amount },
   })
-  keep(draft, putReservation({ ...reservation, state: 'released', parts: [] }, 'replace', draft.now))
+  keep(draft, putReservation(ended(reservation, { state: 'released' }), 'replace', draft.now))
 }

@@ -28,15 +28,36 @@ export type Reservation = {
   readonly fingerprint: string
   readonly subject: ReservationSubject
   /** Once settled: the journal entry, which tells everything that the receipt shows. */
-  readonly settledBy?: bigint
+  readonly settledBy?: bigint | undefined
   /** Once released by a settlement without a cost: nothing of it is in the journal. */
-  readonly receipt?: Receipt
+  readonly receipt?: Receipt | undefined
+}
+
+/** How a hold ended. */
+export type Ending = Pick<Reservation, 'settledBy' | 'receipt'> & { readonly state: 'settled' | 'released' }
+
+/** A hold that is over: nothing is set aside any more. Member by member, because every request passes here. */
+export function ended(reservation: Reservation, { state, settledBy, receipt }: Ending): Reservation {
+  return {
+    reservationId: reservation.reservationId,
+    state,
+    amount: reservation.amount,
+    parts: [],
+    periodKey: reservation.periodKey,
+    createdAtMs: reservation.createdAtMs,
+    expiresAtMs: reservation.expiresAtMs,
+    extended: reservation.extended,
+    fingerprint: reservation.fingerprint,
+    subject: reservation.subject,
+    settledBy,
+    receipt,
+  }
 }
 
 /** What the money is for: enough to find out the cost when the process that made the hold is gone. */
 export type ReservationSubject = {
   readonly model: string
-  readonly memberId?: string
+  readonly memberId?: string | undefined
   /** Providers that can tell the cost of an attempt afterwards. Empty: an unsettled hold is released as it expires. */
   readonly costProviderIds: readonly string[]
   /** Attempts are numbered `<requestId>.1` to this. */

@@ -13,7 +13,7 @@ import {
   type SettledTerms,
   sum,
 } from './receipt.ts'
-import { putReservation, type Reservation, reservationKey } from './reservation.ts'
+import { type Ending, ended, putReservation, type Reservation, reservationKey } from './reservation.ts'
 import type { Decision, Reduce } from './storage.ts'
 
 /** An attempt before it is known who pays which part of it. */
@@ -84,7 +84,7 @@ function charge(
     recordedAtMs: draft.now,
     effectiveAtMs: reservation.createdAtMs,
     requestId: reservationId,
-    ...(subject.memberId === undefined ? {} : { memberId: subject.memberId }),
+    memberId: subject.memberId,
     postings,
     attempts: shares,
     terms,
@@ -92,9 +92,8 @@ function charge(
   const isMoneyEvent = postings.length > 0 || shares.some((attempt) => attempt.cost !== null)
   const seq = isMoneyEvent ? append(draft, entry).seq : null
   const receipt = receiptOf(account.accountId, entry, seq)
-  const ending =
-    seq === null ? ({ state: 'released', receipt } as const) : ({ state: 'settled', settledBy: seq } as const)
-  keep(draft, putReservation({ ...reservation, parts: [], ...ending }, 'replace', draft.now))
+  const ending: Ending = seq === null ? { state: 'released', receipt } : { state: 'settled', settledBy: seq }
+  keep(draft, putReservation(ended(reservation, ending), 'replace', draft.now))
   return decide(draft, { outcome: 'settled', receipt })
 }
 
@@ -107,15 +106,28 @@ function owedFor(attempts: readonly SettledAttempt[]): Nano {
 /** Splits every cost into what the customer pays, as far as `payable` goes, and what the operator absorbs. */
 function share(attempts: readonly SettledAttempt[], payable: Nano): ReceiptAttempt[] {
   let left: bigint = payable
-  const shares = attempts.map(({ payer, ...attempt }): ReceiptAttempt => {
-    const cost = attempt.cost ?? zero
-    assert(cost >= 0n, 'a cost is negative')
-    const charged = payer === 'customer' ? ((cost < left ? cost : left) as Nano) : zero
+  const shares = attempts.map((attempt): ReceiptAttempt => {
+    const { payer, cost } = attempt
+    const known = cost ?? zero
+    assert(known >= 0n, 'a cost is negative')
+    const charged = payer === 'customer' ? ((known < left ? known : left) as Nano) : zero
     left -= charged
-    const absorbed = (cost - charged) as Nano
-    if (absorbed === 0n) return { ...attempt, charged, absorbed }
-    const absorbedReason: AbsorbedReason = payer === 'customer' ? 'overrun' : 'failed_attempt'
-    return { ...attempt, charged, absorbed, absorbedReason }
+    const absorbed = (known - charged) as Nano
+    const reason: AbsorbedReason = payer === 'customer' ? 'overrun' : 'failed_attempt'
+    // Member by member: leaving one member out of a copy takes as long as the rest of the settlement's arithmetic.
+    return {
+      attemptId: attempt.attemptId,
+      providerId: attempt.providerId,
+      providerModel: attempt.providerModel,
+      outcome: attempt.outcome,
+      priceVersion: attempt.priceVersion,
+      usage: attempt.usage,
+      costSource: attempt.costSource,
+      cost,
+      charged,
+      absorbed,
+      absorbedReason: absorbed === 0n ? undefined : reason,
+    }
   })
   assert(left === 0n, 'more was drawn than the attempts cost')
   return shares
