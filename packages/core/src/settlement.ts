@@ -5,7 +5,7 @@ import { lookUpCosts } from './dispatch/costs.ts'
 import type { Transport } from './dispatch/transport.ts'
 import type { OnEvent } from './events.ts'
 import type { Ledger } from './ledger/ledger.ts'
-import type { Receipt } from './ledger/receipt.ts'
+import type { CostSource, Receipt } from './ledger/receipt.ts'
 import type { SettledAttempt } from './ledger/settle.ts'
 import type { Attempt } from './metering/attempt.ts'
 import { tokensOf, usageWithEstimates } from './metering/estimate.ts'
@@ -94,19 +94,27 @@ function priceAttempt(call: InferenceCall, attempt: Attempt, reportedCost: Nano 
   const ended = outcome === 'running' ? 'aborted' : outcome
   const payer = outcome === 'failed' ? 'operator' : 'customer'
   const reported = attempt.reported === undefined ? undefined : billable(attempt.reported, price)
-  const who = { attemptId, providerId, providerModel, outcome: ended, payer, priceVersion } as const
+  const at = (usage: Usage | undefined, costSource: CostSource, cost: Nano | null): SettledAttempt => ({
+    attemptId,
+    providerId,
+    providerModel,
+    outcome: ended,
+    payer,
+    priceVersion,
+    usage,
+    costSource,
+    cost,
+  })
   if (reportedCost !== undefined) {
-    const usage: Usage | undefined =
-      reported === undefined ? undefined : { quantities: reported, certainty: 'exact' }
-    return { ...who, usage, costSource: 'provider', cost: reportedCost }
+    return at(reported && { quantities: reported, certainty: 'exact' }, 'provider', reportedCost)
   }
   if (outcome === 'failed' && reported === undefined) {
-    return { ...who, costSource: attempt.mayHaveCost ? 'unknown' : 'none', cost: null }
+    return at(undefined, attempt.mayHaveCost ? 'unknown' : 'none', null)
   }
   const outputTokens = attempt.replyBytes > 0 ? tokensOf(attempt.replyBytes) : attempt.outputEvents
   const usage = usageWithEstimates(reported, call, target, { outputTokens })
-  const cost = charge(usage.quantities, price)
-  return { ...who, usage, costSource: usage.certainty === 'exact' ? 'price-book' : 'estimate', cost }
+  const source = usage.certainty === 'exact' ? 'price-book' : 'estimate'
+  return at(usage, source, charge(usage.quantities, price))
 }
 
 /** The attempt that broke off before it told its final usage, if its provider can be asked what it cost. */

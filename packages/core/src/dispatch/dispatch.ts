@@ -153,7 +153,7 @@ async function tryTarget(
     const stream = await openStream(request, context)
     return { kind: 'stream', attempt, stream }
   }
-  const fetched = await fetchReply(request, context)
-  attempt.replyBytes = fetched.reply.byteLength
-  return { kind: 'reply', attempt, ...fetched }
+  const { reply, object } = await fetchReply(request, context)
+  attempt.replyBytes = reply.byteLength
+  return { kind: 'reply', attempt, reply, object }
 }

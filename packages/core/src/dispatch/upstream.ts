@@ -8,6 +8,6 @@ export type Upstream =
       readonly kind: 'reply'
       readonly attempt: Attempt
       readonly reply: Buffer
-      readonly object?: JsonObject
+      readonly object: JsonObject | undefined
     }
   | { readonly kind: 'stream'; readonly attempt: Attempt; readonly stream: ByteStream }

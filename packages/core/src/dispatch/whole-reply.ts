@@ -23,7 +23,7 @@ export interface ReplyContext {
 /** A reply, with its members where it came as it is. */
 export interface Reply {
   readonly reply: Buffer
-  readonly object?: JsonObject
+  readonly object: JsonObject | undefined
 }
 
 const closeBracket = 0x5d
@@ -37,7 +37,8 @@ export async function fetchReply(request: UpstreamRequest, context: ReplyContext
   const response = await send(request, context)
   attempt.firstByteMs = context.clock.monotonicMs()
   const bytes = await readReply(response, context)
-  if (provider.follow !== undefined) return { reply: await followJob(toAnswer(response, bytes), context) }
+  if (provider.follow !== undefined)
+    return { reply: await followJob(toAnswer(response, bytes), context), object: undefined }
   if (response.status >= 300) throw refusal(toAnswer(response, bytes), context)
   return { reply: bytes, object: checkReply(response, bytes, context) }
 }

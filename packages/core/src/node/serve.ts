@@ -80,10 +80,11 @@ function writeWhole(
   { status, headers }: GatewayResponse,
   body: string | Uint8Array,
 ): void {
-  const head = { ...headers, 'content-length': String(Buffer.byteLength(body)) }
+  reply.statusCode = status
+  for (const name in headers) reply.setHeader(name, headers[name] ?? '')
+  reply.setHeader('content-length', String(Buffer.byteLength(body)))
   const shown = message.method === 'HEAD' ? '' : body
   if (message.complete) {
-    reply.writeHead(status, head)
     // Node sends a text together with the head, in one piece, but bytes in a piece of their own.
     if (shown instanceof Uint8Array && shown.byteLength <= joinedBytesMax) {
       reply.end(asBuffer(shown).toString('latin1'), 'latin1')
@@ -94,8 +95,8 @@ function writeWhole(
   }
   // A body that was refused is still on its way. The connection cannot be used again, and closing it at once would reset
   // it under a caller who is still sending, before the answer is read. HTTP/2 knows no such header.
-  const closing = message.httpVersionMajor === 1 ? { connection: 'close' } : {}
-  reply.writeHead(status, { ...head, ...closing }).write(shown)
+  if (message.httpVersionMajor === 1) reply.setHeader('connection', 'close')
+  reply.write(shown)
   afterBody(message, () => reply.end())
 }
 

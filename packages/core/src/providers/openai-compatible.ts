@@ -54,6 +54,12 @@ export function openaiCompatible(options: OpenAICompatibleOptions): Provider {
     'content-type': 'application/json',
     ...(options.apiKey === undefined ? {} : { authorization: `Bearer ${options.apiKey}` }),
   }
+  // Copied in a loop, because spreading and then adding a member takes several times as long.
+  const headersOf = (attemptId: string) => {
+    const sent: Record<string, string> = { 'x-request-id': attemptId }
+    for (const name in headers) sent[name] = headers[name as keyof typeof headers] ?? ''
+    return sent
+  }
   const provider: Provider = {
     id,
     operations: new Set(operations),
@@ -61,7 +67,7 @@ export function openaiCompatible(options: OpenAICompatibleOptions): Provider {
       const url = urls.get(call.operation)
       if (url === undefined) throw new RangeError(`${id} does not do ${call.operation}.`)
       const body = encodeBody(call, context, quirks)
-      return { method: 'POST', url, headers: { ...headers, 'x-request-id': context.attemptId }, body }
+      return { method: 'POST', url, headers: headersOf(context.attemptId), body }
     },
     usage: readUsage,
     classify: (status, body) => classify(status, body, quirks.fallbackCodes ?? []),
