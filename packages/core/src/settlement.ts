@@ -94,27 +94,31 @@ function priceAttempt(call: InferenceCall, attempt: Attempt, reportedCost: Nano 
   const ended = outcome === 'running' ? 'aborted' : outcome
   const payer = outcome === 'failed' ? 'operator' : 'customer'
   const reported = attempt.reported === undefined ? undefined : billable(attempt.reported, price)
-  const at = (usage: Usage | undefined, costSource: CostSource, cost: Nano | null): SettledAttempt => ({
+  const at = (costSource: CostSource, cost: Nano | null): SettledAttempt => ({
     attemptId,
     providerId,
     providerModel,
     outcome: ended,
     payer,
     priceVersion,
-    usage,
     costSource,
     cost,
   })
   if (reportedCost !== undefined) {
-    return at(reported && { quantities: reported, certainty: 'exact' }, 'provider', reportedCost)
+    return withUsage(at('provider', reportedCost), reported && { quantities: reported, certainty: 'exact' })
   }
   if (outcome === 'failed' && reported === undefined) {
-    return at(undefined, attempt.mayHaveCost ? 'unknown' : 'none', null)
+    return at(attempt.mayHaveCost ? 'unknown' : 'none', null)
   }
   const outputTokens = attempt.replyBytes > 0 ? tokensOf(attempt.replyBytes) : attempt.outputEvents
   const usage = usageWithEstimates(reported, call, target, { outputTokens })
   const source = usage.certainty === 'exact' ? 'price-book' : 'estimate'
-  return at(usage, source, charge(usage.quantities, price))
+  return withUsage(at(source, charge(usage.quantities, price)), usage)
+}
+
+/** Adds to the attempt itself, because a copy takes longer than pricing does. */
+function withUsage(attempt: SettledAttempt, usage: Usage | undefined): SettledAttempt {
+  return usage === undefined ? attempt : Object.assign(attempt, { usage })
 }
 
 /** The attempt that broke off before it told its final usage, if its provider can be asked what it cost. */

@@ -68,7 +68,7 @@ export function createAdmit(options: AdmitOptions): Admit {
         timeToLiveMs: options.timeToLiveMs,
         subject: {
           model: call.model,
-          memberId,
+          ...(memberId === undefined ? {} : { memberId }),
           costProviderIds: targets.map(({ providerId }) => providerId).filter(options.tellsCosts),
           attemptsMax: options.attemptsMax,
         },

@@ -26,8 +26,8 @@ export type Entry = {
   readonly recordedAtMs: number
   /** When it counts from, by business time. */
   readonly effectiveAtMs: number
-  readonly requestId?: string | undefined
-  readonly memberId?: string | undefined
+  readonly requestId?: string
+  readonly memberId?: string
   readonly postings: readonly Posting[]
   /** For `settled`: every attempt with its usage and cost, so that a bill and its reason can never part. */
   readonly attempts?: readonly ReceiptAttempt[]

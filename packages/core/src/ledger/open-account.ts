@@ -122,7 +122,7 @@ function release(draft: Draft, reservation: Reservation): void {
     recordedAtMs: draft.now,
     effectiveAtMs: reservation.createdAtMs,
     requestId: reservationId,
-    memberId: subject.memberId,
+    ...(subject.memberId === undefined ? {} : { memberId: subject.memberId }),
     postings,
     terms: { reason: 'cost_unknown', model: subject.model, amount },
   })

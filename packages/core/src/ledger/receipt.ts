@@ -1,5 +1,5 @@
 import { type Nano, zero } from '../money.ts'
-import type { Usage } from '../usage.ts'
+import type { Quantities } from '../usage.ts'
 import type { Source } from './account.ts'
 import type { JournalEntry } from './entry.ts'
 
@@ -15,21 +15,21 @@ export type ReceiptAttempt = {
   readonly providerId: string
   readonly providerModel: string
   readonly outcome: 'served' | 'aborted' | 'failed'
-  readonly usage?: Usage | undefined
+  readonly usage?: { readonly quantities: Quantities; readonly certainty: 'exact' | 'estimate' }
   readonly costSource: CostSource
-  readonly priceVersion?: string | undefined
+  readonly priceVersion?: string
   /** `null` while it is unknown. */
   readonly cost: Nano | null
   readonly charged: Nano
   readonly absorbed: Nano
-  readonly absorbedReason?: AbsorbedReason | undefined
+  readonly absorbedReason?: AbsorbedReason
 }
 
 /** What the caller gets: what was used, what it cost, who paid, and from which credit. */
 export type Receipt = {
   readonly requestId: string
   readonly accountId: string
-  readonly memberId?: string | undefined
+  readonly memberId?: string
   readonly model: string
   readonly periodKey: string
   readonly recordedAtMs: number
@@ -64,7 +64,7 @@ export function receiptOf(
   return {
     requestId: entry.requestId ?? '',
     accountId,
-    memberId: entry.memberId,
+    ...(entry.memberId === undefined ? {} : { memberId: entry.memberId }),
     model,
     periodKey,
     recordedAtMs: entry.recordedAtMs,

@@ -84,7 +84,7 @@ function charge(
     recordedAtMs: draft.now,
     effectiveAtMs: reservation.createdAtMs,
     requestId: reservationId,
-    memberId: subject.memberId,
+    ...(subject.memberId === undefined ? {} : { memberId: subject.memberId }),
     postings,
     attempts: shares,
     terms,
@@ -115,19 +115,20 @@ function share(attempts: readonly SettledAttempt[], payable: Nano): ReceiptAttem
     const absorbed = (known - charged) as Nano
     const reason: AbsorbedReason = payer === 'customer' ? 'overrun' : 'failed_attempt'
     // Member by member: leaving one member out of a copy takes as long as the rest of the settlement's arithmetic.
-    return {
+    const shared: { -readonly [Name in keyof ReceiptAttempt]: ReceiptAttempt[Name] } = {
       attemptId: attempt.attemptId,
       providerId: attempt.providerId,
       providerModel: attempt.providerModel,
       outcome: attempt.outcome,
-      priceVersion: attempt.priceVersion,
-      usage: attempt.usage,
       costSource: attempt.costSource,
       cost,
       charged,
       absorbed,
-      absorbedReason: absorbed === 0n ? undefined : reason,
     }
+    if (attempt.usage !== undefined) shared.usage = attempt.usage
+    if (attempt.priceVersion !== undefined) shared.priceVersion = attempt.priceVersion
+    if (absorbed > 0n) shared.absorbedReason = reason
+    return shared
   })
   assert(left === 0n, 'more was drawn than the attempts cost')
   return shares
