@@ -1,6 +1,5 @@
 import { assert } from '../assert.ts'
 import type { Clock } from '../clock.ts'
-import { GatewayError } from '../errors.ts'
 import type { Account } from './account.ts'
 import { type Balance, balance } from './balance.ts'
 import { type ConfigureRequest, configure } from './configure.ts'
@@ -8,18 +7,12 @@ import { type JournalEntry, readEntry } from './entry.ts'
 import { type ExtendRequest, type ExtendResult, extend } from './extend.ts'
 import { type GrantRequest, type GrantResult, grant, grantKey } from './grant.ts'
 import type { PlanTable } from './plan.ts'
+import { reach } from './reach.ts'
 import { type Receipt, receiptOf } from './receipt.ts'
 import { graceMs, type Reservation, reservationKey, resolveWithinMs } from './reservation.ts'
 import { type ReserveRequest, type ReserveResult, reserve } from './reserve.ts'
 import { type SettleRequest, type SettleResult, settle } from './settle.ts'
-import {
-  isOutcomeUnknown,
-  isUnavailable,
-  type Key,
-  type LedgerStore,
-  type Reduce,
-  type TransactOptions,
-} from './storage.ts'
+import type { Key, LedgerStore, Reduce, TransactOptions } from './storage.ts'
 import { type Unresolved, unresolved } from './unresolved.ts'
 
 /** The operations on money, each one atomic step on one account, bound to a store. */
@@ -44,9 +37,6 @@ export interface LedgerOptions {
   readonly plans: PlanTable
   readonly clock: Clock
 }
-
-/** How often an operation whose outcome is unknown is asked again before the caller is told. */
-const attemptsMax = 4
 
 /** Holds looked after in one step of reconciliation. */
 const dueMax = 1000
@@ -100,30 +90,4 @@ export function createLedger({ store, plans, clock }: LedgerOptions): Ledger {
     unresolved: (accountId) =>
       run(accountId, [], unresolved(accountId, plans), { dueBy: resolveBy(), dueMax }),
   }
-}
-
-/**
- * Every operation may be repeated, because the reducer recognises its id. So an unknown outcome is simply asked again.
- *
- * @throws GatewayError `store_unavailable` when the store stays out of reach.
- */
-function reach<R>(clock: Clock, operation: () => Promise<R>): Promise<R> {
-  return operation().catch((cause: unknown) => reachAgain(clock, operation, cause))
-}
-
-async function reachAgain<R>(clock: Clock, operation: () => Promise<R>, first: unknown): Promise<R> {
-  let cause = first
-  for (let attempt = 1; isOutcomeUnknown(cause) && attempt < attemptsMax; attempt += 1) {
-    await new Promise<void>((resolve) => clock.after(10 * 2 ** attempt, resolve))
-    try {
-      return await operation()
-    } catch (next) {
-      cause = next
-    }
-  }
-  if (!isUnavailable(cause) && !isOutcomeUnknown(cause)) throw cause
-  throw new GatewayError('store_unavailable', 'The credit ledger is out of reach. Please try again.', {
-    retryAfterSeconds: 1,
-    cause,
-  })
 }
