@@ -23,6 +23,13 @@ export type { ConfigureRequest } from './ledger/configure.ts'
 export { chainHash, type Entry, type EntryKind, type JournalEntry, type Posting } from './ledger/entry.ts'
 export type { ExtendRequest, ExtendResult } from './ledger/extend.ts'
 export type { GrantRequest, GrantResult } from './ledger/grant.ts'
+export {
+  checkDocumentKey,
+  type DocumentPage,
+  documentText,
+  type KeyStore,
+  type StoredDocument,
+} from './ledger/key-store.ts'
 export { createLedger, type Ledger, type LedgerOptions } from './ledger/ledger.ts'
 export { memoryStorage } from './ledger/memory-storage.ts'
 export { type Plan, type PlanPreset, type PlanTable, planPreset } from './ledger/plan.ts'

@@ -253,3 +253,45 @@ it('does not let more than 10,000 calls wait', async () => {
   await Promise.all(calls)
   expect(await ledger.transact('alice', [], look)).toBeNull()
 })
+
+it('waits for a lock that another connection holds before it writes a document', async () => {
+  const file = temporaryFile()
+  const other = new Database(file)
+  const { keys } = sqlite(new Database(file))
+  other.exec('BEGIN IMMEDIATE')
+  setTimeout(() => other.exec('COMMIT'), 20)
+
+  expect(await keys?.put('a', 1, null)).toBe(true)
+})
+
+it('is unavailable for a document while a lock is held too long, and writes nothing later', async () => {
+  const file = temporaryFile()
+  const other = new Database(file)
+  const { keys } = sqlite(new Database(file), { busyTimeoutMs: 30 })
+  other.exec('BEGIN IMMEDIATE')
+
+  await expect(keys?.put('a', 1, null)).rejects.toSatisfy(isUnavailable)
+  other.exec('COMMIT')
+  expect(await keys?.get('a')).toBeUndefined()
+})
+
+it('does not know whether a document was written when its commit fails and SQLite has ended the transaction', async () => {
+  const handle = new Database(temporaryFile())
+  const database = failing(handle)
+  const { keys } = sqlite(database)
+  database.failNext('COMMIT', 'SQLITE_IOERR', () => handle.exec('COMMIT'))
+
+  await expect(keys?.put('a', 1, null)).rejects.toSatisfy(isOutcomeUnknown)
+  expect((await keys?.get('a'))?.value).toBe(1)
+})
+
+it('is unavailable for documents without quoting a statement or a value', async () => {
+  const database = failing(new Database(temporaryFile()))
+  const { keys } = sqlite(database)
+  database.failNext('INSERT INTO farebox_documents', 'SQLITE_FULL')
+
+  await expect(keys?.put('a', 'secret', null)).rejects.toThrow(
+    unavailable('The disk is full, or the database has reached its largest size.') as Error,
+  )
+  expect(await keys?.get('a')).toBeUndefined()
+})

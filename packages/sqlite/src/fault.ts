@@ -31,6 +31,11 @@ export function isContention(error: unknown): boolean {
   return name === 'SQLITE_BUSY' || name === 'SQLITE_LOCKED' || /within a transaction/.test(messageOf(error))
 }
 
+/** Whether the file may be read but not written. */
+export function isReadOnly(error: unknown): boolean {
+  return faultName(error) === 'SQLITE_READONLY'
+}
+
 /** Whether SQLite itself reported it, in one of the ways of the drivers. */
 export function isDatabaseFault(error: unknown): boolean {
   return faultName(error) !== '' || closedPattern.test(messageOf(error))

@@ -67,6 +67,21 @@ it('lets two processes that start at once on a new file add 500 each, without lo
   expect(await read(file)).toBe(1000)
 })
 
+it('lets three processes add to one document by compare-and-set, without losing any', async () => {
+  const file = temporaryFile()
+  const script = fileURLToPath(new URL('./__fixtures__/add-to-document.js', import.meta.url))
+  const exits = await Promise.all(
+    [1, 2, 3].map(() => once(spawn(process.execPath, [script, file, '100'], { stdio: 'ignore' }), 'close')),
+  )
+
+  expect(exits).toEqual([
+    [0, null],
+    [0, null],
+    [0, null],
+  ])
+  expect((await sqlite(new Database(file)).keys?.get('shared'))?.value).toBe(300)
+})
+
 it('lets a process in while another writes without a pause', async () => {
   const file = temporaryFile()
   const busy = incrementing(file, { count: 1_000_000, inFlight: 64 })

@@ -78,6 +78,31 @@ it('refuses tables that another version of the package made', () => {
   expect(() => sqlite(database)).toThrow(/have version 2/)
 })
 
+it('adds the table of documents to a file from before there were any, and leaves its version', async () => {
+  const database = new Database(temporaryFile())
+  await sqlite(database).ledger.transact('alice', [], () => ({ result: 0, write: { head: 'kept' } }))
+  database.exec('DROP TABLE farebox_documents')
+
+  const { ledger, keys } = sqlite(database)
+
+  expect(await keys?.put('a', 'new', null)).toBe(true)
+  expect(await ledger.transact('alice', [], ({ head }) => ({ result: head }))).toBe('kept')
+  // An older release, which knows version 1 only, still opens it.
+  expect(database.prepare('SELECT version FROM farebox_schema').all()).toEqual([{ version: 1 }])
+})
+
+it('reads a read-only file from before there were documents, and is unavailable for documents only', async () => {
+  const file = temporaryFile()
+  const writer = new Database(file)
+  await sqlite(writer).ledger.transact('alice', [], () => ({ result: 0, write: { head: 'kept' } }))
+  writer.exec('DROP TABLE farebox_documents')
+
+  const { ledger, keys } = sqlite(new Database(`file:${file}?mode=ro`))
+
+  expect(await ledger.transact('alice', [], ({ head }) => ({ result: head }))).toBe('kept')
+  await expect(keys?.get('a')).rejects.toSatisfy(isUnavailable)
+})
+
 it('says that a file is not a database', () => {
   const file = temporaryFile()
   writeFileSync(file, 'This is not a database. '.repeat(500))

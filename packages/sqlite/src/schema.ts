@@ -1,8 +1,12 @@
 import type { StoreTraits } from '@farebox/core'
 import type { SqliteDatabase } from './database.ts'
-import { isContention } from './fault.ts'
+import { isContention, isReadOnly } from './fault.ts'
 import { inTransaction } from './transaction.ts'
 
+/**
+ * Changes only when what is there already changes. A table that is merely added needs no new version: it is created where
+ * it is missing, and an older release of this package that shares the file leaves it alone.
+ */
 const schemaVersion = 1
 
 export interface SchemaOptions {
@@ -72,23 +76,35 @@ function synchronous(database: SqliteDatabase): number {
 
 function createTables(database: SqliteDatabase, prefix: string): void {
   // Looked up first, so that a read-only database that has the tables can be opened.
-  if (readVersion(database, prefix) === schemaVersion) return
-  inTransaction(database, 'BEGIN IMMEDIATE', () => {
-    for (const sql of tables(prefix)) database.exec(sql)
-    const version = readVersion(database, prefix)
-    if (version !== schemaVersion) {
-      throw new Error(`The tables "${prefix}…" have version ${version}; this package knows ${schemaVersion}.`)
-    }
-  })
+  const isKnown = readVersion(database, prefix) === schemaVersion
+  if (isKnown && hasTable(database, `${prefix}documents`)) return
+  try {
+    inTransaction(database, 'BEGIN IMMEDIATE', () => {
+      for (const sql of tables(prefix)) database.exec(sql)
+      const version = readVersion(database, prefix)
+      if (version !== schemaVersion) {
+        throw new Error(
+          `The tables "${prefix}…" have version ${version}; this package knows ${schemaVersion}.`,
+        )
+      }
+    })
+  } catch (error) {
+    // A file from before there were documents can still be read by who may not write it.
+    if (!isKnown || !isReadOnly(error)) throw error
+  }
 }
 
 function readVersion(database: SqliteDatabase, prefix: string): number | undefined {
   const table = `${prefix}schema`
+  if (!hasTable(database, table)) return undefined
+  return Number(firstRow<{ version: number | bigint }>(database, `SELECT version FROM ${table}`)?.version)
+}
+
+function hasTable(database: SqliteDatabase, table: string): boolean {
   const found = database
     .prepare(`SELECT name FROM sqlite_master WHERE type = 'table' AND name = ?`)
     .all(table)
-  if (found.length === 0) return undefined
-  return Number(firstRow<{ version: number | bigint }>(database, `SELECT version FROM ${table}`)?.version)
+  return found.length > 0
 }
 
 function tables(prefix: string): readonly string[] {
@@ -118,6 +134,12 @@ function tables(prefix: string): readonly string[] {
       hash TEXT NOT NULL,
       PRIMARY KEY (account, seq)
     ) STRICT, WITHOUT ROWID`,
+    // The version is the row's number: with AUTOINCREMENT none is ever given twice, also not after a row was deleted.
+    `CREATE TABLE IF NOT EXISTS ${prefix}documents (
+      version INTEGER PRIMARY KEY AUTOINCREMENT,
+      key TEXT NOT NULL UNIQUE,
+      value TEXT NOT NULL
+    ) STRICT`,
   ]
 }
 

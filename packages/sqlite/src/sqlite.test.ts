@@ -6,7 +6,9 @@ import Database from 'libsql'
 import { describe, expect, it } from 'vitest'
 import {
   type DurableStorageSubject,
+  durableKeyCases,
   durableStorageCases,
+  keyCases,
   storageCases,
 } from '../../testkit/src/storage/index.ts'
 import { type SqliteDatabase, sqlite } from './index.ts'
@@ -59,13 +61,15 @@ function subject(open: Open, fileName: string): DurableStorageSubject {
 
 for (const [driver, open] of Object.entries(drivers)) {
   describe(`a file opened by ${driver}`, () => {
-    for (const { name, run } of storageCases) it(name, () => run(subject(open, 'ledger.db')))
-    for (const { name, run } of durableStorageCases) it(name, () => run(subject(open, 'ledger.db')))
+    for (const { name, run } of [...storageCases, ...keyCases])
+      it(name, () => run(subject(open, 'ledger.db')))
+    for (const { name, run } of [...durableStorageCases, ...durableKeyCases])
+      it(name, () => run(subject(open, 'ledger.db')))
   })
 }
 
 describe('a database in memory', () => {
-  for (const { name, run } of storageCases)
+  for (const { name, run } of [...storageCases, ...keyCases])
     it(name, () => run(subject((file) => new Database(file), ':memory:')))
 
   it('does not promise that anything survives', () => {

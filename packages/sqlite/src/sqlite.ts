@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises'
 import {
   type Clock,
   type LedgerStore,
@@ -12,9 +11,11 @@ import { checkText } from './account-draft.ts'
 import { batchRunner } from './batch.ts'
 import { commitQueue } from './commit-queue.ts'
 import type { SqliteDatabase } from './database.ts'
-import { isContention, isDatabaseFault, unavailable } from './fault.ts'
+import { isDatabaseFault, unavailable } from './fault.ts'
+import { sqliteKeys } from './keys.ts'
 import { prepareSchema } from './schema.ts'
 import { prepareTables, type Tables } from './tables.ts'
+import { whenUnlocked } from './when-unlocked.ts'
 
 export interface SqliteOptions {
   /** @default the system's clock */
@@ -41,7 +42,9 @@ const dueMost = 1000
  */
 export function sqlite(database: SqliteDatabase, options: SqliteOptions = {}): Storage {
   const { clock = systemClock, prefix = 'farebox_', busyTimeoutMs = 5000 } = options
-  return { ledger: sqliteLedger(database, clock, { prefix, busyTimeoutMs }) }
+  // The ledger first: it creates the tables.
+  const ledger = sqliteLedger(database, clock, { prefix, busyTimeoutMs })
+  return { ledger, keys: sqliteKeys(database, { prefix, busyTimeoutMs }) }
 }
 
 interface LedgerOptions {
@@ -111,16 +114,4 @@ function openTables(
 /** SQLite takes a negative limit for none at all, and fails on an infinite one. */
 function rowsMost(limit: number): number {
   return Math.min(Math.max(0, limit), 1_000_000)
-}
-
-async function whenUnlocked<T>(query: () => T, timeoutMs: number): Promise<T> {
-  const deadlineMs = performance.now() + timeoutMs
-  for (;;) {
-    try {
-      return query()
-    } catch (error) {
-      if (!isContention(error) || performance.now() >= deadlineMs) throw unavailable(error)
-      await delay(2)
-    }
-  }
 }

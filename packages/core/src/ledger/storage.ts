@@ -3,6 +3,8 @@
  * and every rule is in the reducer it is handed.
  */
 
+import type { KeyStore } from './key-store.ts'
+
 /** Milliseconds since 1970 UTC, by the store's clock. */
 export type Instant = number
 
@@ -125,6 +127,8 @@ export interface LedgerStore {
 /** Where state lives. */
 export interface Storage {
   readonly ledger: LedgerStore
+  /** Settings and encrypted keys of accounts. Without it everything works that needs none. */
+  readonly keys?: KeyStore
 }
 
 /** Surely nothing was applied: the caller may try again or refuse. */

@@ -9,6 +9,8 @@ import type { StorageCase } from './storage-case.ts'
 import { valueCases } from './value-cases.ts'
 
 export { durableStorageCases } from './durability-cases.ts'
+export { durableKeyCases } from './durable-key-cases.ts'
+export { keyCases } from './key-cases.ts'
 export type {
   CreatedDurableStorage,
   CreatedStorage,

@@ -1,4 +1,12 @@
-import { type Clock, type FakeClock, fakeClock, type LedgerStore, type Storage } from '@farebox/core'
+import assert from 'node:assert/strict'
+import {
+  type Clock,
+  type FakeClock,
+  fakeClock,
+  type KeyStore,
+  type LedgerStore,
+  type Storage,
+} from '@farebox/core'
 
 /** One rule that every store keeps. `run` rejects when the store breaks it. */
 export interface StorageCase {
@@ -76,4 +84,47 @@ export function durableStorageCase(
       }
     },
   }
+}
+
+export interface KeyCaseContext {
+  readonly keys: KeyStore
+  readonly ledger: LedgerStore
+}
+
+/** A case for the documents of a store that has them. */
+export function keyCase(name: string, check: (context: KeyCaseContext) => Promise<void>): StorageCase {
+  return {
+    name,
+    async run(subject) {
+      const { storage, dispose } = await subject.create(fakeClock(1_000_000))
+      try {
+        await check({ keys: keysOf(storage), ledger: storage.ledger })
+      } finally {
+        await dispose()
+      }
+    },
+  }
+}
+
+export function durableKeyCase(
+  name: string,
+  check: (context: { readonly keys: KeyStore; reopen(): Promise<KeyStore> }) => Promise<void>,
+): DurableStorageCase {
+  return {
+    name,
+    async run(subject) {
+      const created = await subject.create(fakeClock(1_000_000))
+      try {
+        const reopen = async (): Promise<KeyStore> => keysOf(await created.reopen())
+        await check({ keys: keysOf(created.storage), reopen })
+      } finally {
+        await created.dispose()
+      }
+    },
+  }
+}
+
+function keysOf({ keys }: Storage): KeyStore {
+  assert.ok(keys, 'the storage has no documents: leave these cases out, or give it `keys`')
+  return keys
 }
