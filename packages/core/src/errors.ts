@@ -15,6 +15,7 @@ export type ErrorCode =
   | 'provider_rejected'
   | 'invalid_api_key'
   | 'insufficient_credits'
+  | 'payer_not_allowed'
   | 'model_not_found'
   | 'receipt_not_found'
   | 'method_not_allowed'
@@ -38,6 +39,7 @@ export const errorCodes: Readonly<Record<ErrorCode, ErrorKind>> = {
   provider_rejected: { status: 400, type: 'invalid_request_error', isRetryable: false },
   invalid_api_key: { status: 401, type: 'invalid_request_error', isRetryable: false },
   insufficient_credits: { status: 402, type: 'insufficient_quota', isRetryable: false },
+  payer_not_allowed: { status: 403, type: 'invalid_request_error', isRetryable: false },
   model_not_found: { status: 404, type: 'invalid_request_error', isRetryable: false },
   receipt_not_found: { status: 404, type: 'invalid_request_error', isRetryable: false },
   method_not_allowed: { status: 405, type: 'invalid_request_error', isRetryable: false },

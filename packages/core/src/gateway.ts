@@ -1,5 +1,5 @@
 import { showBalance, showReceipt } from './account-views.ts'
-import { authenticateRequest } from './auth/authenticate.ts'
+import { authenticatePayer, authenticateRequest } from './auth/authenticate.ts'
 import { createCatalog } from './catalog/catalog.ts'
 import { listModels, showModel } from './catalog/models-list.ts'
 import { priceBook } from './catalog/price-book.ts'
@@ -147,7 +147,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     requestId: string,
     request: GatewayRequest,
   ): Promise<GatewayResponse> {
-    const { accountId } = await authenticateRequest(options.authenticate, request)
+    const { accountId } = await authenticatePayer(options.authenticate, request)
     if (route.kind === 'credits') return jsonResponse(requestId, showBalance(await ledger.balance(accountId)))
     const receipt = await ledger.receipt(accountId, route.requestId)
     if (receipt !== undefined) return jsonResponse(requestId, showReceipt(receipt))

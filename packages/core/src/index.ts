@@ -1,5 +1,5 @@
 export { bearerKey } from './auth/authenticate.ts'
-export type { Authenticate, Principal } from './auth/principal.ts'
+export type { Authenticate, BillableAccount, Principal } from './auth/principal.ts'
 export { priceBook } from './catalog/price-book.ts'
 export type { CatalogRow, Target, TargetLimits, TargetStats } from './catalog/target.ts'
 export { type Clock, type FakeClock, fakeClock, systemClock } from './clock.ts'

@@ -1,5 +1,5 @@
 import type { Admission } from './admission/admit.ts'
-import type { Principal } from './auth/principal.ts'
+import type { Payer } from './auth/payer.ts'
 import type { Target } from './catalog/target.ts'
 import type { InferenceCall } from './dialects/inference-call.ts'
 import type { Upstream } from './dispatch/upstream.ts'
@@ -17,7 +17,7 @@ export interface Exchange {
 /** The verbs. Each one's result is the next one's argument. */
 export interface Stages {
   /** Who pays. */
-  authenticate(exchange: Exchange): Promise<Principal>
+  authenticate(exchange: Exchange): Promise<Payer>
   /** What is asked. */
   parse(exchange: Exchange): Promise<InferenceCall>
   /** Where it could run. */
@@ -25,12 +25,12 @@ export interface Stages {
   /** How much is held; refuses what cannot be paid. */
   admit(
     exchange: Exchange,
-    principal: Principal,
+    payer: Payer,
     call: InferenceCall,
     candidates: readonly Target[],
   ): Promise<Admission>
   /** In which order targets are tried. */
-  route(admission: Admission, principal: Principal): readonly Target[]
+  route(admission: Admission, payer: Payer): readonly Target[]
   /** Gets an answer, from the first target that can give one. */
   dispatch(
     exchange: Exchange,
@@ -52,14 +52,14 @@ export interface Stages {
 
 /** One request, from who pays to what is answered. The only place that knows the order. */
 export async function handleInference(stages: Stages, exchange: Exchange): Promise<GatewayResponse> {
-  const principal = await stages.authenticate(exchange)
+  const payer = await stages.authenticate(exchange)
   const call = await stages.parse(exchange)
   const candidates = stages.candidates(call)
-  const admission = await stages.admit(exchange, principal, call, candidates)
+  const admission = await stages.admit(exchange, payer, call, candidates)
   const attempts: Attempt[] = []
   const settle = once(() => stages.settle(admission, attempts))
   try {
-    const targets = stages.route(admission, principal)
+    const targets = stages.route(admission, payer)
     const upstream = await stages.dispatch(exchange, admission, targets, attempts)
     const metered = await stages.meter(exchange, admission, upstream, settle)
     return stages.respond(admission, metered)

@@ -1,5 +1,5 @@
 import { createAdmit } from './admission/admit.ts'
-import { authenticateRequest } from './auth/authenticate.ts'
+import { authenticatePayer } from './auth/authenticate.ts'
 import type { Catalog } from './catalog/catalog.ts'
 import type { Target } from './catalog/target.ts'
 import type { Clock } from './clock.ts'
@@ -95,19 +95,19 @@ export function createStages(parts: StageParts): StagesOf {
   const settlement = createSettlement({ ledger, providers, transport, clock, onEvent })
 
   const shared: Omit<Stages, 'parse'> = {
-    authenticate: ({ request }) => authenticateRequest(options.authenticate, request),
+    authenticate: ({ request }) => authenticatePayer(options.authenticate, request),
     candidates: (call) => ableTo(call, catalog.candidates(call), providers),
-    async admit({ requestId }, principal, call, candidates) {
-      const admission = await admit({ requestId, principal, call, candidates })
+    async admit({ requestId }, payer, call, candidates) {
+      const admission = await admit({ requestId, payer, call, candidates })
       holds.enter()
       return admission
     },
-    route: ({ call, targets }, principal) =>
+    route: ({ call, targets }, payer) =>
       order(policies, call, targets, {
         call,
         stats: health.stats,
         expectedCost: (target) => expectedCost(call, target),
-        preferredProviders: principal.preferredProviders ?? [],
+        preferredProviders: payer.preferredProviders,
       }),
     dispatch: ({ requestId, request }, { call, outputTokens }, targets, attempts) =>
       dispatch({ requestId, call, targets, outputTokens, attempts, signal: request.signal }),

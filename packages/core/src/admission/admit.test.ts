@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import type { Payer } from '../auth/payer.ts'
 import { createCatalog } from '../catalog/catalog.ts'
 import type { CatalogRow, Target } from '../catalog/target.ts'
 import { fakeClock } from '../clock.ts'
@@ -42,6 +43,8 @@ function chat(members: object = {}): InferenceCall {
   return openaiChat.parse({ value, source: undefined, byteLength: Buffer.byteLength(JSON.stringify(value)) })
 }
 
+const alice: Payer = { accountId: 'alice', name: 'alice', memberId: undefined, preferredProviders: [] }
+
 /** An account on a hard stop with this much bought on top of the $0.10 that its plan includes. */
 async function start(bought?: Nano, options: Partial<AdmitOptions> = {}) {
   const clock = fakeClock(now)
@@ -65,8 +68,8 @@ async function start(bought?: Nano, options: Partial<AdmitOptions> = {}) {
     ledger,
     admit: (call: InferenceCall, candidates: readonly Target[], memberId?: string) => {
       requests += 1
-      const principal = { accountId: 'alice', ...(memberId === undefined ? {} : { memberId }) }
-      return admit({ requestId: `r${requests}`, principal, call, candidates })
+      const payer = { ...alice, memberId }
+      return admit({ requestId: `r${requests}`, payer, call, candidates })
     },
     held: async () => (await ledger.balance('alice')).held,
   }
@@ -201,7 +204,7 @@ describe('an account that cannot pay', () => {
     const error = await refusal(admit(image, unaffordable))
     const { status, headers, body } = openaiError(error, 'r1')
     const message =
-      'You have exceeded your monthly included credits: this request needs $0.15 more than the $0.10 that is left. ' +
+      "You have exceeded your monthly included credits: this request needs $0.15 more than the $0.10 that 'alice' has left. " +
       'Add credits or choose a plan with pay-as-you-go, or wait until 2026-02-01T00:00:00.000Z.'
     expect(status).toBe(402)
     expect(headers).toMatchObject({
@@ -215,6 +218,7 @@ describe('an account that cannot pay', () => {
         type: 'insufficient_quota',
         param: null,
         code: 'insufficient_credits',
+        payer: 'alice',
         missing_usd: '0.15',
         spendable_usd: '0.10',
         held_usd: '0.00',
@@ -234,7 +238,7 @@ describe('an account that cannot pay', () => {
     )
     const error = await refusal(admit(image, unaffordable))
     expect(error.message).toContain(
-      '$0.19 more than the $0.06 that is left. $0.04 is held for requests under way.',
+      "$0.19 more than the $0.06 that 'alice' has left. $0.04 is held for requests under way.",
     )
     expect(error.facts).toMatchObject({ held_usd: '0.04', spendable_usd: '0.06', missing_usd: '0.19' })
   })
@@ -245,7 +249,7 @@ describe('an account that cannot pay', () => {
     const big = targets({ price: { output_image: perUnit('5.25') }, operation: 'images' })
     const error = await refusal(admit(image, big))
     expect(error.message).toContain(
-      '$0.25 more than the $5.00 that is left. Raise the spending limit or add credits',
+      "$0.25 more than the $5.00 that 'alice' has left. Raise the spending limit or add credits",
     )
     expect(error.facts).toMatchObject({ spending_limit_usd: '3.00', plan: 'pro' })
   })
@@ -284,7 +288,7 @@ it('admits no two requests under the same id', async () => {
     attemptsMax: 4,
     tellsCosts: () => false,
   })
-  const request = { requestId: 'r1', principal: { accountId: 'alice' }, candidates: targets({}) }
+  const request = { requestId: 'r1', payer: alice, candidates: targets({}) }
   await admit({ ...request, call: chat({ max_tokens: 10 }) })
   await expect(admit({ ...request, call: chat({ max_tokens: 11 }) })).rejects.toThrow('r1 was used before')
 })

@@ -1,4 +1,4 @@
-import type { Principal } from '../auth/principal.ts'
+import type { Payer } from '../auth/payer.ts'
 import type { Target } from '../catalog/target.ts'
 import type { InferenceCall } from '../dialects/inference-call.ts'
 import { GatewayError } from '../errors.ts'
@@ -42,7 +42,7 @@ export interface AdmitOptions {
 
 export interface AdmitRequest {
   readonly requestId: string
-  readonly principal: Principal
+  readonly payer: Payer
   readonly call: InferenceCall
   readonly candidates: readonly Target[]
 }
@@ -55,8 +55,8 @@ export type Admit = (request: AdmitRequest) => Promise<Admission>
  * is left the request is refused, and nothing was written.
  */
 export function createAdmit(options: AdmitOptions): Admit {
-  return async ({ requestId, principal, call, candidates }) => {
-    const { accountId, memberId } = principal
+  return async ({ requestId, payer, call, candidates }) => {
+    const { accountId, memberId } = payer
     for (let targets = candidates; ; ) {
       const floors = targets.map((target) => floor(call, target, options))
       const amount = dearest(targets.map((target) => most(call, target, options)))
@@ -82,7 +82,7 @@ export function createAdmit(options: AdmitOptions): Admit {
         )
       }
       const affordable = targets.filter((_, index) => (floors[index] ?? amount) <= result.spendable)
-      if (affordable.length === 0) throw insufficientCredits(result, cheapest(floors))
+      if (affordable.length === 0) throw insufficientCredits(payer, result, cheapest(floors))
       targets = affordable
     }
   }
@@ -131,7 +131,7 @@ function cheapest(amounts: readonly Nano[]): Nano {
 }
 
 /** Says what is missing for the least that would do, when credit comes back, and what the account can do. */
-function insufficientCredits(result: Insufficient, least: Nano): GatewayError {
+function insufficientCredits({ name }: Payer, result: Insufficient, least: Nano): GatewayError {
   const missing = formatUsd(least - result.spendable)
   const resetsAt = new Date(result.resetsAtMs).toISOString()
   const waiting = result.held > 0n ? ` $${formatUsd(result.held)} is held for requests under way.` : ''
@@ -142,9 +142,10 @@ function insufficientCredits(result: Insufficient, least: Nano): GatewayError {
   return new GatewayError(
     'insufficient_credits',
     `You have exceeded your monthly included credits: this request needs $${missing} more than the ` +
-      `$${formatUsd(result.spendable)} that is left.${waiting} ${remedy}, or wait until ${resetsAt}.`,
+      `$${formatUsd(result.spendable)} that '${name}' has left.${waiting} ${remedy}, or wait until ${resetsAt}.`,
     {
       facts: {
+        payer: name,
         missing_usd: missing,
         spendable_usd: formatUsd(result.spendable),
         held_usd: formatUsd(result.held),

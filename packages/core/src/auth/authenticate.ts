@@ -1,9 +1,20 @@
 import { GatewayError } from '../errors.ts'
 import { type GatewayRequest, header } from '../http/exchange.ts'
+import { checkAccountId, choosePayer, type Payer } from './payer.ts'
 import type { Authenticate, Principal } from './principal.ts'
 
 /**
- * Asks the host who pays.
+ * Asks the host who asks, and decides who pays.
+ *
+ * @throws GatewayError `invalid_api_key` when the host knows nobody by this request, and what `choosePayer` throws.
+ */
+export async function authenticatePayer(authenticate: Authenticate, request: GatewayRequest): Promise<Payer> {
+  const answer = authenticate(request)
+  return choosePayer(known(answer instanceof Promise ? await answer : answer, request), request)
+}
+
+/**
+ * Asks the host who asks, where nobody has to pay.
  *
  * @throws GatewayError `invalid_api_key` when the host knows nobody by this request.
  */
@@ -11,8 +22,10 @@ export async function authenticateRequest(
   authenticate: Authenticate,
   request: GatewayRequest,
 ): Promise<Principal> {
-  const answer = authenticate(request)
-  const principal = answer instanceof Promise ? await answer : answer
+  return known(await authenticate(request), request)
+}
+
+function known(principal: Principal | undefined, request: GatewayRequest): Principal {
   if (principal === undefined) {
     throw new GatewayError(
       'invalid_api_key',
@@ -21,9 +34,7 @@ export async function authenticateRequest(
         : 'Invalid credentials in Authorization header.',
     )
   }
-  if (principal.accountId.length === 0 || principal.accountId.length > 128) {
-    throw new RangeError('authenticate() must give an accountId of 1 to 128 characters.')
-  }
+  checkAccountId(principal.accountId)
   return principal
 }
 

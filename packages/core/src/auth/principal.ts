@@ -1,14 +1,30 @@
 import type { GatewayRequest } from '../http/exchange.ts'
 
-/** Who pays, and who asks. */
+/** Who asks, and which accounts they may bill. */
 export interface Principal {
-  /** The party that is billed. 1 to 128 characters. */
+  /** The account that is billed unless another payer is named. 1 to 128 characters. */
   readonly accountId: string
   /** The person inside an organisation, for usage by member. */
   readonly memberId?: string
   /** The account's order of providers for `:preferred`. */
   readonly preferredProviders?: readonly string[]
+  /** Further accounts this caller may bill, such as organisations. `X-HF-Bill-To` names one of them. @default none */
+  readonly payers?: readonly (string | BillableAccount)[]
+  /** The payer of requests without `X-HF-Bill-To`, by account id or name. @default accountId */
+  readonly defaultPayer?: string
 }
 
-/** Says who pays: reads headers, or what the host's own middleware put on `request.host`. `undefined` is a 401. */
+/** An account that a caller may bill besides their own. */
+export interface BillableAccount {
+  /** 1 to 128 characters. */
+  readonly accountId: string
+  /** What callers know it by, such as the organisation's handle. @default accountId */
+  readonly name?: string
+  /** The caller inside this account, for usage by member. @default the caller's own accountId */
+  readonly memberId?: string
+  /** This account's order of providers for `:preferred`. @default the caller's */
+  readonly preferredProviders?: readonly string[]
+}
+
+/** Says who asks: reads headers, or what the host's own middleware put on `request.host`. `undefined` is a 401. */
 export type Authenticate = (request: GatewayRequest) => Principal | undefined | Promise<Principal | undefined>

@@ -1,0 +1,167 @@
+import { bearerKey, type CatalogRow, type Principal, perUnit, usd } from '@farebox/core'
+import {
+  type Answer,
+  chatBody,
+  type Question,
+  type Rig,
+  type RigOptions,
+  startRig,
+} from '@farebox/testkit/adapter'
+import { describe, expect, it } from 'vitest'
+import { expressHost } from './express-host.ts'
+
+/** Two members of an organisation, each with an account of their own, and somebody who does not belong to it. */
+const people: Readonly<Record<string, Principal>> = {
+  ada: { accountId: 'ada', payers: [{ accountId: 'org:acme', name: 'acme' }] },
+  bob: { accountId: 'bob', payers: [{ accountId: 'org:acme', name: 'acme', memberId: 'bob@acme' }] },
+  cyd: { accountId: 'cyd', payers: [{ accountId: 'org:acme', name: 'acme' }], defaultPayer: 'acme' },
+  eve: { accountId: 'eve' },
+}
+
+/** A dollar a token: more than what a free account has. */
+const dear: CatalogRow = {
+  providerId: 'cerebras',
+  providerModel: 'sim/dear',
+  model: 'test/dear',
+  operation: 'chat',
+  price: { input_token: perUnit('1'), output_token: perUnit('1') },
+  source: 'https://example.com/test',
+  readOn: '2026-11-22',
+}
+
+const gateway: NonNullable<RigOptions['gateway']> = {
+  authenticate: (request) => people[bearerKey(request) ?? ''],
+  catalog: [dear],
+}
+
+async function withOrganisation(run: (rig: Rig) => Promise<void>): Promise<void> {
+  const rig = await startRig(expressHost, { gateway })
+  try {
+    await rig.gateway.accounts.configure({
+      accountId: 'org:acme',
+      planId: 'team',
+      seats: 2,
+      spendingLimit: usd('0'),
+    })
+    await run(rig)
+  } finally {
+    await rig.close()
+  }
+}
+
+function ask(rig: Rig, person: string, billTo?: string, body: object = chatBody()): Promise<Answer> {
+  return rig.client.ask({ path: '/v1/chat/completions', headers: headersOf(person, billTo), body })
+}
+
+function look(rig: Rig, path: string, person: string, billTo?: string): Promise<Answer> {
+  return rig.client.ask({ path, headers: headersOf(person, billTo) })
+}
+
+function headersOf(person: string, billTo?: string): NonNullable<Question['headers']> {
+  return { authorization: `Bearer ${person}`, ...(billTo === undefined ? {} : { 'x-hf-bill-to': billTo }) }
+}
+
+async function charged(rig: Rig, accountId: string): Promise<bigint> {
+  return (await rig.gateway.accounts.balance(accountId)).charged
+}
+
+describe('an organisation with two members, over HTTP', () => {
+  it('pays for both when they bill it, and its books say who asked', async () => {
+    await withOrganisation(async (rig) => {
+      for (const person of ['ada', 'bob']) expect((await ask(rig, person, 'acme')).status).toBe(200)
+
+      expect(rig.receipts.map(({ accountId, memberId }) => [accountId, memberId])).toEqual([
+        ['org:acme', 'ada'],
+        ['org:acme', 'bob@acme'],
+      ])
+      const total = rig.simulator.served.reduce((sum, { costNanoUsd }) => sum + costNanoUsd, 0n)
+      expect(total).toBeGreaterThan(0n)
+      expect(await charged(rig, 'org:acme')).toBe(total)
+      expect(await charged(rig, 'ada')).toBe(0n)
+      expect(await charged(rig, 'bob')).toBe(0n)
+    })
+  })
+
+  it('does not pay for a request that names nobody: the member does', async () => {
+    await withOrganisation(async (rig) => {
+      expect((await ask(rig, 'ada')).status).toBe(200)
+
+      expect(await charged(rig, 'org:acme')).toBe(0n)
+      expect(await charged(rig, 'ada')).toBe(rig.simulator.served[0]?.costNanoUsd)
+    })
+  })
+
+  it('pays for who has it as default payer, unless the request says otherwise', async () => {
+    await withOrganisation(async (rig) => {
+      await ask(rig, 'cyd')
+      await ask(rig, 'cyd', 'cyd')
+
+      expect(rig.receipts.map(({ accountId, memberId }) => [accountId, memberId])).toEqual([
+        ['org:acme', 'cyd'],
+        ['cyd', undefined],
+      ])
+    })
+  })
+
+  it('is not billed by who does not belong to it, and nobody is billed instead', async () => {
+    await withOrganisation(async (rig) => {
+      for (const name of ['acme', 'org:acme', 'ada']) {
+        const answer = await ask(rig, 'eve', name)
+        expect(answer.status).toBe(403)
+        expect(answer.json()).toMatchObject({ error: { code: 'payer_not_allowed', payer: name } })
+        expect(answer.headers['x-error-message']).toContain(`'${name}'`)
+        expect(answer.headers['x-should-retry']).toBe('false')
+      }
+
+      expect(rig.simulator.requests).toHaveLength(0)
+      for (const account of ['eve', 'ada', 'org:acme']) expect(await charged(rig, account)).toBe(0n)
+    })
+  })
+
+  it('is named when its credit is used up, and the member’s own credit stays untouched', async () => {
+    await withOrganisation(async (rig) => {
+      await rig.gateway.accounts.configure({ accountId: 'org:acme', planId: 'free', seats: 1 })
+      const answer = await ask(rig, 'ada', 'acme', chatBody({ model: dear.model }))
+
+      expect(answer.status).toBe(402)
+      const { error } = answer.json() as { error: Record<string, unknown> }
+      expect(error).toMatchObject({ code: 'insufficient_credits', payer: 'acme' })
+      expect(error['message']).toContain("that 'acme' has left")
+      expect(error['message']).toContain('exceeded your monthly included credits')
+      expect(await charged(rig, 'ada')).toBe(0n)
+    })
+  })
+})
+
+describe('what an account has and what its requests cost', () => {
+  it('is shown to who may bill it, and to nobody else', async () => {
+    await withOrganisation(async (rig) => {
+      const answer = await ask(rig, 'ada', 'acme')
+      const receipt = `/v1/receipts/${answer.headers['x-farebox-receipt']}`
+
+      expect((await look(rig, '/v1/credits', 'ada')).json()).toMatchObject({ account: 'ada', plan: 'free' })
+      expect((await look(rig, '/v1/credits', 'bob', 'acme')).json()).toMatchObject({
+        account: 'org:acme',
+        plan: 'team',
+      })
+      expect((await look(rig, '/v1/credits', 'cyd')).json()).toMatchObject({ account: 'org:acme' })
+      expect((await look(rig, receipt, 'ada', 'acme')).json()).toMatchObject({
+        account: 'org:acme',
+        member: 'ada',
+      })
+      // A receipt belongs to the account that paid, not to who asked.
+      expect((await look(rig, receipt, 'ada')).status).toBe(404)
+      for (const path of ['/v1/credits', receipt]) {
+        expect((await look(rig, path, 'eve', 'acme')).status).toBe(403)
+        expect((await look(rig, path, 'eve', 'org:acme')).status).toBe(403)
+      }
+      expect((await look(rig, receipt, 'eve')).status).toBe(404)
+    })
+  })
+
+  it('does not depend on who pays where nothing is paid', async () => {
+    await withOrganisation(async (rig) => {
+      expect((await look(rig, '/v1/models', 'eve', 'acme')).status).toBe(200)
+    })
+  })
+})
