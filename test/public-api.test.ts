@@ -15,8 +15,10 @@ describe('the public names, under review', () => {
       '@farebox/core',
       core,
       [
+        'ByteStream',
         'GatewayError',
         'OutcomeUnknown',
+        'TransportError',
         'Unavailable',
         'UnpricedUnitError',
         'bearerKey',

@@ -74,11 +74,13 @@ export function createGateway(options: GatewayOptions): Gateway {
     plans: options.plans ?? planPreset('hf-2026-02-04'),
     clock,
   })
-  const transport = createTransport({
-    connectionsMax: limits.connectionsMax,
-    connectTimeoutMs: timeouts.connectMs,
-    clock,
-  })
+  const transport =
+    options.transport ??
+    createTransport({
+      connectionsMax: limits.connectionsMax,
+      connectTimeoutMs: timeouts.connectMs,
+      clock,
+    })
   const providers = new Map(options.providers.map((provider) => [provider.id, provider]))
   const catalog = createCatalog([...priceBook, ...(options.catalog ?? [])], [...providers.keys()])
   const health = createHealth({

@@ -4,10 +4,17 @@ export { priceBook } from './catalog/price-book.ts'
 export type { CatalogRow, Target, TargetLimits, TargetStats } from './catalog/target.ts'
 export { type Clock, type FakeClock, fakeClock, systemClock } from './clock.ts'
 export type { InferenceCall, PolicyName, Selector } from './dialects/inference-call.ts'
+export {
+  type SendOptions,
+  type Transport,
+  TransportError,
+  type TransportFailure,
+  type TransportResponse,
+} from './dispatch/transport.ts'
 export { type ErrorCode, errorCodes, GatewayError, isGatewayError } from './errors.ts'
 export type { GatewayEvent, OnEvent } from './events.ts'
 export { createGateway, type Gateway } from './gateway.ts'
-export type { ByteStream, Sink } from './http/byte-stream.ts'
+export { ByteStream, type Sink, type Source as StreamSource } from './http/byte-stream.ts'
 export type {
   CallerSignal,
   GatewayRequest,

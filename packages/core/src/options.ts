@@ -2,6 +2,7 @@ import { z } from 'zod'
 import type { Authenticate } from './auth/principal.ts'
 import type { CatalogRow } from './catalog/target.ts'
 import type { Clock } from './clock.ts'
+import type { Transport } from './dispatch/transport.ts'
 import type { OnEvent } from './events.ts'
 import type { Ids } from './ids.ts'
 import type { PlanTable } from './ledger/plan.ts'
@@ -31,6 +32,8 @@ export interface GatewayOptions {
   readonly clock?: Clock
   /** @default randomIds */
   readonly ids?: Ids
+  /** How requests reach the providers: for tests, or to go another way. @default undici */
+  readonly transport?: Transport
 }
 
 export interface GatewayLimits {

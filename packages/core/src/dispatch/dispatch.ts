@@ -9,7 +9,7 @@ import type { Provider } from '../providers/provider.ts'
 import type { Health } from '../routing/health.ts'
 import { openStream } from './event-stream.ts'
 import { AttemptFailedError, exhausted } from './failure.ts'
-import { type Transport, TransportError } from './transport.ts'
+import { isTransportError, type Transport } from './transport.ts'
 import type { Upstream } from './upstream.ts'
 import { fetchReply, type ReplyContext } from './whole-reply.ts'
 
@@ -90,7 +90,7 @@ export function createDispatch(options: DispatchOptions): Dispatch {
 /** Whether the caller left when the provider may have begun. A request that was never sent costs nobody anything. */
 function hasLeftUnderWay(error: unknown): boolean {
   if (!isGatewayError(error) || error.code !== 'client_closed') return false
-  return !(error.cause instanceof TransportError) || error.cause.wasSent
+  return !isTransportError(error.cause) || error.cause.wasSent
 }
 
 /** A single target gets a second try: a kept connection may just have been closed by the other side. */

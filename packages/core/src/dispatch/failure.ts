@@ -2,7 +2,7 @@ import { GatewayError } from '../errors.ts'
 import type { Attempt, AttemptFailure } from '../metering/attempt.ts'
 import type { UpstreamAnswer, Verdict } from '../providers/provider.ts'
 import { BodyTooLargeError } from './read-body.ts'
-import { TransportError } from './transport.ts'
+import { isTransportError } from './transport.ts'
 
 /** One attempt came to nothing; the next target may be tried. */
 export class AttemptFailedError extends Error {
@@ -47,7 +47,7 @@ export function exchangeError(error: unknown): Error {
       error,
     )
   }
-  if (!(error instanceof TransportError)) return error instanceof Error ? error : new Error(String(error))
+  if (!isTransportError(error)) return error instanceof Error ? error : new Error(String(error))
   switch (error.failure) {
     case 'aborted':
       return new GatewayError('client_closed', 'The caller closed the connection.', { cause: error })

@@ -24,11 +24,13 @@ export interface SendOptions {
 export interface Transport {
   /** Gives the response once its head is there. Rejects with TransportError. Aborts when `signal` does, at any time. */
   send(request: UpstreamRequest, options: SendOptions): Promise<TransportResponse>
+  /** Breaks off what is under way, and waits until everybody has heard of it. */
   close(): Promise<void>
 }
 
 export type TransportFailure = 'connect' | 'timeout' | 'reset' | 'aborted'
 
+/** An exchange with a provider that came to nothing, or broke off. */
 export class TransportError extends Error {
   override readonly name: string = 'TransportError'
   readonly failure: TransportFailure
@@ -39,6 +41,11 @@ export class TransportError extends Error {
     this.failure = failure
     this.wasSent = wasSent
   }
+}
+
+/** By name, because a transport may be built on another copy of this package. */
+export function isTransportError(error: unknown): error is TransportError {
+  return error instanceof Error && error.name === 'TransportError'
 }
 
 export interface TransportOptions {

@@ -8,7 +8,13 @@ import type { Provider, UpstreamAnswer, UpstreamRequest } from '../providers/pro
 import type { Quantities } from '../usage.ts'
 import { answerError, exchangeError, malformed } from './failure.ts'
 import { readBody } from './read-body.ts'
-import { type SendOptions, type Transport, TransportError, type TransportResponse } from './transport.ts'
+import {
+  isTransportError,
+  type SendOptions,
+  type Transport,
+  TransportError,
+  type TransportResponse,
+} from './transport.ts'
 
 export interface ReplyContext {
   readonly call: InferenceCall
@@ -82,7 +88,7 @@ async function poll(request: UpstreamRequest, context: ReplyContext): Promise<Up
     // A page of HTML with status 200 tells nothing about the job either.
     return answer.status < 300 && answer.body !== undefined ? answer : undefined
   } catch (error) {
-    if (error instanceof TransportError && error.failure === 'aborted') throw exchangeError(error)
+    if (isTransportError(error) && error.failure === 'aborted') throw exchangeError(error)
     return undefined
   }
 }
