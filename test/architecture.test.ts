@@ -20,6 +20,7 @@ const direction = [
   'routing',
   'policies',
   'dispatch',
+  'replay',
   'composition',
   'node',
 ]

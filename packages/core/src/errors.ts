@@ -19,6 +19,9 @@ export type ErrorCode =
   | 'model_not_found'
   | 'receipt_not_found'
   | 'method_not_allowed'
+  | 'idempotency_key_reused'
+  | 'idempotency_key_in_use'
+  | 'idempotent_answer_lost'
   | 'request_too_large'
   | 'unsupported_encoding'
   | 'client_closed'
@@ -43,6 +46,9 @@ export const errorCodes: Readonly<Record<ErrorCode, ErrorKind>> = {
   model_not_found: { status: 404, type: 'invalid_request_error', isRetryable: false },
   receipt_not_found: { status: 404, type: 'invalid_request_error', isRetryable: false },
   method_not_allowed: { status: 405, type: 'invalid_request_error', isRetryable: false },
+  idempotency_key_reused: { status: 409, type: 'invalid_request_error', isRetryable: false },
+  idempotency_key_in_use: { status: 409, type: 'invalid_request_error', isRetryable: true },
+  idempotent_answer_lost: { status: 409, type: 'invalid_request_error', isRetryable: false },
   request_too_large: { status: 413, type: 'invalid_request_error', isRetryable: false },
   unsupported_encoding: { status: 415, type: 'invalid_request_error', isRetryable: false },
   client_closed: { status: 499, type: 'invalid_request_error', isRetryable: false },

@@ -43,6 +43,8 @@ export type GatewayEvent =
       readonly accountId: string
       readonly outcome: 'settled' | 'released'
     }
+  /** An answer could not be kept for repeats with the same `Idempotency-Key`. Its caller got it. */
+  | { readonly kind: 'answer.not-kept'; readonly requestId: string; readonly cause: unknown }
 
 /** Called synchronously. An observer that throws never fails a request. */
 export type OnEvent = (event: GatewayEvent) => void

@@ -17,15 +17,18 @@ import type { ConfigureRequest } from './ledger/configure.ts'
 import type { JournalEntry } from './ledger/entry.ts'
 import type { GrantRequest, GrantResult } from './ledger/grant.ts'
 import { createLedger } from './ledger/ledger.ts'
+import { memoryKeys } from './ledger/memory-keys.ts'
 import { memoryStorage } from './ledger/memory-storage.ts'
 import { planPreset } from './ledger/plan.ts'
 import type { Receipt } from './ledger/receipt.ts'
+import { graceMs, resolveWithinMs } from './ledger/reservation.ts'
 import { checkOptions, type GatewayOptions } from './options.ts'
 import { handleInference } from './pipeline.ts'
 import { type ReconcileReport, reconcile } from './reconcile.ts'
+import { createReplay } from './replay/replay.ts'
 import { errorResponse, jsonResponse } from './response.ts'
 import { createHealth } from './routing/health.ts'
-import { createStages } from './stages.ts'
+import { createStages, holdMarginMs } from './stages.ts'
 import { createUnderWay } from './under-way.ts'
 
 /** How long requests that were cut off at closing may take to settle. */
@@ -88,6 +91,19 @@ export function createGateway(options: GatewayOptions): Gateway {
     onCircuit: ({ providerId, model }, state) =>
       onEvent({ kind: 'circuit.changed', providerId, model, state }),
   })
+  const replay = createReplay({
+    // Without a store for documents, repeats are recognised by the process that saw the first request.
+    keys: storage.keys ?? memoryKeys(),
+    clock,
+    bytesMax: limits.replayBytesMax,
+    keepMs: timeouts.replayMs,
+    chargedWithinMs: timeouts.totalMs + holdMarginMs + graceMs + resolveWithinMs,
+    async isCharged(accountId, requestId) {
+      const receipt = await ledger.receipt(accountId, requestId)
+      return receipt !== undefined && receipt.charged > 0n
+    },
+    onNotKept: (requestId, cause) => onEvent({ kind: 'answer.not-kept', requestId, cause }),
+  })
   const requests = createUnderWay()
   const holds = createUnderWay()
   const stagesOf = createStages({
@@ -101,6 +117,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     clock,
     onEvent,
     holds,
+    replay,
   })
   let closing: Promise<void> | undefined
 
@@ -195,7 +212,11 @@ export function createGateway(options: GatewayOptions): Gateway {
     },
     credits: { grant: (request) => ledger.grant(request) },
     receipts: { get: ({ accountId, requestId }) => ledger.receipt(accountId, requestId) },
-    reconcile: () => reconcile({ ledger, providers, transport, onEvent }),
+    async reconcile() {
+      const report = await reconcile({ ledger, providers, transport, onEvent })
+      await replay.prune()
+      return report
+    },
     close() {
       closing ??= close()
       return closing

@@ -51,6 +51,8 @@ export interface GatewayLimits {
   readonly connectionsMax: number
   /** Requests under way at once; more are refused with 503. @default 10000 */
   readonly requestsMax: number
+  /** Bytes of an answer kept for repeats with the same `Idempotency-Key`; 0 keeps none. @default 4194304 (4 MiB) */
+  readonly replayBytesMax: number
 }
 
 /** All in milliseconds. Waiting for a provider's head or body ends up to half a second late. */
@@ -67,6 +69,8 @@ export interface GatewayTimeouts {
   readonly totalMs: number
   /** How long `close()` waits for requests under way. @default 30000 */
   readonly closeMs: number
+  /** How long an answer is given again to the same `Idempotency-Key`. @default 86400000 (24 hours) */
+  readonly replayMs: number
 }
 
 const whole = z.int().min(1)
@@ -79,6 +83,10 @@ const limits = z.strictObject({
   outputTokensMin: whole.default(16),
   connectionsMax: whole.default(512),
   requestsMax: whole.default(10_000),
+  replayBytesMax: z
+    .int()
+    .min(0)
+    .default(4 * 1024 * 1024),
 })
 
 const timeouts = z.strictObject({
@@ -88,6 +96,7 @@ const timeouts = z.strictObject({
   idleMs: whole.default(60_000),
   totalMs: whole.default(600_000),
   closeMs: whole.default(30_000),
+  replayMs: whole.default(24 * 3_600_000),
 })
 
 /** The options with their defaults, checked. */

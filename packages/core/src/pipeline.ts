@@ -48,12 +48,29 @@ export interface Stages {
   /** Ends the reservation: charges what was served, gives the rest back. */
   settle(admission: Admission, attempts: readonly Attempt[]): Promise<Receipt | undefined>
   respond(admission: Admission, metered: Metered): GatewayResponse
+  /** Runs a request with an `Idempotency-Key` that was not seen, or gives the answer that the first one had. */
+  once(
+    exchange: Exchange,
+    payer: Payer,
+    call: InferenceCall,
+    run: (exchange: Exchange) => Promise<GatewayResponse>,
+  ): Promise<GatewayResponse>
 }
 
 /** One request, from who pays to what is answered. The only place that knows the order. */
 export async function handleInference(stages: Stages, exchange: Exchange): Promise<GatewayResponse> {
   const payer = await stages.authenticate(exchange)
   const call = await stages.parse(exchange)
+  if (exchange.request.headers['idempotency-key'] === undefined) return infer(stages, exchange, payer, call)
+  return stages.once(exchange, payer, call, (patient) => infer(stages, patient, payer, call))
+}
+
+async function infer(
+  stages: Stages,
+  exchange: Exchange,
+  payer: Payer,
+  call: InferenceCall,
+): Promise<GatewayResponse> {
   const candidates = stages.candidates(call)
   const admission = await stages.admit(exchange, payer, call, candidates)
   const attempts: Attempt[] = []

@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto'
 import { createAdmit } from './admission/admit.ts'
 import { authenticatePayer } from './auth/authenticate.ts'
 import type { Catalog } from './catalog/catalog.ts'
@@ -14,6 +15,7 @@ import type { Transport } from './dispatch/transport.ts'
 import { GatewayError } from './errors.ts'
 import type { OnEvent } from './events.ts'
 import { ByteStream } from './http/byte-stream.ts'
+import { header } from './http/exchange.ts'
 import { readJsonBody } from './http/request-body.ts'
 import type { Operation } from './http/routes.ts'
 import { encodeEvent } from './http/sse.ts'
@@ -30,6 +32,7 @@ import { fastest } from './policies/fastest.ts'
 import { preferred } from './policies/preferred.ts'
 import { billable, charge } from './price.ts'
 import type { Provider } from './providers/provider.ts'
+import { patientCaller, type Replay } from './replay/replay.ts'
 import { inferenceResponse } from './response.ts'
 import type { Health } from './routing/health.ts'
 import type { RoutePolicy } from './routing/policy.ts'
@@ -47,7 +50,7 @@ const dialects: Readonly<Record<Operation, Dialect>> = {
 const typicalOutputTokens = 512
 
 /** A hold outlives the longest request by this much. */
-const holdMarginMs = 60_000
+export const holdMarginMs = 60_000
 
 export interface StageParts extends CheckedOptions {
   readonly options: GatewayOptions
@@ -59,6 +62,7 @@ export interface StageParts extends CheckedOptions {
   readonly onEvent: OnEvent
   /** Holds of this process that are not settled yet. */
   readonly holds: UnderWay
+  readonly replay: Replay
 }
 
 /** The stages of one gateway, and the operation its route asks for. */
@@ -66,7 +70,8 @@ export type StagesOf = (operation: Operation) => Stages
 
 /** Binds every verb to what it needs. No decision is made here. */
 export function createStages(parts: StageParts): StagesOf {
-  const { options, catalog, ledger, health, transport, clock, limits, timeouts, onEvent, holds } = parts
+  const { options, catalog, ledger, health, transport, clock, limits, timeouts, onEvent, holds, replay } =
+    parts
   const providers = new Map(options.providers.map((provider) => [provider.id, provider]))
   const policies = {
     default: options.policy ?? fastest(),
@@ -149,6 +154,12 @@ export function createStages(parts: StageParts): StagesOf {
     },
     respond: (admission, metered) =>
       inferenceResponse(admission, metered, dialects[admission.call.operation]),
+    once({ requestId, request }, { accountId, memberId }, call, run) {
+      const key = header(request, 'idempotency-key') ?? ''
+      const asked = { accountId, memberId, key, fingerprint: fingerprintOf(call), requestId }
+      const patient = { requestId, request: { ...request, signal: patientCaller } }
+      return replay.once(asked, request.signal, () => run(patient))
+    },
   }
   const stagesOf = (operation: Operation): Stages => ({
     ...shared,
@@ -219,6 +230,18 @@ function recordHealth(health: Health, attempt: Attempt | undefined): void {
 function costText(quantities: Quantities, target: Target): string | undefined {
   const counted = billable(quantities, target.price)
   return Object.keys(counted).length === 0 ? undefined : formatUsd(charge(counted, target.price) ?? zero)
+}
+
+/** What makes a call this one and no other: what is done, and the body as it came. */
+function fingerprintOf({ operation, body }: InferenceCall): string {
+  return hash(
+    'sha256',
+    Buffer.concat([Buffer.from(`${operation}\n`), body.source?.bytes ?? valueBytes(body)]),
+  )
+}
+
+function valueBytes({ value }: InferenceCall['body']): Buffer {
+  return Buffer.from(JSON.stringify(value))
 }
 
 /** A whole event stream, for providers whose answer only exists once it is complete. */
