@@ -61,9 +61,17 @@ export type Account = {
   readonly seats: number
   /** The account's own limit; `null` for the plan's. */
   readonly spendingLimit: Nano | null
+  /** The day of the month periods begin on, 1 to 31; `null` for calendar months. Takes effect as a period ends. */
+  readonly anchorDay: number | null
   readonly period: Period
-  /** Included credit issued in this period: a high-water mark, so that adding and removing seats gains nothing. */
+  /** Included credit issued in this period. */
   readonly includedIssued: Nano
+  /** The most the plan and the seats of this period included: a high-water mark, so that cycling seats gains nothing. */
+  readonly includedTarget: Nano
+  /** What rounding down has left of prorated credit, in nano × milliseconds: less than one nano over the period. */
+  readonly includedRest: bigint
+  /** The high-water mark of each additive plan in this period; `null` when there was none. */
+  readonly includedPools: Readonly<Record<string, Nano>> | null
   /** In draw-down order. */
   readonly grants: readonly Grant[]
   /** The current period's line last; earlier ones are kept for late costs. */
@@ -71,6 +79,10 @@ export type Account = {
   /** Over the account's life: what it paid, and what the operator paid for it. */
   readonly charged: Nano
   readonly absorbed: Nano
+  /** The key of the last period that was closed with an invoice; `null` when none was. */
+  readonly closedThrough: string | null
+  /** What invoices have not billed yet because it is less than a cent, or is owed to the customer. */
+  readonly carry: Nano
 }
 
 export const defaultPriority: Readonly<Record<GrantKind, number>> = {

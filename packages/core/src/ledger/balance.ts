@@ -2,7 +2,7 @@ import type { Nano } from '../money.ts'
 import { isActive, overageLine } from './account.ts'
 import { held, overageLeft, planOf, spendable } from './draft.ts'
 import { openAccount } from './open-account.ts'
-import { overageLimit, type PlanTable } from './plan.ts'
+import { type Overage, overageLimit, type PlanTable } from './plan.ts'
 import type { Reduce } from './storage.ts'
 
 /** What an account has at one moment. */
@@ -12,6 +12,9 @@ export interface Balance {
   readonly seats: number
   /** Such as `2026-11`. */
   readonly periodKey: string
+  readonly periodStartMs: number
+  /** The day of the month periods begin on, 1 to 31; `null` for calendar months. */
+  readonly anchorDay: number | null
   /** Included credit that is left, and what was issued of it this period. */
   readonly included: Nano
   readonly includedIssued: Nano
@@ -19,11 +22,17 @@ export interface Balance {
   readonly purchased: Nano
   /** Set aside for requests under way. */
   readonly held: Nano
-  /** Pay-as-you-go of this period. */
-  readonly overage: { readonly limit: Nano; readonly used: Nano; readonly held: Nano; readonly left: Nano }
+  /** Pay-as-you-go of this period, and what the plan says happens when credit is used up. */
+  readonly overage: {
+    readonly policy: Overage
+    readonly limit: Nano
+    readonly used: Nano
+    readonly held: Nano
+    readonly left: Nano
+  }
   /** What a new request may cost at most. */
   readonly spendable: Nano
-  /** When the next included credit arrives. */
+  /** When the period ends and the next included credit arrives. */
   readonly resetsAtMs: number
   /** Over the account's life. */
   readonly charged: Nano
@@ -35,6 +44,7 @@ export function balance(accountId: string, plans: PlanTable): Reduce<Balance> {
   return (cut) => {
     const draft = openAccount(cut, accountId, plans)
     const { account } = draft
+    const plan = planOf(draft)
     const line = overageLine(account, account.period.key)
     let included = 0n
     let purchased = 0n
@@ -49,12 +59,15 @@ export function balance(accountId: string, plans: PlanTable): Reduce<Balance> {
         planId: account.planId,
         seats: account.seats,
         periodKey: account.period.key,
+        periodStartMs: account.period.startMs,
+        anchorDay: account.anchorDay,
         included: included as Nano,
         includedIssued: account.includedIssued,
         purchased: purchased as Nano,
         held: held(account),
         overage: {
-          limit: overageLimit(draft.plans, planOf(draft), account.spendingLimit),
+          policy: plan.overage,
+          limit: overageLimit(draft.plans, plan, account.spendingLimit),
           used: line.used,
           held: line.held,
           left: overageLeft(draft),

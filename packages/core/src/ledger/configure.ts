@@ -2,9 +2,10 @@ import type { Nano } from '../money.ts'
 import type { Account } from './account.ts'
 import { append, type Draft, decide } from './draft.ts'
 import { issueIncluded } from './included.ts'
-import { openAccount } from './open-account.ts'
+import { firstDraft, openAccount } from './open-account.ts'
+import { periodAt } from './period.ts'
 import { findPlan, type PlanTable } from './plan.ts'
-import type { Reduce } from './storage.ts'
+import type { Cut, Reduce } from './storage.ts'
 
 export interface ConfigureRequest {
   readonly accountId: string
@@ -13,13 +14,20 @@ export interface ConfigureRequest {
   readonly seats?: number
   /** The account's own pay-as-you-go limit per period; `null` goes back to the plan's. Lowering it stops new holds only. */
   readonly spendingLimit?: Nano | null
+  /**
+   * The day of the month, 1 to 31, on which periods begin; the last day of months that are shorter. `null` for calendar
+   * months. An account that was never written begins with it at once; otherwise the period under way ends as it would
+   * have, and the next one is shorter, with its share of the included credit. @default `null`, or what the account has
+   */
+  readonly anchorDay?: number | null
 }
 
 /**
  * Puts an account on a plan. A better plan or more seats raise this period's included credit at once; less of either
  * takes effect with the next period. Repeating it changes nothing.
  *
- * @throws RangeError when the plan is unknown, seats are not a whole number of at least 1, or the limit is negative.
+ * @throws RangeError when the plan is unknown, seats are not a whole number of at least 1, the limit is negative, or the anchor
+ * day is not one of 1 to 31.
  */
 export function configure(request: ConfigureRequest, plans: PlanTable): Reduce<Account> {
   findPlan(plans, request.planId)
@@ -29,29 +37,46 @@ export function configure(request: ConfigureRequest, plans: PlanTable): Reduce<A
   if (request.spendingLimit != null && request.spendingLimit < 0n) {
     throw new RangeError('A spending limit cannot be negative.')
   }
+  const { accountId, anchorDay } = request
+  if (anchorDay != null && !(Number.isInteger(anchorDay) && anchorDay >= 1 && anchorDay <= 31)) {
+    throw new RangeError(`An anchor day is a day of the month, 1 to 31, not ${anchorDay}.`)
+  }
   return (cut) => {
-    const draft = openAccount(cut, request.accountId, plans)
+    const draft = cut.head === null ? signUp(cut, request, plans) : openAccount(cut, accountId, plans)
     applyTerms(draft, request)
+    issueIncluded(draft, draft.now)
     return decide(draft, draft.account)
   }
+}
+
+/** Who signs up begins with the anchor day, and was never on the default plan: its credit is not issued first. */
+function signUp(cut: Cut, { accountId, anchorDay }: ConfigureRequest, plans: PlanTable): Draft {
+  const draft = firstDraft(cut, accountId, plans)
+  draft.account.period = periodAt(draft.now, anchorDay ?? null)
+  return draft
 }
 
 function applyTerms(draft: Draft, request: ConfigureRequest): void {
   const { account } = draft
   const seats = request.seats ?? account.seats
   const spendingLimit = request.spendingLimit === undefined ? account.spendingLimit : request.spendingLimit
-  if (account.planId === request.planId && account.seats === seats && account.spendingLimit === spendingLimit)
-    return
+  const anchorDay = request.anchorDay === undefined ? account.anchorDay : request.anchorDay
+  const isSame =
+    account.planId === request.planId &&
+    account.seats === seats &&
+    account.spendingLimit === spendingLimit &&
+    account.anchorDay === anchorDay
+  if (isSame) return
   account.planId = request.planId
   account.seats = seats
   account.spendingLimit = spendingLimit
+  account.anchorDay = anchorDay
   append(draft, {
     kind: 'configured',
     opId: `configure:${account.seq + 1n}`,
     recordedAtMs: draft.now,
     effectiveAtMs: draft.now,
     postings: [],
-    terms: { planId: request.planId, seats, spendingLimit },
+    terms: { planId: request.planId, seats, spendingLimit, anchorDay },
   })
-  issueIncluded(draft)
 }

@@ -7,24 +7,40 @@ import { includedCredit } from './plan.ts'
 export const includedPrefix = 'incl:'
 
 /**
- * Issues what the plan includes for this period and was not issued yet.
+ * Issues what the plan includes for this period and was not issued yet, as it counts from `fromMs` on.
  *
- * The target follows the plan and the seats; what was issued is a high-water mark. So the order of plan and seat changes
- * does not matter, repeating changes nothing, and removing seats takes nothing back before the next period.
+ * The target follows the plan and the seats, and the highest one of the period is remembered. So the order of plan and
+ * seat changes does not matter, repeating changes nothing, and removing seats takes nothing back before the next period.
+ *
+ * A share of the credit is issued when the plan is prorated and the period has begun, and in a period that a new anchor
+ * day cut short. All shares of a period are summed as one fraction and rounded down once, so that growing by five seats
+ * at once and by one five times gives the same.
  */
-export function issueIncluded(draft: Draft): void {
+export function issueIncluded(draft: Draft, fromMs: number): void {
   const { account } = draft
-  const target = includedCredit(planOf(draft), account.seats)
-  if (target <= account.includedIssued) return
-  const amount = nano(target - account.includedIssued)
-  const grantId = `${includedPrefix}${account.period.key}:${target}`
-  account.includedIssued = target
+  const plan = planOf(draft)
+  const target = includedCredit(plan, account.seats)
+  if (target <= account.includedTarget) return
+  // An additive plan's credit comes besides that of others: only what this plan itself has given counts against it.
+  const given =
+    plan.additive === true ? (account.includedPools?.[plan.planId] ?? zero) : account.includedTarget
+  const { key, startMs, endMs, wholeMs = endMs - startMs } = account.period
+  const remainingMs = endMs - (plan.prorate === true ? Math.max(startMs, Math.ceil(fromMs)) : startMs)
+  const share = (target - given) * BigInt(remainingMs) + account.includedRest
+  const amount = nano(share / BigInt(wholeMs))
+  // Less than a nano is not issued, and so not remembered either.
+  if (amount === 0n) return
+  account.includedRest = share % BigInt(wholeMs)
+  account.includedTarget = target
+  if (plan.additive === true) account.includedPools = { ...account.includedPools, [plan.planId]: target }
+  const grantId = `${includedPrefix}${key}:${target}`
+  account.includedIssued = nano(account.includedIssued + amount)
   addGrant(draft, {
     grantId,
     kind: 'included',
     priority: defaultPriority.included,
-    effectiveAtMs: account.period.startMs,
-    expiresAtMs: account.period.endMs,
+    effectiveAtMs: startMs,
+    expiresAtMs: endMs,
     issued: amount,
     available: amount,
     held: zero,
@@ -36,13 +52,16 @@ export function issueIncluded(draft: Draft): void {
     kind: 'granted',
     opId: grantId,
     recordedAtMs: draft.now,
-    effectiveAtMs: account.period.startMs,
+    effectiveAtMs: startMs,
     postings: [{ source: `grant:${grantId}`, from: 'issued', to: 'available', amount }],
     terms: {
       kind: 'included',
       planId: account.planId,
       seats: account.seats,
-      expiresAtMs: account.period.endMs,
+      expiresAtMs: endMs,
+      periodKey: key,
+      target,
+      ...(remainingMs === wholeMs ? undefined : { remainingMs, wholeMs }),
     },
   })
 }

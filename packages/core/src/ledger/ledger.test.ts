@@ -4,7 +4,7 @@ import { isGatewayError } from '../errors.ts'
 import { type Nano, nano, usd } from '../money.ts'
 import { createLedger, type Ledger } from './ledger.ts'
 import { memoryStorage } from './memory-storage.ts'
-import { planPreset } from './plan.ts'
+import { planPreset } from './plan-presets.ts'
 import { type LedgerStore, OutcomeUnknown, Unavailable } from './storage.ts'
 
 type Fault = 'none' | 'unavailable' | 'lost before' | 'lost after' | 'broken'

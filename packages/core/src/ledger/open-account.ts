@@ -4,7 +4,7 @@ import { append, changeGrant, type Draft, forgetClosed, keep, type MutableAccoun
 import { resolvePart } from './draw.ts'
 import { emptyChain, type Posting } from './entry.ts'
 import { issueIncluded } from './included.ts'
-import { periodAt } from './period.ts'
+import { periodAfter, periodAt } from './period.ts'
 import type { PlanTable } from './plan.ts'
 import { ended, lookAtMs, putReservation, type Reservation } from './reservation.ts'
 import type { Cut } from './storage.ts'
@@ -15,25 +15,36 @@ import type { Cut } from './storage.ts'
  */
 export function openAccount(cut: Cut, accountId: string, plans: PlanTable): Draft {
   const head = cut.head as Account | null
-  const now = Math.max(cut.now, head?.asOfMs ?? 0)
-  const draft: Draft = {
-    account: head === null ? newAccount(accountId, plans, now) : copyOf(head, now),
-    now,
-    plans,
-    puts: new Map(),
-    entries: [],
-    moreDue: cut.moreDue,
+  if (head === null) {
+    const first = firstDraft(cut, accountId, plans)
+    issueIncluded(first, first.now)
+    return first
   }
+  const draft = draftOf(cut, copyOf(head, Math.max(cut.now, head.asOfMs)), plans)
+  const { account, now } = draft
   expireGrants(draft)
-  if (now >= draft.account.period.endMs) {
-    const { account } = draft
-    account.period = periodAt(now)
+  const hasBegun = now >= account.period.endMs
+  if (hasBegun) {
+    account.period = periodAfter(account.period, now, account.anchorDay)
     account.includedIssued = zero
+    account.includedTarget = zero
+    account.includedRest = 0n
+    account.includedPools = null
     forgetClosed(account)
   }
-  issueIncluded(draft)
+  // Who was there when the period began has it all, however late the first use.
+  issueIncluded(draft, hasBegun ? account.period.startMs : now)
   for (const { value } of cut.due) expireReservation(draft, value as Reservation)
   return draft
+}
+
+/** A draft of an account that was never written: on the default plan, before any credit is issued. */
+export function firstDraft(cut: Cut, accountId: string, plans: PlanTable): Draft {
+  return draftOf(cut, newAccount(accountId, plans, cut.now), plans)
+}
+
+function draftOf(cut: Cut, account: MutableAccount, plans: PlanTable): Draft {
+  return { account, now: account.asOfMs, plans, puts: new Map(), entries: [], moreDue: cut.moreDue }
 }
 
 // Member by member: that is several times as fast as spreading, and every operation begins here.
@@ -46,12 +57,19 @@ function copyOf(head: Account, now: number): MutableAccount {
     planId: head.planId,
     seats: head.seats,
     spendingLimit: head.spendingLimit,
+    // A head that was written before a member existed has what that member stands for.
+    anchorDay: head.anchorDay ?? null,
     period: head.period,
     includedIssued: head.includedIssued,
+    includedTarget: head.includedTarget ?? head.includedIssued,
+    includedRest: head.includedRest ?? 0n,
+    includedPools: head.includedPools ?? null,
     grants: head.grants.slice(),
     overage: head.overage.slice(),
     charged: head.charged,
     absorbed: head.absorbed,
+    closedThrough: head.closedThrough ?? null,
+    carry: head.carry ?? zero,
   }
 }
 
@@ -64,12 +82,18 @@ function newAccount(accountId: string, plans: PlanTable, now: number): MutableAc
     planId: plans.defaultPlanId,
     seats: 1,
     spendingLimit: null,
-    period: periodAt(now),
+    anchorDay: null,
+    period: periodAt(now, null),
     includedIssued: zero,
+    includedTarget: zero,
+    includedRest: 0n,
+    includedPools: null,
     grants: [],
     overage: [],
     charged: zero,
     absorbed: zero,
+    closedThrough: null,
+    carry: zero,
   }
 }
 

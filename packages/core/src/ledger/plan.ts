@@ -1,4 +1,4 @@
-import { type Nano, usd, zero } from '../money.ts'
+import { type Nano, zero } from '../money.ts'
 
 /** What an account gets each period, and what happens when it is used up. Tiers are data. */
 export interface Plan {
@@ -7,11 +7,31 @@ export interface Plan {
   readonly subscriptionPrice: { readonly amount: Nano; readonly per: 'account' | 'seat' } | undefined
   /** Credit issued at the first use in each period. It does not roll over. Per seat means pooled over all seats. */
   readonly includedCredit: { readonly amount: Nano; readonly per: 'account' | 'seat' }
-  /** When credit is used up: stop, or go on up to the spending limit. */
-  readonly overage: 'hard-stop' | 'pay-as-you-go'
+  /** What the published table says the included credit may pay for. Farebox itself charges `providers` only. @default providers */
+  readonly creditScope?: readonly CreditScope[]
+  /**
+   * When credit is used up. `hard-stop`: nothing more before the next period. `prepaid`: the customer may buy credit and
+   * go on. `pay-as-you-go`: on up to the spending limit. Credit that was granted is used up first under each of them.
+   */
+  readonly overage: Overage
   /** The most an account on this plan may owe for one period; the table's limit when absent. */
   readonly spendingLimit?: Nano
+  /**
+   * Whoever signs up or adds seats within a period gets the share of the credit that the rest of the period is of the
+   * whole, rounded down to the nano. @default false: all of it
+   */
+  readonly prorate?: boolean
+  /**
+   * An upgrade to this plan gives its whole credit besides what was issued before, once a period. @default false: the
+   * credit is raised to this plan's
+   */
+  readonly additive?: boolean
 }
+
+export type Overage = 'hard-stop' | 'prepaid' | 'pay-as-you-go'
+
+/** The products of Hugging Face that spend credit (hub-docs, 2026-08-21). */
+export type CreditScope = 'providers' | 'endpoints' | 'spaces' | 'jobs'
 
 /** The plans a gateway knows. */
 export interface PlanTable {
@@ -20,61 +40,6 @@ export interface PlanTable {
   readonly defaultPlanId: string
   /** The spending limit of pay-as-you-go, unless the plan or the account has its own. Per period. */
   readonly spendingLimit: Nano
-}
-
-export interface PlanPresetOptions {
-  /** @default usd('100.00') */
-  readonly spendingLimit?: Nano
-}
-
-/**
- * The tiers of 4 February 2026: Free $0.10 a month and stop; PRO $9, $2.00 then pay-as-you-go; Team $20 a seat, $2.00 a
- * seat pooled then pay-as-you-go; Enterprise like Team on terms of its own.
- */
-function hf20260204(spendingLimit: Nano): PlanTable {
-  const perSeat = { amount: usd('2.00'), per: 'seat' } as const
-  return {
-    defaultPlanId: 'free',
-    spendingLimit,
-    plans: [
-      {
-        planId: 'free',
-        subscriptionPrice: { amount: zero, per: 'account' },
-        includedCredit: { amount: usd('0.10'), per: 'account' },
-        overage: 'hard-stop',
-      },
-      {
-        planId: 'pro',
-        subscriptionPrice: { amount: usd('9.00'), per: 'account' },
-        includedCredit: { amount: usd('2.00'), per: 'account' },
-        overage: 'pay-as-you-go',
-      },
-      {
-        planId: 'team',
-        subscriptionPrice: { amount: usd('20.00'), per: 'seat' },
-        includedCredit: perSeat,
-        overage: 'pay-as-you-go',
-      },
-      {
-        planId: 'enterprise',
-        subscriptionPrice: undefined,
-        includedCredit: perSeat,
-        overage: 'pay-as-you-go',
-      },
-    ],
-  }
-}
-
-/** A published table of tiers, by its date. */
-export type PlanPreset = 'hf-2026-02-04'
-
-const presets: Readonly<Record<PlanPreset, (spendingLimit: Nano) => PlanTable>> = {
-  'hf-2026-02-04': hf20260204,
-}
-
-/** One of the published tables of tiers as a plan table. */
-export function planPreset(name: PlanPreset, options: PlanPresetOptions = {}): PlanTable {
-  return presets[name](options.spendingLimit ?? usd('100.00'))
 }
 
 /** @throws RangeError when the table has no such plan. */
@@ -93,8 +58,8 @@ export function includedCredit(plan: Plan, seats: number): Nano {
   return per === 'seat' ? ((amount * BigInt(seats)) as Nano) : amount
 }
 
-/** How far the account may go beyond its credit in one period: nothing under a hard stop. */
+/** How far the account may go beyond its credit in one period: nothing unless the plan is pay-as-you-go. */
 export function overageLimit(table: PlanTable, plan: Plan, accountLimit: Nano | null): Nano {
-  if (plan.overage === 'hard-stop') return zero
+  if (plan.overage !== 'pay-as-you-go') return zero
   return accountLimit ?? plan.spendingLimit ?? table.spendingLimit
 }

@@ -32,6 +32,7 @@ interface Fold {
   absorbed: bigint
   recordedAtMs: number
   terms: Terms
+  included: Included
   /** The highest spending limit the account ever had. */
   limitMax: bigint
 }
@@ -47,10 +48,27 @@ interface FoldedGrant {
   voided: bigint
 }
 
+/** What was included in the period of the last included grant. */
+interface Included {
+  readonly startMs: number
+  best: bigint
+  readonly pools: Map<string, bigint>
+}
+
+interface IncludedTerms {
+  readonly planId: string
+  readonly seats: number
+  readonly target: bigint
+  /** Absent when all of the credit was issued. */
+  readonly remainingMs?: number
+  readonly wholeMs?: number
+}
+
 interface Terms {
   readonly planId: string
   readonly seats: number
   readonly spendingLimit: bigint | null
+  readonly anchorDay: number | null
 }
 
 /**
@@ -120,7 +138,7 @@ export async function readJournal(ledger: LedgerStore, accountId: string): Promi
 }
 
 function foldJournal(entries: readonly StoredEntry[], plans: PlanTable): Fold {
-  const terms: Terms = { planId: plans.defaultPlanId, seats: 1, spendingLimit: null }
+  const terms: Terms = { planId: plans.defaultPlanId, seats: 1, spendingLimit: null, anchorDay: null }
   const fold: Fold = {
     grants: new Map(),
     used: new Map(),
@@ -129,6 +147,7 @@ function foldJournal(entries: readonly StoredEntry[], plans: PlanTable): Fold {
     absorbed: 0n,
     recordedAtMs: 0,
     terms,
+    included: { startMs: 0, best: 0n, pools: new Map() },
     limitMax: limitOf(terms, plans),
   }
   for (const { seq, text } of entries) foldEntry(fold, seq, decodeValue(text) as unknown as Entry, plans)
@@ -141,7 +160,8 @@ function foldEntry(fold: Fold, seq: bigint, entry: Entry, plans: PlanTable): voi
   assert.ok(entry.recordedAtMs >= fold.recordedAtMs, `entry ${seq} was recorded before the one before it`)
   fold.recordedAtMs = entry.recordedAtMs
   if (entry.kind === 'configured') {
-    fold.terms = entry.terms as unknown as Terms
+    // Entries written before there were anchor days have none.
+    fold.terms = { anchorDay: null, ...(entry.terms as unknown as Omit<Terms, 'anchorDay'>) }
     const limit = limitOf(fold.terms, plans)
     if (limit > fold.limitMax) fold.limitMax = limit
   }
@@ -213,22 +233,36 @@ function foldSettled(fold: Fold, seq: bigint, entry: Entry): void {
   fold.charged += charged
 }
 
-/** Included credit of a period adds up to exactly what the terms in force give, each time some is issued. */
+/**
+ * Included credit is never more than the highest terms of its period give, and exactly the difference to what was given
+ * before where neither the plan nor a change of the anchor day makes it a share.
+ */
 function checkIncluded(fold: Fold, entry: Entry, plans: PlanTable): void {
-  assert.equal(entry.terms?.['planId'], fold.terms.planId)
-  assert.equal(entry.terms?.['seats'], fold.terms.seats)
-  const { amount, per } = planOf(fold.terms, plans).includedCredit
-  let issued = 0n
-  for (const grant of fold.grants.values()) {
-    if (grant.terms['kind'] === 'included' && grant.effectiveAtMs === entry.effectiveAtMs)
-      issued += grant.issued
+  const terms = entry.terms as unknown as IncludedTerms
+  const { target, remainingMs, wholeMs = 1, remainingMs: part = 1 } = terms
+  assert.equal(terms.planId, fold.terms.planId)
+  assert.equal(terms.seats, fold.terms.seats)
+  const { includedCredit, additive } = planOf(fold.terms, plans)
+  assert.equal(target, includedCredit.amount * (includedCredit.per === 'seat' ? BigInt(terms.seats) : 1n))
+  assert.ok(part <= wholeMs, 'more than a whole period was included')
+  if (fold.included.startMs !== entry.effectiveAtMs) {
+    fold.included = { startMs: entry.effectiveAtMs, best: 0n, pools: new Map() }
   }
-  assert.equal(issued, per === 'seat' ? amount * BigInt(fold.terms.seats) : amount, 'included credit is off')
+  const { included } = fold
+  assert.ok(target > included.best, 'included credit was issued though the terms were no better')
+  const before = additive === true ? (included.pools.get(terms.planId) ?? 0n) : included.best
+  const issued = entry.postings[0]?.amount ?? 0n
+  // What rounding down has left of a nano is carried from one share to the next.
+  const exact = ((target - before) * BigInt(part)) / BigInt(wholeMs)
+  if (remainingMs === undefined) assert.equal(issued, exact, 'included credit is off')
+  else assert.ok(issued === exact || issued === exact + 1n, `a share is off: ${issued} for ${exact}`)
+  included.best = target
+  if (additive === true) included.pools.set(terms.planId, target)
 }
 
 function checkHead(account: Account, fold: Fold): void {
-  const { planId, seats, spendingLimit } = account
-  assert.deepEqual({ planId, seats, spendingLimit }, { ...fold.terms }, 'the head has other terms')
+  const { planId, seats, spendingLimit, anchorDay } = account
+  assert.deepEqual({ planId, seats, spendingLimit, anchorDay }, { ...fold.terms }, 'the head has other terms')
   assert.equal(account.charged, fold.charged, 'the head and the journal differ in what was charged')
   assert.equal(account.absorbed, fold.absorbed, 'the head and the journal differ in what was absorbed')
   let paid = 0n
@@ -325,6 +359,6 @@ function planOf({ planId }: Terms, plans: PlanTable): PlanTable['plans'][number]
 
 function limitOf(terms: Terms, plans: PlanTable): bigint {
   const plan = planOf(terms, plans)
-  if (plan.overage === 'hard-stop') return 0n
+  if (plan.overage !== 'pay-as-you-go') return 0n
   return terms.spendingLimit ?? plan.spendingLimit ?? plans.spendingLimit
 }

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import { type Account, createLedger, fakeClock, type Ledger, type LedgerStore, nano } from '@farebox/core'
 import { checkInvariants, type Reading, readAccount } from './check-invariants.ts'
 import { casePlans, caseStartMs, type LedgerSubject } from './ledger-case.ts'
-import { type Answer, ledgerModel } from './ledger-model.ts'
+import { ledgerModel } from './model/ledger-model.ts'
+import type { Answer } from './model/world.ts'
 import { failed, holdOf, served, sources, traceable } from './requests.ts'
 
 /** One step of a history of alice's account: plain data, so that a failing history can be kept and played again. */
@@ -12,6 +13,7 @@ export type Command =
       readonly planId: string
       readonly seats?: number
       readonly limit?: bigint | null
+      readonly anchor?: number | null
     }
   | {
       readonly do: 'grant'
@@ -41,8 +43,8 @@ export type Command =
   | { readonly do: 'look-after' }
   /** Lets time pass, or sets the clock back. */
   | { readonly do: 'wait'; readonly byMs: number }
-  /** Goes to so long after the first moment of the next month, or before it. */
-  | { readonly do: 'month-end'; readonly byMs: number }
+  /** Goes to so long after the end of the account's period, or before it. */
+  | { readonly do: 'period-end'; readonly byMs: number }
 
 /**
  * Plays a history on a new store and on the model, and compares every answer, every balance and every counter, and
@@ -60,8 +62,9 @@ export async function playCommands(subject: LedgerSubject, commands: readonly Co
     for (const [index, command] of commands.entries()) {
       try {
         if (command.do === 'wait') clock.set(clock.now() + command.byMs)
-        else if (command.do === 'month-end') clock.set(nextMonth(clock.now()) + command.byMs)
-        else {
+        else if (command.do === 'period-end') {
+          clock.set((await ledger.balance('alice')).resetsAtMs + command.byMs)
+        } else {
           const expected = model.run(command, clock.now())
           assert.deepEqual(await answer(ledger, command, clock.now()), expected)
         }
@@ -78,26 +81,23 @@ export async function playCommands(subject: LedgerSubject, commands: readonly Co
   }
 }
 
-function nextMonth(nowMs: number): number {
-  const date = new Date(nowMs)
-  return Date.UTC(date.getUTCFullYear(), date.getUTCMonth() + 1)
-}
-
 async function answer(
   ledger: Ledger,
-  command: Exclude<Command, { do: 'wait' | 'month-end' }>,
+  command: Exclude<Command, { do: 'wait' | 'period-end' }>,
   nowMs: number,
 ): Promise<Answer> {
   switch (command.do) {
     case 'configure': {
-      const { planId, seats, limit } = command
+      const { planId, seats, limit, anchor } = command
       const account = await ledger.configure({
         accountId: 'alice',
         planId,
         ...(seats !== undefined && { seats }),
         ...(limit !== undefined && { spendingLimit: limit === null ? null : nano(limit) }),
+        ...(anchor !== undefined && { anchorDay: anchor }),
       })
-      return { planId: account.planId, seats: account.seats, limit: account.spendingLimit }
+      const { anchorDay, spendingLimit } = account
+      return { planId: account.planId, seats: account.seats, limit: spendingLimit, anchor: anchorDay }
     }
     case 'grant':
       return grant(ledger, command, nowMs)
@@ -163,8 +163,8 @@ async function grant(
 
 async function showBalance(ledger: Ledger): Promise<Answer> {
   const { accountId: _accountId, overage, ...balance } = await ledger.balance('alice')
-  const { limit, used, held, left } = overage
-  return { ...balance, limit, used, overageHeld: held, overageLeft: left }
+  const { policy, limit, used, held, left } = overage
+  return { ...balance, policy, limit, used, overageHeld: held, overageLeft: left }
 }
 
 async function showCredits(store: LedgerStore): Promise<Answer> {

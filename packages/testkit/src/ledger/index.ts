@@ -1,3 +1,4 @@
+import { anchorCases } from './anchor-cases.ts'
 import { concurrencyCases } from './concurrency-cases.ts'
 import { expiryCases } from './expiry-cases.ts'
 import { extendCases } from './extend-cases.ts'
@@ -8,6 +9,7 @@ import { monthEndCases } from './month-end-cases.ts'
 import { planCases } from './plan-cases.ts'
 import { overageCases, reserveCases } from './reserve-cases.ts'
 import { settleCases } from './settle-cases.ts'
+import { shareCases } from './share-cases.ts'
 
 export { checkChain, checkInvariants, type Reading } from './check-invariants.ts'
 export { type Command, playCommands } from './command.ts'
@@ -16,6 +18,8 @@ export type { LedgerCase, LedgerSubject } from './ledger-case.ts'
 /** What the money keeps to on every store: the operations, their refusals and their limits. */
 export const ledgerCases: readonly LedgerCase[] = [
   ...planCases,
+  ...shareCases,
+  ...anchorCases,
   ...grantCases,
   ...reserveCases,
   ...overageCases,

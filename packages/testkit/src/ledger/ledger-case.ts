@@ -46,10 +46,27 @@ const bare = {
 /** A plan without included credit that may owe $1.00 a month. */
 const metered = { ...bare, planId: 'metered', overage: 'pay-as-you-go', spendingLimit: usd('1.00') } as const
 
-/** The published tiers, and two plans without included credit. Accounts start on `bare`. */
+/** A plan that gives whoever comes in the middle of a period a part of its $3.00 a seat. */
+const prorated = {
+  ...bare,
+  planId: 'prorated',
+  includedCredit: { amount: usd('3.00'), per: 'seat' },
+  prorate: true,
+} as const
+
+/** A plan whose credit comes besides what other plans gave in the period, and one that is prorated as well. */
+const additive = {
+  ...bare,
+  planId: 'additive',
+  includedCredit: { amount: usd('1.00'), per: 'seat' },
+  additive: true,
+} as const
+const pool = { ...prorated, planId: 'pool', additive: true } as const
+
+/** The published tiers, and plans for the cases. Accounts start on `bare`, without included credit. */
 export const casePlans: PlanTable = {
   ...planPreset('hf-2026-02-04'),
-  plans: [bare, metered, ...planPreset('hf-2026-02-04').plans],
+  plans: [bare, metered, prorated, additive, pool, ...planPreset('hf-2026-02-04').plans],
   defaultPlanId: 'bare',
 }
 

@@ -23,9 +23,10 @@ const timeToLiveMs = fc.constantFrom(0, second, minute, 10 * minute, 40 * day)
 const configure: fc.Arbitrary<Command> = fc.record(
   {
     do: fc.constant('configure' as const),
-    planId: fc.constantFrom('bare', 'metered', 'free', 'pro', 'team'),
+    planId: fc.constantFrom('bare', 'metered', 'free', 'pro', 'team', 'prorated', 'additive', 'pool'),
     seats: fc.integer({ min: 1, max: 4 }),
     limit: fc.oneof(fc.constant(null), amount),
+    anchor: fc.constantFrom(null, 1, 10, 11, 15, 28, 29, 30, 31),
   },
   { requiredKeys: ['do', 'planId'] },
 )
@@ -86,7 +87,7 @@ const time: fc.Arbitrary<Command> = fc.oneof(
       -40 * day,
     ),
   }),
-  fc.record({ do: fc.constant('month-end' as const), byMs: fc.constantFrom(-1, 0, 0, 1, minute) }),
+  fc.record({ do: fc.constant('period-end' as const), byMs: fc.constantFrom(-1, 0, 0, 1, minute) }),
 )
 
 const anyCommand: fc.Arbitrary<Command> = fc.oneof(
@@ -121,9 +122,9 @@ describe('the ledger and a model of it, step by step', () => {
       'a month end under a hold, and a clock that goes back over it',
       [
         { do: 'configure', planId: 'free' },
-        { do: 'month-end', byMs: -1 },
+        { do: 'period-end', byMs: -1 },
         { do: 'reserve', id: 'r1', amount: usd('0.06'), minimum: 0n, timeToLiveMs: hour, traceable: false },
-        { do: 'month-end', byMs: 0 },
+        { do: 'period-end', byMs: 0 },
         { do: 'configure', planId: 'pro' },
         { do: 'wait', byMs: -second },
         { do: 'settle', id: 'r1', cost: usd('0.09'), failedCost: null },

@@ -221,7 +221,7 @@ export const overageCases: readonly LedgerCase[] = [
     assert.equal(refused(await ledger.reserve(holdOf('r5', 1n))).missing, 1n)
 
     const { overage, spendable } = await ledger.balance('alice')
-    assert.deepEqual(overage, { limit, used: limit, held: 0n, left: 0n })
+    assert.deepEqual(overage, { policy: 'pay-as-you-go', limit, used: limit, held: 0n, left: 0n })
     assert.equal(spendable, 0n)
   }),
 

@@ -1,0 +1,211 @@
+import type { PlanTable } from '@farebox/core'
+import type { Command } from '../command.ts'
+import { settle, take } from './pay.ts'
+import { askMs, forget, graceMs, include, wake } from './wake.ts'
+import {
+  type Answer,
+  type Credit,
+  type Hold,
+  heldOf,
+  isActive,
+  leftOf,
+  limitOf,
+  newWorld,
+  overageLeft,
+  periodOf,
+  planOf,
+  spendable,
+  sum,
+  type World,
+} from './world.ts'
+
+/**
+ * What the ledger must do, told a second time and in another way: numbers per source and a list of holds. Nothing of it
+ * comes from the reducers it is compared with. What is held or left is never stored but always counted from the holds, so
+ * that conservation is built in.
+ */
+export interface LedgerModel {
+  /** Does what the command says, and answers what the ledger must answer. */
+  run(command: Command, nowMs: number): Answer
+  /** What a balance must show now. */
+  balance(nowMs: number): Answer
+  /** Every credit as the last write left it. */
+  credits(): Answer
+  /** How much a hold has set aside; 0 when there is none. */
+  heldFor(id: string): bigint
+}
+
+const usualPriority: Readonly<Record<string, number>> = { promotional: 20, courtesy: 20, purchased: 50 }
+
+export function ledgerModel(plans: PlanTable): LedgerModel {
+  let world: World | undefined
+
+  /** Tries something on a copy of the world; it becomes the world only when it is saved. */
+  function attempt(nowMs: number): World {
+    return structuredClone(world ?? newWorld(plans, nowMs))
+  }
+
+  function run(command: Command, nowMs: number): Answer {
+    const next = attempt(nowMs)
+    const save = (): void => {
+      world = structuredClone(next)
+    }
+    switch (command.do) {
+      case 'configure': {
+        // Who signs up begins at once with what was asked for.
+        if (world === undefined) next.period = periodOf(nowMs, command.anchor ?? null)
+        else wake(next, plans, nowMs)
+        next.planId = command.planId
+        next.seats = command.seats ?? next.seats
+        if (command.limit !== undefined) next.limit = command.limit
+        if (command.anchor !== undefined) next.anchor = command.anchor
+        include(next, plans, next.at)
+        save()
+        return { planId: next.planId, seats: next.seats, limit: next.limit, anchor: next.anchor }
+      }
+      case 'grant': {
+        const from = nowMs + command.startsInMs
+        const until = command.lastsMs === null ? Number.POSITIVE_INFINITY : from + command.lastsMs
+        const request = `${command.amount} ${command.kind} ${command.priority} ${from} ${until}`
+        const earlier = next.grants.get(command.id)
+        if (earlier !== undefined) return { outcome: earlier === request ? 'granted' : 'conflict' }
+        wake(next, plans, nowMs)
+        if (until <= Math.max(from, next.at)) return { outcome: 'RangeError' }
+        forget(next)
+        next.grants.set(command.id, request)
+        next.credits.push({
+          id: command.id,
+          kind: command.kind,
+          priority: command.priority ?? usualPriority[command.kind] ?? 0,
+          from,
+          until,
+          issued: command.amount,
+          paid: 0n,
+          gone: 0n,
+        })
+        save()
+        return { outcome: 'granted' }
+      }
+      case 'reserve': {
+        const { id, amount, minimum, timeToLiveMs, traceable } = command
+        const request = `${amount} ${minimum} ${traceable}`
+        const earlier = next.holds.get(id)
+        if (earlier !== undefined) {
+          if (earlier.request !== request) return { outcome: 'conflict' }
+          return { outcome: 'reserved', state: earlier.state, parts: earlier.parts }
+        }
+        while (wake(next, plans, nowMs) && spendable(next, plans) < amount) save()
+        const able = spendable(next, plans)
+        if (able < minimum) return { outcome: 'insufficient', missing: minimum - able, spendable: able }
+        const hold: Hold = {
+          id,
+          request,
+          madeAt: next.at,
+          period: next.period.key,
+          traceable,
+          state: 'held',
+          until: next.at + timeToLiveMs,
+          parts: take(next, able < amount ? able : amount),
+          extensions: 0,
+          receipt: undefined,
+        }
+        next.holds.set(id, hold)
+        save()
+        return { outcome: 'reserved', state: 'held', parts: hold.parts }
+      }
+      case 'extend': {
+        let hold: Hold | undefined
+        for (;;) {
+          const more = wake(next, plans, nowMs)
+          hold = next.holds.get(command.id)
+          if (hold?.state !== 'held') return { outcome: 'not-held' }
+          if (command.ordinal === hold.extensions) return { outcome: 'extended', parts: hold.parts }
+          if (command.ordinal !== hold.extensions + 1) return { outcome: 'not-held' }
+          if (spendable(next, plans) >= command.amount) break
+          if (!more) return { outcome: 'insufficient', missing: command.amount - spendable(next, plans) }
+          save()
+        }
+        for (const [source, amount] of take(next, command.amount)) {
+          const part = hold.parts.find(([other]) => other === source)
+          if (part === undefined) hold.parts.push([source, amount])
+          else part[1] += amount
+        }
+        hold.until += command.timeToLiveMs
+        hold.extensions += 1
+        save()
+        return { outcome: 'extended', parts: hold.parts }
+      }
+      case 'settle': {
+        wake(next, plans, nowMs)
+        const hold = next.holds.get(command.id)
+        if (hold === undefined) return { outcome: 'unknown-reservation' }
+        if (hold.receipt !== undefined) return hold.receipt
+        hold.receipt = settle(next, plans, hold, command)
+        save()
+        return hold.receipt
+      }
+      case 'look-after': {
+        const before = structuredClone(next.holds)
+        wake(next, plans, nowMs, nowMs + graceMs + askMs)
+        const moved = [...next.holds.values()].filter(({ id, state }) => before.get(id)?.state !== state)
+        const idsOf = (holds: readonly Hold[]): string[] => holds.map(({ id }) => id).toSorted()
+        if (moved.length > 0) save()
+        return {
+          unresolved: idsOf(
+            [...next.holds.values()].filter(({ state, until }) => state === 'unresolved' && until <= nowMs),
+          ),
+          released: idsOf(moved.filter(({ state }) => state === 'released')),
+        }
+      }
+      default:
+        return {}
+    }
+  }
+
+  return {
+    run,
+    balance(nowMs) {
+      const next = attempt(nowMs)
+      wake(next, plans, nowMs)
+      const active = next.credits.filter((credit) => isActive(credit, next.at))
+      const left = (kinds: readonly Credit[]): bigint => sum(kinds.map((credit) => leftOf(next, credit)))
+      const { key, start, end } = next.period
+      return {
+        planId: next.planId,
+        seats: next.seats,
+        periodKey: key,
+        periodStartMs: start,
+        anchorDay: next.anchor,
+        included: left(active.filter(({ kind }) => kind === 'included')),
+        includedIssued: next.given,
+        purchased: left(active.filter(({ kind }) => kind !== 'included')),
+        held: sum([...next.holds.values()].flatMap(({ parts }) => parts.map(([, amount]) => amount))),
+        policy: planOf(next, plans).overage,
+        limit: limitOf(next, plans),
+        used: next.used.get(key) ?? 0n,
+        overageHeld: heldOf(next, `overage:${key}`),
+        overageLeft: overageLeft(next, plans),
+        spendable: spendable(next, plans),
+        resetsAtMs: end,
+        charged: next.charged,
+        absorbed: next.absorbed,
+      }
+    },
+    credits() {
+      if (world === undefined) return {}
+      const { credits } = world
+      return Object.fromEntries(
+        credits.map((credit) => [
+          credit.id,
+          [
+            leftOf(world as World, credit),
+            heldOf(world as World, `grant:${credit.id}`),
+            credit.paid,
+            credit.gone,
+          ],
+        ]),
+      )
+    },
+    heldFor: (id) => sum((world?.holds.get(id)?.parts ?? []).map(([, amount]) => amount)),
+  }
+}

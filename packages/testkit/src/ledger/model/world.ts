@@ -1,0 +1,177 @@
+import type { PlanTable } from '@farebox/core'
+
+/** One credit: what is left of it is never stored, but what was issued without what is paid, gone, taken and held. */
+export interface Credit {
+  readonly id: string
+  readonly kind: string
+  readonly priority: number
+  readonly from: number
+  readonly until: number
+  readonly issued: bigint
+  paid: bigint
+  gone: bigint
+}
+
+export interface Hold {
+  readonly id: string
+  readonly request: string
+  readonly madeAt: number
+  readonly period: string
+  readonly traceable: boolean
+  state: 'held' | 'unresolved' | 'settled' | 'released'
+  until: number
+  parts: Share[]
+  extensions: number
+  receipt: Answer | undefined
+}
+
+export type Share = [source: string, amount: bigint]
+
+/** Plain data that is compared as a whole. */
+export type Answer = Readonly<Record<string, unknown>>
+
+/** Everything the model knows of alice's account. */
+export interface World {
+  at: number
+  period: ModelPeriod
+  anchor: number | null
+  planId: string
+  seats: number
+  limit: bigint | null
+  /** What plan and seats of this period gave: the most at once, by plan where plans add up, and all of it. */
+  best: bigint
+  readonly pools: Map<string, bigint>
+  /** Every rise of included credit in this period, as nano × milliseconds. */
+  shares: bigint
+  given: bigint
+  charged: bigint
+  absorbed: bigint
+  readonly credits: Credit[]
+  /** Pay-as-you-go by period. */
+  readonly used: Map<string, bigint>
+  readonly holds: Map<string, Hold>
+  /** What each grant was asked for. */
+  readonly grants: Map<string, string>
+}
+
+export interface ModelPeriod {
+  readonly key: string
+  readonly start: number
+  readonly end: number
+  readonly whole: number
+}
+
+export function newWorld(plans: PlanTable, nowMs: number): World {
+  return {
+    at: nowMs,
+    period: periodOf(nowMs, null),
+    anchor: null,
+    planId: plans.defaultPlanId,
+    seats: 1,
+    limit: null,
+    best: 0n,
+    pools: new Map(),
+    shares: 0n,
+    given: 0n,
+    charged: 0n,
+    absorbed: 0n,
+    credits: [],
+    used: new Map(),
+    holds: new Map(),
+    grants: new Map(),
+  }
+}
+
+const dayMs = 24 * 3_600_000
+
+/** The period around a moment: between the last midnight before it and the first after it on which a period begins. */
+export function periodOf(atMs: number, anchor: number | null): ModelPeriod {
+  const midnight = Math.floor(atMs / dayMs) * dayMs
+  let start = midnight
+  while (!beginsPeriod(start, anchor)) start -= dayMs
+  let end = midnight + dayMs
+  while (!beginsPeriod(end, anchor)) end += dayMs
+  return { key: keyOf(start, end), start, end, whole: end - start }
+}
+
+/** The period that follows one that is over: it begins where that one ended, also when the anchor is another. */
+export function periodAfterThat(last: ModelPeriod, atMs: number, anchor: number | null): ModelPeriod {
+  const period = periodOf(atMs, anchor)
+  return period.start >= last.end
+    ? period
+    : { key: keyOf(last.end, period.end), start: last.end, end: period.end, whole: period.whole }
+}
+
+function beginsPeriod(midnight: number, anchor: number | null): boolean {
+  const day = new Date(midnight).getUTCDate()
+  if (anchor === null) return day === 1
+  const isLastOfMonth = new Date(midnight + dayMs).getUTCDate() === 1
+  return day === anchor || (isLastOfMonth && day < anchor)
+}
+
+function keyOf(start: number, end: number): string {
+  const [from, to] = [start, end].map((midnight) => new Date(midnight).toISOString())
+  return from?.slice(8, 10) === '01' && to?.slice(8, 10) === '01'
+    ? from.slice(0, 7)
+    : String(from?.slice(0, 10))
+}
+
+export function spendable(world: World, plans: PlanTable): bigint {
+  const active = world.credits.filter((credit) => isActive(credit, world.at))
+  return sum(active.map((credit) => leftOf(world, credit))) + overageLeft(world, plans)
+}
+
+export function overageLeft(world: World, plans: PlanTable): bigint {
+  const { key } = world.period
+  const left = limitOf(world, plans) - (world.used.get(key) ?? 0n) - heldOf(world, `overage:${key}`)
+  return left > 0n ? left : 0n
+}
+
+export function limitOf(world: World, plans: PlanTable): bigint {
+  const plan = planOf(world, plans)
+  return plan.overage === 'pay-as-you-go' ? (world.limit ?? plan.spendingLimit ?? plans.spendingLimit) : 0n
+}
+
+export function planOf(world: World, plans: PlanTable): PlanTable['plans'][number] {
+  const plan = plans.plans.find(({ planId }) => planId === world.planId)
+  if (plan === undefined) throw new Error(`There is no plan ${world.planId}.`)
+  return plan
+}
+
+export function leftOf(world: World, { id, issued, paid, gone }: Credit): bigint {
+  return issued - paid - gone - heldOf(world, `grant:${id}`)
+}
+
+export function heldOf(world: World, source: string): bigint {
+  return sum(
+    [...world.holds.values()].flatMap(({ parts }) =>
+      parts.flatMap(([from, amount]) => (from === source ? [amount] : [])),
+    ),
+  )
+}
+
+export function isActive({ from, until }: Credit, atMs: number): boolean {
+  return from <= atMs && atMs < until
+}
+
+export function inOrder(credits: readonly Credit[]): Credit[] {
+  const bought = ({ kind }: Credit): number => (kind === 'purchased' ? 1 : 0)
+  const keys = (credit: Credit) =>
+    [credit.priority, credit.until, bought(credit), credit.issued, credit.from, credit.id] as const
+  return credits.toSorted((a, b) => {
+    const others = keys(b)
+    for (const [index, key] of keys(a).entries()) {
+      const other = others[index] as typeof key
+      if (key !== other) return key < other ? -1 : 1
+    }
+    return 0
+  })
+}
+
+export function least(a: bigint, b: bigint): bigint {
+  return a < b ? a : b
+}
+
+export function sum(amounts: readonly bigint[]): bigint {
+  return amounts.reduce((total, amount) => total + amount, 0n)
+}
