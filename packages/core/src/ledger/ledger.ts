@@ -51,7 +51,11 @@ export function createLedger({ store, plans, clock }: LedgerOptions): Ledger {
     assert(stored?.seq === seq, `the journal of an account has lost entry ${seq}`)
     return receiptOf(accountId, readEntry(stored), seq)
   }
-  const resolveBy = () => clock.now() + graceMs + resolveWithinMs
+  // By the store's clock, like every decision about time: a process whose own clock is behind would find nothing.
+  const resolveBy = async () => {
+    const storeMs = await run('', [], ({ now }) => ({ result: now }))
+    return storeMs + graceMs + resolveWithinMs
+  }
   return {
     // Async, so that a request that makes no sense rejects like every other failure.
     configure: async (request) => run(request.accountId, [], configure(request, plans)),
@@ -86,8 +90,13 @@ export function createLedger({ store, plans, clock }: LedgerOptions): Ledger {
     },
     journal: async (accountId, afterSeq, limit) =>
       (await readJournal(accountId, afterSeq, limit)).map(readEntry),
-    accountsDue: (cursor) => reach(clock, () => store.scan({ dueBy: resolveBy() }, cursor, 100)),
-    unresolved: (accountId) =>
-      run(accountId, [], unresolved(accountId, plans), { dueBy: resolveBy(), dueMax }),
+    async accountsDue(cursor) {
+      const dueBy = await resolveBy()
+      return reach(clock, () => store.scan({ dueBy }, cursor, 100))
+    },
+    async unresolved(accountId) {
+      const dueBy = await resolveBy()
+      return run(accountId, [], unresolved(accountId, plans), { dueBy, dueMax })
+    },
   }
 }

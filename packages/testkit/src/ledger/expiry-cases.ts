@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
-import { nano, usd } from '@farebox/core'
-import { caseStartMs, type LedgerCase, ledgerCase } from './ledger-case.ts'
+import { createLedger, nano, usd } from '@farebox/core'
+import { casePlans, caseStartMs, type LedgerCase, ledgerCase } from './ledger-case.ts'
 import {
   changesNothing,
   counters,
@@ -241,6 +241,25 @@ export const expiryCases: readonly LedgerCase[] = [
     await settleAt(ledger, 'r1', 1n)
     assert.deepEqual(await ledger.accountsDue(null), { accountIds: [], cursor: null })
   }),
+
+  ledgerCase(
+    'finds the holds to look after by the store’s clock, however wrong the process’ own is',
+    async ({ ledger, store, clock }) => {
+      await give(ledger, 'g1', 10n)
+      reserved(await ledger.reserve(holdOf('r1', 1n, { subject: traceable })))
+      clock.advance(minute + graceMs)
+      for (const skewMs of [-40 * day, 40 * day]) {
+        const skewed = { ...clock, now: () => clock.now() + skewMs }
+        const other = createLedger({ store, plans: casePlans, clock: skewed })
+        assert.deepEqual((await other.accountsDue(null)).accountIds, ['alice'])
+        const { reservations } = await other.unresolved('alice')
+        assert.deepEqual(
+          reservations.map(({ reservationId }) => reservationId),
+          ['r1'],
+        )
+      }
+    },
+  ),
 
   ledgerCase('looks after a balance without writing', async ({ ledger, store, clock }) => {
     await give(ledger, 'g1', 100n)
