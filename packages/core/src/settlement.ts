@@ -104,14 +104,18 @@ function priceAttempt(call: InferenceCall, attempt: Attempt, reportedCost: Nano 
     costSource,
     cost,
   })
+  // Told while it went on, and then it broke off: the provider has counted more than that.
+  const isPartial = ended === 'aborted' && !attempt.isReportFinal
   if (reportedCost !== undefined) {
-    return withUsage(at('provider', reportedCost), reported && { quantities: reported, certainty: 'exact' })
+    const certainty = isPartial ? 'estimate' : 'exact'
+    return withUsage(at('provider', reportedCost), reported && { quantities: reported, certainty })
   }
   if (outcome === 'failed' && reported === undefined) {
     return at(attempt.mayHaveCost ? 'unknown' : 'none', null)
   }
   const outputTokens = attempt.replyBytes > 0 ? tokensOf(attempt.replyBytes) : attempt.outputEvents
-  const usage = usageWithEstimates(reported, call, target, { outputTokens })
+  const completed = usageWithEstimates(reported, call, target, { outputTokens })
+  const usage: Usage = isPartial ? { ...completed, certainty: 'estimate' } : completed
   const source = usage.certainty === 'exact' ? 'price-book' : 'estimate'
   return withUsage(at(source, charge(usage.quantities, price)), usage)
 }
