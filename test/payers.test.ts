@@ -1,4 +1,12 @@
-import { bearerKey, type CatalogRow, type Principal, perUnit, usd } from '@farebox/core'
+import {
+  bearerKey,
+  type CatalogRow,
+  type GatewayRequest,
+  memoryStorage,
+  type Principal,
+  perUnit,
+  usd,
+} from '@farebox/core'
 import {
   type Answer,
   chatBody,
@@ -163,5 +171,93 @@ describe('what an account has and what its requests cost', () => {
     await withOrganisation(async (rig) => {
       expect((await look(rig, '/v1/models', 'eve', 'acme')).status).toBe(200)
     })
+  })
+})
+
+describe('a provider that an account has disabled', () => {
+  const order = { model: 'openai/gpt-oss-120b:preferred' }
+
+  it('gets none of its requests from the next one on, and all requests of others', async () => {
+    await withOrganisation(async (rig) => {
+      const { accounts } = rig.gateway
+      expect((await ask(rig, 'ada', 'acme', chatBody(order))).headers['x-inference-provider']).toBe(
+        'cerebras',
+      )
+      await accounts.changeSettings({ accountId: 'org:acme', disabledProviders: ['cerebras'] })
+
+      expect((await ask(rig, 'ada', 'acme', chatBody(order))).headers['x-inference-provider']).toBe(
+        'together',
+      )
+      expect((await ask(rig, 'ada', 'ada', chatBody(order))).headers['x-inference-provider']).toBe('cerebras')
+      await accounts.changeSettings({ accountId: 'org:acme', disabledProviders: [] })
+      expect((await ask(rig, 'ada', 'acme', chatBody(order))).headers['x-inference-provider']).toBe(
+        'cerebras',
+      )
+      expect(await accounts.settings('org:acme')).toEqual({ disabledProviders: [], defaultPayer: null })
+    })
+  })
+
+  it('is not tried when the others fail', async () => {
+    await withOrganisation(async (rig) => {
+      await rig.gateway.accounts.changeSettings({ accountId: 'ada', disabledProviders: ['cerebras'] })
+      rig.simulator.fault('together', { kind: 'status', status: 503 })
+
+      expect((await ask(rig, 'ada')).status).toBe(502)
+      expect(rig.simulator.requests.map(({ provider }) => provider)).not.toContain('cerebras')
+    })
+  })
+
+  it('is named when no other has the model, and nothing is held', async () => {
+    await withOrganisation(async (rig) => {
+      const disabledProviders = ['cerebras', 'together']
+      await rig.gateway.accounts.changeSettings({ accountId: 'org:acme', disabledProviders })
+      const answer = await ask(rig, 'ada', 'acme')
+
+      expect(answer.status).toBe(400)
+      expect(answer.json()).toMatchObject({
+        error: { code: 'model_not_supported', param: 'model', payer: 'acme', disabled: disabledProviders },
+      })
+      expect(answer.text).toContain("Disabled for 'acme': cerebras, together.")
+      expect(rig.simulator.requests).toHaveLength(0)
+      expect((await rig.gateway.accounts.balance('org:acme')).held).toBe(0n)
+    })
+  })
+})
+
+describe('a default payer that an account has set', () => {
+  it('pays from the next request on, and nobody does once the caller may not bill it any more', async () => {
+    await withOrganisation(async (rig) => {
+      const { accounts } = rig.gateway
+      await accounts.changeSettings({ accountId: 'ada', defaultPayer: 'acme' })
+      await accounts.changeSettings({ accountId: 'eve', defaultPayer: 'acme' })
+
+      expect((await ask(rig, 'ada')).status).toBe(200)
+      expect(rig.receipts.at(-1)).toMatchObject({ accountId: 'org:acme', memberId: 'ada' })
+      expect((await ask(rig, 'eve')).json()).toMatchObject({
+        error: { code: 'payer_not_allowed', payer: 'acme' },
+      })
+      expect((await ask(rig, 'eve', 'eve')).status).toBe(200)
+    })
+  })
+})
+
+describe('a storage without documents', () => {
+  const bare: RigOptions = { gateway: { ...gateway, storage: { ledger: memoryStorage().ledger } } }
+
+  it('serves, knows what the host says is disabled, and refuses what would have to be kept', async () => {
+    const eve: Principal = { accountId: 'eve', disabledProviders: ['cerebras', 'together'] }
+    const authenticate = (request: GatewayRequest) => (bearerKey(request) === 'eve' ? eve : people['ada'])
+    const rig = await startRig(expressHost, { gateway: { ...bare.gateway, authenticate } })
+    try {
+      expect((await ask(rig, 'ada', 'acme')).status).toBe(200)
+      expect((await ask(rig, 'eve')).json()).toMatchObject({ error: { code: 'model_not_supported' } })
+      const { accounts } = rig.gateway
+      await expect(accounts.changeSettings({ accountId: 'ada', disabledProviders: [] })).rejects.toThrow(
+        /storage with `keys`/,
+      )
+      await expect(accounts.settings('ada')).rejects.toThrow(RangeError)
+    } finally {
+      await rig.close()
+    }
   })
 })

@@ -1,4 +1,15 @@
 import { showBalance, showReceipt } from './account-views.ts'
+import {
+  type AccountDocuments,
+  createAccountDocuments,
+  noAccountDocuments,
+} from './auth/account-documents.ts'
+import {
+  type AccountSettings,
+  type ChangeSettingsRequest,
+  changeSettings,
+  settingsOf,
+} from './auth/account-settings.ts'
 import { authenticatePayer, authenticateRequest } from './auth/authenticate.ts'
 import { createCatalog } from './catalog/catalog.ts'
 import { listModels, showModel } from './catalog/models-list.ts'
@@ -42,6 +53,10 @@ export interface Gateway {
     /** Puts an account on a plan, with seats and a spending limit. */
     configure(request: ConfigureRequest): Promise<Account>
     balance(accountId: string): Promise<Balance>
+    /** What an account has set for its requests. */
+    settings(accountId: string): Promise<AccountSettings>
+    /** Changes what an account has set: at once in this process, within ten seconds in others. */
+    changeSettings(request: ChangeSettingsRequest): Promise<AccountSettings>
     /** Entries of the account's journal after a sequence number, at most 1,000. */
     journal(request: {
       readonly accountId: string
@@ -77,6 +92,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     plans: options.plans ?? planPreset('hf-2026-02-04'),
     clock,
   })
+  const documents = storage.keys && createAccountDocuments(storage.keys, clock)
   const transport =
     options.transport ??
     createTransport({
@@ -108,6 +124,7 @@ export function createGateway(options: GatewayOptions): Gateway {
   const holds = createUnderWay()
   const stagesOf = createStages({
     options,
+    documents: documents ?? noAccountDocuments,
     limits,
     timeouts,
     catalog,
@@ -166,7 +183,11 @@ export function createGateway(options: GatewayOptions): Gateway {
     requestId: string,
     request: GatewayRequest,
   ): Promise<GatewayResponse> {
-    const { accountId } = await authenticatePayer(options.authenticate, request)
+    const { accountId } = await authenticatePayer(
+      options.authenticate,
+      documents ?? noAccountDocuments,
+      request,
+    )
     if (route.kind === 'credits') return jsonResponse(requestId, showBalance(await ledger.balance(accountId)))
     const receipt = await ledger.receipt(accountId, route.requestId)
     if (receipt !== undefined) return jsonResponse(requestId, showReceipt(receipt))
@@ -208,6 +229,8 @@ export function createGateway(options: GatewayOptions): Gateway {
     accounts: {
       configure: (request) => ledger.configure(request),
       balance: (accountId) => ledger.balance(accountId),
+      settings: async (accountId) => settingsOf(await kept(documents).read(accountId)),
+      changeSettings: async (request) => changeSettings(kept(documents), request, [...providers.keys()]),
       journal: ({ accountId, afterSeq }) => ledger.journal(accountId, afterSeq ?? 0n, 1000),
     },
     credits: { grant: (request) => ledger.grant(request) },
@@ -222,6 +245,14 @@ export function createGateway(options: GatewayOptions): Gateway {
       return closing
     },
   }
+}
+
+/** @throws RangeError when the storage has no place for documents. */
+function kept(documents: AccountDocuments | undefined): AccountDocuments {
+  if (documents !== undefined) return documents
+  throw new RangeError(
+    'This needs a storage with `keys`, such as memoryStorage() or sqlite(database); the one given has none.',
+  )
 }
 
 /** An observer that throws must not fail a request. */

@@ -1,3 +1,4 @@
+export type { AccountSettings, ChangeSettingsRequest } from './auth/account-settings.ts'
 export { bearerKey } from './auth/authenticate.ts'
 export type { Authenticate, BillableAccount, Principal } from './auth/principal.ts'
 export { priceBook } from './catalog/price-book.ts'

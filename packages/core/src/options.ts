@@ -16,7 +16,7 @@ export interface GatewayOptions {
   readonly providers: readonly Provider[]
   /** Who pays. */
   readonly authenticate: Authenticate
-  /** Where money is kept. @default memoryStorage(), which forgets everything when the process ends */
+  /** Where money is kept, and what accounts have set. @default memoryStorage(), which forgets everything when the process ends */
   readonly storage?: Storage
   /** The tiers. @default planPreset('hf-2026-02-04') */
   readonly plans?: PlanTable

@@ -21,7 +21,7 @@ export interface Stages {
   /** What is asked. */
   parse(exchange: Exchange): Promise<InferenceCall>
   /** Where it could run. */
-  candidates(call: InferenceCall): readonly Target[]
+  candidates(call: InferenceCall, payer: Payer): readonly Target[]
   /** How much is held; refuses what cannot be paid. */
   admit(
     exchange: Exchange,
@@ -71,7 +71,7 @@ async function infer(
   payer: Payer,
   call: InferenceCall,
 ): Promise<GatewayResponse> {
-  const candidates = stages.candidates(call)
+  const candidates = stages.candidates(call, payer)
   const admission = await stages.admit(exchange, payer, call, candidates)
   const attempts: Attempt[] = []
   const settle = once(() => stages.settle(admission, attempts))

@@ -1,6 +1,8 @@
 import { hash } from 'node:crypto'
 import { createAdmit } from './admission/admit.ts'
+import type { AccountDocuments } from './auth/account-documents.ts'
 import { authenticatePayer } from './auth/authenticate.ts'
+import { findCandidates } from './candidates.ts'
 import type { Catalog } from './catalog/catalog.ts'
 import type { Target } from './catalog/target.ts'
 import type { Clock } from './clock.ts'
@@ -12,7 +14,6 @@ import { openaiErrorObject } from './dialects/openai-error.ts'
 import { openaiImages } from './dialects/openai-images.ts'
 import { createDispatch } from './dispatch/dispatch.ts'
 import type { Transport } from './dispatch/transport.ts'
-import { GatewayError } from './errors.ts'
 import type { OnEvent } from './events.ts'
 import { ByteStream } from './http/byte-stream.ts'
 import { header } from './http/exchange.ts'
@@ -31,7 +32,6 @@ import { cheapest } from './policies/cheapest.ts'
 import { fastest } from './policies/fastest.ts'
 import { preferred } from './policies/preferred.ts'
 import { billable, charge } from './price.ts'
-import type { Provider } from './providers/provider.ts'
 import { patientCaller, type Replay } from './replay/replay.ts'
 import { inferenceResponse } from './response.ts'
 import type { Health } from './routing/health.ts'
@@ -54,6 +54,7 @@ export const holdMarginMs = 60_000
 
 export interface StageParts extends CheckedOptions {
   readonly options: GatewayOptions
+  readonly documents: Pick<AccountDocuments, 'known' | 'load'>
   readonly catalog: Catalog
   readonly ledger: Ledger
   readonly health: Health
@@ -70,8 +71,8 @@ export type StagesOf = (operation: Operation) => Stages
 
 /** Binds every verb to what it needs. No decision is made here. */
 export function createStages(parts: StageParts): StagesOf {
-  const { options, catalog, ledger, health, transport, clock, limits, timeouts, onEvent, holds, replay } =
-    parts
+  const { options, documents, catalog, ledger, health, transport, clock } = parts
+  const { limits, timeouts, onEvent, holds, replay } = parts
   const providers = new Map(options.providers.map((provider) => [provider.id, provider]))
   const policies = {
     default: options.policy ?? fastest(),
@@ -100,8 +101,8 @@ export function createStages(parts: StageParts): StagesOf {
   const settlement = createSettlement({ ledger, providers, transport, clock, onEvent })
 
   const shared: Omit<Stages, 'parse'> = {
-    authenticate: ({ request }) => authenticatePayer(options.authenticate, request),
-    candidates: (call) => ableTo(call, catalog.candidates(call), providers),
+    authenticate: ({ request }) => authenticatePayer(options.authenticate, documents, request),
+    candidates: (call, payer) => findCandidates(call, payer, catalog, providers),
     async admit({ requestId }, payer, call, candidates) {
       const admission = await admit({ requestId, payer, call, candidates })
       holds.enter()
@@ -172,26 +173,6 @@ export function createStages(parts: StageParts): StagesOf {
     images: stagesOf('images'),
   }
   return (operation) => byOperation[operation]
-}
-
-/** Leaves out targets whose provider cannot serve this very call. */
-function ableTo(
-  call: InferenceCall,
-  candidates: readonly Target[],
-  providers: ReadonlyMap<string, Provider>,
-): readonly Target[] {
-  const reasons: string[] = []
-  const able = candidates.filter(({ providerId }) => {
-    const reason = providers.get(providerId)?.refuses?.(call)
-    if (reason !== undefined) reasons.push(`${providerId}: ${reason}`)
-    return reason === undefined
-  })
-  if (able.length > 0) return able
-  throw new GatewayError(
-    'model_not_supported',
-    `The requested model '${call.model}' cannot serve this request on any provider (${reasons.join('; ')}).`,
-    { param: 'model' },
-  )
 }
 
 /** Healthy targets in the order of the policy, then the unhealthy ones: better a bad chance than none. */

@@ -43,7 +43,13 @@ function chat(members: object = {}): InferenceCall {
   return openaiChat.parse({ value, source: undefined, byteLength: Buffer.byteLength(JSON.stringify(value)) })
 }
 
-const alice: Payer = { accountId: 'alice', name: 'alice', memberId: undefined, preferredProviders: [] }
+const alice: Payer = {
+  accountId: 'alice',
+  name: 'alice',
+  memberId: undefined,
+  preferredProviders: [],
+  disabledProviders: [],
+}
 
 /** An account on a hard stop with this much bought on top of the $0.10 that its plan includes. */
 async function start(bought?: Nano, options: Partial<AdmitOptions> = {}) {

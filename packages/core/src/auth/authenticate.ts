@@ -1,16 +1,35 @@
 import { GatewayError } from '../errors.ts'
 import { type GatewayRequest, header } from '../http/exchange.ts'
-import { checkAccountId, choosePayer, type Payer } from './payer.ts'
+import type { AccountDocuments } from './account-documents.ts'
+import { billTo, checkAccountId, choosePayer, type Payer, payerOf } from './payer.ts'
 import type { Authenticate, Principal } from './principal.ts'
 
 /**
- * Asks the host who asks, and decides who pays.
+ * Asks the host who asks, and decides who pays. Waits for the host if it has to, and for documents of accounts that are not
+ * remembered; for nothing else.
  *
- * @throws GatewayError `invalid_api_key` when the host knows nobody by this request, and what `choosePayer` throws.
+ * @throws GatewayError `invalid_api_key` when the host knows nobody by this request, `store_unavailable` when nobody knows
+ * what an account has set, and what `choosePayer` throws.
  */
-export async function authenticatePayer(authenticate: Authenticate, request: GatewayRequest): Promise<Payer> {
+export async function authenticatePayer(
+  authenticate: Authenticate,
+  documents: Pick<AccountDocuments, 'known' | 'load'>,
+  request: GatewayRequest,
+): Promise<Payer> {
   const answer = authenticate(request)
-  return choosePayer(known(answer instanceof Promise ? await answer : answer, request), request)
+  const principal = known(answer instanceof Promise ? await answer : answer, request)
+  const named = billTo(request)
+  // A request that names its payer needs nothing of the caller's own account.
+  const own =
+    named === undefined
+      ? (documents.known(principal.accountId) ?? (await documents.load(principal.accountId)))
+      : undefined
+  const choice = choosePayer(principal, named, own?.defaultPayer)
+  const document =
+    choice.offered === undefined && own !== undefined
+      ? own
+      : (documents.known(choice.accountId) ?? (await documents.load(choice.accountId)))
+  return payerOf(principal, choice, document)
 }
 
 /**

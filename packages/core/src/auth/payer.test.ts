@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import { type GatewayError, isGatewayError } from '../errors.ts'
 import type { GatewayRequest } from '../http/exchange.ts'
+import { type AccountDocument, noAccountDocuments } from './account-documents.ts'
 import { authenticatePayer } from './authenticate.ts'
-import { choosePayer } from './payer.ts'
+import { billTo, choosePayer, type Payer, payerOf } from './payer.ts'
 import type { Principal } from './principal.ts'
 
 function request(billTo?: string | readonly string[]): GatewayRequest {
@@ -15,9 +16,18 @@ function request(billTo?: string | readonly string[]): GatewayRequest {
   }
 }
 
-function refusal(principal: Principal, billTo?: string | readonly string[]): GatewayError {
+/** Who pays, given what the caller and everybody else have set. */
+function pay(principal: Principal, header?: string | readonly string[], set: AccountDocument = {}): Payer {
+  return payerOf(principal, choosePayer(principal, billTo(request(header)), set.defaultPayer), set)
+}
+
+function refusal(
+  principal: Principal,
+  header?: string | readonly string[],
+  set?: AccountDocument,
+): GatewayError {
   try {
-    choosePayer(principal, request(billTo))
+    pay(principal, header, set)
   } catch (error) {
     if (isGatewayError(error)) return error
     throw error
@@ -37,18 +47,25 @@ const ada: Principal = {
 
 describe('without a header', () => {
   it('the caller pays', () => {
-    expect(choosePayer(ada, request())).toEqual({
+    expect(pay(ada)).toEqual({
       accountId: 'ada',
       name: 'ada',
       memberId: 'laptop',
       preferredProviders: ['cerebras'],
+      disabledProviders: [],
     })
   })
 
   it('the default payer pays, by account id or by name', () => {
-    expect(choosePayer({ ...ada, defaultPayer: 'acme' }, request()).accountId).toBe('acme')
-    expect(choosePayer({ ...ada, defaultPayer: 'beta' }, request()).accountId).toBe('org:17')
-    expect(choosePayer({ ...ada, defaultPayer: 'ada' }, request()).accountId).toBe('ada')
+    expect(pay({ ...ada, defaultPayer: 'acme' }).accountId).toBe('acme')
+    expect(pay({ ...ada, defaultPayer: 'beta' }).accountId).toBe('org:17')
+    expect(pay({ ...ada, defaultPayer: 'ada' }).accountId).toBe('ada')
+  })
+
+  it('the payer that the account has set pays, unless the host gives a default', () => {
+    expect(pay(ada, undefined, { defaultPayer: 'beta' }).accountId).toBe('org:17')
+    expect(pay({ ...ada, defaultPayer: 'acme' }, undefined, { defaultPayer: 'beta' }).accountId).toBe('acme')
+    expect(refusal(ada, undefined, { defaultPayer: 'gone' }).code).toBe('payer_not_allowed')
   })
 
   it('nobody pays when the default may not be billed: the caller is not billed in its place', () => {
@@ -61,11 +78,12 @@ describe('without a header', () => {
 
 describe('with a header', () => {
   it('the account it names pays, and the member in it is the caller’s own account', () => {
-    expect(choosePayer(ada, request('acme'))).toEqual({
+    expect(pay(ada, 'acme')).toEqual({
       accountId: 'acme',
       name: 'acme',
       memberId: 'ada',
       preferredProviders: ['cerebras'],
+      disabledProviders: [],
     })
   })
 
@@ -75,15 +93,16 @@ describe('with a header', () => {
       name: 'beta',
       memberId: 'ada@beta',
       preferredProviders: ['together'],
+      disabledProviders: [],
     }
-    expect(choosePayer(ada, request('beta'))).toEqual(beta)
-    expect(choosePayer(ada, request('org:17'))).toEqual(beta)
+    expect(pay(ada, 'beta')).toEqual(beta)
+    expect(pay(ada, 'org:17')).toEqual(beta)
   })
 
   it('it wins over the default payer, also when it names the caller', () => {
     const defaulting = { ...ada, defaultPayer: 'acme' }
-    expect(choosePayer(defaulting, request('beta')).accountId).toBe('org:17')
-    expect(choosePayer(defaulting, request('ada'))).toMatchObject({ accountId: 'ada', memberId: 'laptop' })
+    expect(pay(defaulting, 'beta').accountId).toBe('org:17')
+    expect(pay(defaulting, 'ada')).toMatchObject({ accountId: 'ada', memberId: 'laptop' })
   })
 
   it.each(['other', 'ACME', 'acme ', 'acme, ada', 'org', '__proto__'])(
@@ -98,7 +117,7 @@ describe('with a header', () => {
 
   it('several of them name nobody', () => {
     expect(refusal(ada, ['acme', 'beta']).code).toBe('payer_not_allowed')
-    expect(choosePayer(ada, request(['acme'])).accountId).toBe('acme')
+    expect(pay(ada, ['acme']).accountId).toBe('acme')
   })
 
   it('an empty one is refused, because somebody meant somebody', () => {
@@ -107,7 +126,7 @@ describe('with a header', () => {
 
   it('is refused for a caller without further accounts', () => {
     expect(refusal({ accountId: 'eve' }, 'acme').message).toMatch(/no other account you may bill/)
-    expect(choosePayer({ accountId: 'eve' }, request('eve')).accountId).toBe('eve')
+    expect(pay({ accountId: 'eve' }, 'eve').accountId).toBe('eve')
   })
 
   it('quotes at most 128 characters of it, and lists at most ten accounts', () => {
@@ -121,8 +140,78 @@ describe('with a header', () => {
 
 describe('a host that gives an account id out of bounds', () => {
   it.each(['', 'x'.repeat(129)])('is at fault itself: %j', async (accountId) => {
-    await expect(authenticatePayer(() => ({ accountId }), request())).rejects.toThrow(RangeError)
+    await expect(authenticatePayer(() => ({ accountId }), noAccountDocuments, request())).rejects.toThrow(
+      RangeError,
+    )
     const principal = { accountId: 'ada', payers: [{ accountId, name: 'acme' }] }
-    await expect(authenticatePayer(() => principal, request('acme'))).rejects.toThrow(RangeError)
+    await expect(authenticatePayer(() => principal, noAccountDocuments, request('acme'))).rejects.toThrow(
+      RangeError,
+    )
+  })
+})
+
+describe('what a request must not go to', () => {
+  const disabledProviders = ['cerebras']
+
+  it('is what the host says of the caller, what it says of the payer, and what the payer has set', () => {
+    const eve: Principal = {
+      accountId: 'eve',
+      disabledProviders: ['a'],
+      payers: [{ accountId: 'acme', disabledProviders: ['b'] }],
+    }
+    expect(pay(eve, 'acme', { disabledProviders: ['c'] }).disabledProviders.toSorted()).toEqual([
+      'a',
+      'b',
+      'c',
+    ])
+    expect(pay(eve, 'eve', { disabledProviders: ['c'] }).disabledProviders.toSorted()).toEqual(['a', 'c'])
+    expect(pay(eve, 'acme').disabledProviders.toSorted()).toEqual(['a', 'b'])
+  })
+
+  it('is one list without a copy where there is only one', () => {
+    expect(pay({ accountId: 'eve' }, undefined, { disabledProviders }).disabledProviders).toBe(
+      disabledProviders,
+    )
+    expect(pay({ accountId: 'eve', disabledProviders }).disabledProviders).toBe(disabledProviders)
+    expect(
+      pay({ accountId: 'eve', disabledProviders: [] }, undefined, { disabledProviders }).disabledProviders,
+    ).toBe(disabledProviders)
+  })
+})
+
+describe('authentication', () => {
+  function documents(set: Readonly<Record<string, AccountDocument>>) {
+    const loaded: string[] = []
+    return {
+      loaded,
+      known: () => undefined,
+      load: async (accountId: string) => {
+        loaded.push(accountId)
+        return set[accountId] ?? {}
+      },
+    }
+  }
+
+  it('looks only at what the accounts concerned have set', async () => {
+    const set = documents({ ada: { defaultPayer: 'acme' }, acme: { disabledProviders: ['together'] } })
+
+    expect(await authenticatePayer(() => ada, set, request())).toMatchObject({
+      accountId: 'acme',
+      memberId: 'ada',
+      disabledProviders: ['together'],
+    })
+    expect(set.loaded).toEqual(['ada', 'acme'])
+    await authenticatePayer(() => ada, set, request('beta'))
+    expect(set.loaded.slice(2)).toEqual(['org:17'])
+    await authenticatePayer(() => ({ accountId: 'eve' }), set, request())
+    expect(set.loaded.slice(3)).toEqual(['eve'])
+    await authenticatePayer(() => ada, set, request('ada'))
+    expect(set.loaded.slice(4)).toEqual(['ada'])
+  })
+
+  it('does not look at what an account has set for a caller who may not bill it', async () => {
+    const set = documents({})
+    await expect(authenticatePayer(() => ada, set, request('other'))).rejects.toMatchObject({ status: 403 })
+    expect(set.loaded).toEqual([])
   })
 })

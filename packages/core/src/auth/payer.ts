@@ -1,5 +1,6 @@
 import { GatewayError } from '../errors.ts'
 import type { GatewayRequest } from '../http/exchange.ts'
+import type { AccountDocument } from './account-documents.ts'
 import type { BillableAccount, Principal } from './principal.ts'
 
 /** The account that pays for a request, and who asked inside it. */
@@ -9,6 +10,23 @@ export interface Payer {
   readonly name: string
   readonly memberId: string | undefined
   readonly preferredProviders: readonly string[]
+  /** Providers this request must not go to, for whichever reason. */
+  readonly disabledProviders: readonly string[]
+}
+
+/** Who is to pay by the caller's word, before it is known what that account has set. */
+export interface PayerChoice {
+  readonly accountId: string
+  /** The account as the host offers it; `undefined` for the caller's own. */
+  readonly offered: BillableAccount | undefined
+}
+
+/** The payer a request names; `undefined` when it names nobody. */
+export function billTo(request: GatewayRequest): string | undefined {
+  const named = request.headers['x-hf-bill-to']
+  if (named === undefined || typeof named === 'string') return named
+  // Two of them name nobody: joined, they are refused under the name they make together.
+  return named.join(', ')
 }
 
 /**
@@ -17,11 +35,14 @@ export interface Payer {
  *
  * @throws GatewayError `payer_not_allowed` for an account this caller may not bill, `invalid_request` for an empty name.
  */
-export function choosePayer(principal: Principal, request: GatewayRequest): Payer {
-  const named = request.headers['x-hf-bill-to']
-  const wanted =
-    named === undefined ? principal.defaultPayer : typeof named === 'string' ? named : named.join()
-  if (wanted === undefined || wanted === principal.accountId) return ownAccount(principal)
+export function choosePayer(
+  principal: Principal,
+  named: string | undefined,
+  storedDefault: string | undefined,
+): PayerChoice {
+  const { accountId, payers = none, defaultPayer = storedDefault } = principal
+  const wanted = named ?? defaultPayer ?? accountId
+  if (wanted === accountId) return { accountId, offered: undefined }
   if (wanted === '') {
     throw new GatewayError(
       'invalid_request',
@@ -30,47 +51,70 @@ export function choosePayer(principal: Principal, request: GatewayRequest): Paye
         : 'X-HF-Bill-To is empty. Name the account to bill, or leave the header out.',
     )
   }
-  for (const option of principal.payers ?? []) {
-    const account = typeof option === 'string' ? { accountId: option } : option
-    if (wanted === account.accountId || wanted === account.name) return otherAccount(account, principal)
+  for (const option of payers) {
+    const offered = typeof option === 'string' ? { accountId: option } : option
+    if (wanted !== offered.accountId && wanted !== offered.name) continue
+    checkAccountId(offered.accountId)
+    return { accountId: offered.accountId, offered }
   }
   throw notAllowed(wanted, principal, named === undefined)
 }
 
-function ownAccount({ accountId, memberId, preferredProviders = none }: Principal): Payer {
-  return { accountId, name: accountId, memberId, preferredProviders }
-}
-
-function otherAccount(account: BillableAccount, principal: Principal): Payer {
-  const { accountId, name = accountId, memberId = principal.accountId } = account
-  checkAccountId(accountId)
-  const preferredProviders = account.preferredProviders ?? principal.preferredProviders ?? none
-  return { accountId, name, memberId, preferredProviders }
-}
-
-/** @throws RangeError, because account ids come from the host. */
-export function checkAccountId(accountId: string): void {
-  if (accountId.length === 0 || accountId.length > 128) {
-    throw new RangeError('authenticate() must give account ids of 1 to 128 characters.')
+/** What a request goes by: what the host says of the caller and of the account, and what the account itself has set. */
+export function payerOf(
+  principal: Principal,
+  { accountId, offered }: PayerChoice,
+  document: AccountDocument,
+): Payer {
+  const forbidden = both(
+    principal.disabledProviders,
+    both(offered?.disabledProviders, document.disabledProviders),
+  )
+  return {
+    accountId,
+    name: offered?.name ?? accountId,
+    memberId: offered === undefined ? principal.memberId : (offered.memberId ?? principal.accountId),
+    preferredProviders: offered?.preferredProviders ?? principal.preferredProviders ?? none,
+    disabledProviders: forbidden ?? none,
   }
 }
 
-const none: readonly string[] = []
+/** @throws RangeError, not GatewayError: account ids come from the host, so the caller cannot help it. */
+export function checkAccountId(accountId: string): void {
+  if (accountId.length === 0 || accountId.length > 128) {
+    throw new RangeError(`An account id has 1 to 128 characters, not ${accountId.length}.`)
+  }
+}
+
+const none: readonly never[] = []
+
+/** Both lists in one, without a copy where one will do. */
+function both(
+  first: readonly string[] | undefined,
+  second: readonly string[] | undefined,
+): readonly string[] | undefined {
+  if (first === undefined || first.length === 0) return second
+  return second === undefined || second.length === 0 ? first : [...first, ...second]
+}
 
 /** How many of the accounts a caller may bill an error lists. */
 const listedMax = 10
 
-function notAllowed(wanted: string, { accountId, payers = [] }: Principal, isDefault: boolean): GatewayError {
+function notAllowed(
+  wanted: string,
+  { accountId, payers = none }: Principal,
+  isDefault: boolean,
+): GatewayError {
   const payer = wanted.slice(0, 128)
   const names = payers.map((option) =>
     typeof option === 'string' ? option : (option.name ?? option.accountId),
   )
-  const others = names.slice(0, listedMax).map((name) => `'${name}'`)
+  const listed = names.slice(0, listedMax).map((name) => `'${name}'`)
   const more = names.length > listedMax ? ', …' : ''
   const rest =
-    others.length === 0
+    listed.length === 0
       ? 'There is no other account you may bill'
-      : `You may also bill ${others.join(', ')}${more}`
+      : `You may also bill ${listed.join(', ')}${more}`
   const remedy = isDefault
     ? `It is your default payer: name another one in X-HF-Bill-To, such as '${accountId}', or change the default.`
     : `Leave X-HF-Bill-To out, or name '${accountId}', to bill yourself.`

@@ -8,9 +8,11 @@ export interface Principal {
   readonly memberId?: string
   /** The account's order of providers for `:preferred`. */
   readonly preferredProviders?: readonly string[]
+  /** Providers that requests of this caller never go to, whoever pays. @default none */
+  readonly disabledProviders?: readonly string[]
   /** Further accounts this caller may bill, such as organisations. `X-HF-Bill-To` names one of them. @default none */
   readonly payers?: readonly (string | BillableAccount)[]
-  /** The payer of requests without `X-HF-Bill-To`, by account id or name. @default accountId */
+  /** The payer of requests without `X-HF-Bill-To`, by account id or name. @default what the account has set, else accountId */
   readonly defaultPayer?: string
 }
 
@@ -24,6 +26,8 @@ export interface BillableAccount {
   readonly memberId?: string
   /** This account's order of providers for `:preferred`. @default the caller's */
   readonly preferredProviders?: readonly string[]
+  /** Providers that requests billed to this account never go to, besides those it has disabled itself. @default none */
+  readonly disabledProviders?: readonly string[]
 }
 
 /** Says who asks: reads headers, or what the host's own middleware put on `request.host`. `undefined` is a 401. */

@@ -1,0 +1,74 @@
+import { describe, expect, it } from 'vitest'
+import type { Payer } from './auth/payer.ts'
+import { findCandidates } from './candidates.ts'
+import { createCatalog } from './catalog/catalog.ts'
+import { openaiChat } from './dialects/openai-chat.ts'
+import { isGatewayError } from './errors.ts'
+import { perMillion } from './money.ts'
+
+const providerIds = ['cerebras', 'together', 'replicate']
+const catalog = createCatalog(
+  providerIds.map((providerId) => ({
+    providerId,
+    providerModel: 'm',
+    model: 'acme/m',
+    operation: 'chat',
+    price: { input_token: perMillion('1'), output_token: perMillion('1') },
+    source: 'https://example.com/pricing',
+    readOn: '2026-01-31',
+  })),
+  providerIds,
+)
+
+function candidates(disabledProviders: readonly string[], model = 'acme/m'): readonly string[] {
+  const payer: Payer = {
+    accountId: 'org:1',
+    name: 'acme',
+    memberId: undefined,
+    preferredProviders: [],
+    disabledProviders,
+  }
+  const value = { model, messages: [{ role: 'user', content: 'Hi' }] }
+  const call = openaiChat.parse({ value, source: undefined, byteLength: 100 })
+  return findCandidates(call, payer, catalog, new Map()).map(({ providerId }) => providerId)
+}
+
+function refusal(disabledProviders: readonly string[], model?: string): unknown {
+  try {
+    return candidates(disabledProviders, model)
+  } catch (error) {
+    if (isGatewayError(error)) return error
+    throw error
+  }
+}
+
+describe('candidates', () => {
+  it('are all that the catalog offers when nothing is disabled', () => {
+    expect(candidates([])).toEqual(providerIds)
+  })
+
+  it('leave out what the payer has disabled', () => {
+    expect(candidates(['together'])).toEqual(['cerebras', 'replicate'])
+    expect(candidates(['together', 'unknown', 'cerebras', 'together'])).toEqual(['replicate'])
+  })
+
+  it('that are all disabled are refused, each by its name, with whose setting it is', () => {
+    expect(refusal(providerIds)).toMatchObject({
+      code: 'model_not_supported',
+      status: 400,
+      param: 'model',
+      message:
+        "The requested model 'acme/m' is not supported by any provider you have enabled. " +
+        "Disabled for 'acme': cerebras, together, replicate.",
+      facts: { payer: 'acme', disabled: providerIds },
+    })
+  })
+
+  it('that were pinned by a suffix are refused when their provider is disabled', () => {
+    expect(refusal(['together'], 'acme/m:together')).toMatchObject({
+      code: 'model_not_supported',
+      facts: { disabled: ['together'] },
+    })
+    expect(candidates(['together'], 'acme/m:cerebras')).toEqual(['cerebras'])
+  })
+})

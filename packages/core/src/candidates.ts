@@ -1,0 +1,56 @@
+import type { Payer } from './auth/payer.ts'
+import type { Catalog } from './catalog/catalog.ts'
+import type { Target } from './catalog/target.ts'
+import type { InferenceCall } from './dialects/inference-call.ts'
+import { GatewayError } from './errors.ts'
+import type { Provider } from './providers/provider.ts'
+
+/**
+ * Where a call could run: what the catalog offers, without what the payer has disabled and without providers that cannot
+ * serve this very call.
+ *
+ * @throws GatewayError what the catalog throws, and `model_not_supported` when nothing is left.
+ */
+export function findCandidates(
+  call: InferenceCall,
+  payer: Payer,
+  catalog: Catalog,
+  providers: ReadonlyMap<string, Provider>,
+): readonly Target[] {
+  return ableTo(call, enabledFor(call, payer, catalog.candidates(call)), providers)
+}
+
+function enabledFor(call: InferenceCall, payer: Payer, offered: readonly Target[]): readonly Target[] {
+  const { name, disabledProviders } = payer
+  if (disabledProviders.length === 0) return offered
+  const enabled = offered.filter(({ providerId }) => !disabledProviders.includes(providerId))
+  if (enabled.length > 0) return enabled
+  const disabled = [...new Set(offered.map(({ providerId }) => providerId))]
+  throw new GatewayError(
+    'model_not_supported',
+    // The first sentence is Hugging Face's own, which clients look for.
+    `The requested model '${call.model}' is not supported by any provider you have enabled. ` +
+      `Disabled for '${name}': ${disabled.join(', ')}.`,
+    { param: 'model', facts: { payer: name, disabled } },
+  )
+}
+
+/** Leaves out targets whose provider cannot serve this very call. */
+function ableTo(
+  call: InferenceCall,
+  candidates: readonly Target[],
+  providers: ReadonlyMap<string, Provider>,
+): readonly Target[] {
+  const reasons: string[] = []
+  const able = candidates.filter(({ providerId }) => {
+    const reason = providers.get(providerId)?.refuses?.(call)
+    if (reason !== undefined) reasons.push(`${providerId}: ${reason}`)
+    return reason === undefined
+  })
+  if (able.length > 0) return able
+  throw new GatewayError(
+    'model_not_supported',
+    `The requested model '${call.model}' cannot serve this request on any provider (${reasons.join('; ')}).`,
+    { param: 'model' },
+  )
+}
