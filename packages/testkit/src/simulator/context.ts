@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { type Exchange, parseObject, sendJson } from './exchange.ts'
+import { type Exchange, hashKey, keyOf, parseObject, sendJson } from './exchange.ts'
 import { type Fault, type FaultPlan, faultOfModel, playBeforeAnswer, type Refuse } from './faults.ts'
 import type { PriceList, ProviderName } from './price-list.ts'
 import type { Pace } from './stream.ts'
@@ -67,11 +67,12 @@ export async function beginInference<Body extends object>(
 export function openEntry(
   context: Context,
   exchange: Exchange,
-  request: Omit<ServedRequest, 'requestId'>,
+  request: Omit<ServedRequest, 'requestId' | 'keyHash'>,
 ): OpenEntry {
   const given = exchange.request.headers['x-request-id']
   const requestId = typeof given === 'string' && given !== '' ? given : request.providerRequestId
-  return context.truth.open({ ...request, requestId })
+  const key = keyOf(exchange.request)
+  return context.truth.open({ ...request, requestId, keyHash: key === undefined ? '' : hashKey(key) })
 }
 
 /** A short key for everything the content of an answer may depend on. */

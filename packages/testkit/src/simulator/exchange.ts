@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
 import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promises'
@@ -44,6 +45,16 @@ export async function readBody(message: IncomingMessage): Promise<string | undef
     return undefined
   }
   return Buffer.concat(parts).toString('utf8')
+}
+
+/** The key a request came with, as Bearer or, at Replicate, as Token. */
+export function keyOf({ headers }: SeenRequest): string | undefined {
+  return /^(?:Bearer|Token)\s+(\S+)\s*$/i.exec(headers.authorization ?? '')?.[1]
+}
+
+/** Tells keys apart without keeping them. */
+export function hashKey(key: string): string {
+  return createHash('sha256').update(key).digest('hex').slice(0, 16)
 }
 
 export function sendJson(exchange: Exchange, reply: Reply): void {

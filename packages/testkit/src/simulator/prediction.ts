@@ -18,6 +18,8 @@ export interface PredictionRequest {
   readonly outputs: readonly string[]
   readonly promptTokens: number
   readonly fault: Fault | undefined
+  /** The key it was created with: nobody else may look at it. */
+  readonly key: string | undefined
   readonly entry: OpenEntry
 }
 

@@ -221,6 +221,16 @@ describe('replicate predictions', () => {
   })
 })
 
+it('shows and cancels a prediction only with the key it was created with', async () => {
+  const started = await run('sim/slow-job-5')
+  const other = { authorization: 'Bearer other' }
+
+  expect((await fetch(started.urls.get, { headers: other })).status).toBe(404)
+  const cancelling = await fetch(`${started.urls.get}/cancel`, { method: 'POST', headers: other })
+  expect(cancelling.status).toBe(404)
+  expect(await poll(started)).toMatchObject({ id: started.id, status: 'processing' })
+})
+
 describe('replicate streams', () => {
   it('streams the pieces as plain text and ends a slow job when read to the end', async () => {
     const started = await run('sim/slow-job-5', { prompt: 'say 3 tokens' })

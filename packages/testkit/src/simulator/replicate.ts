@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { countPromptTokens, writeChoice } from './answer.ts'
 import { beginInference, type Context, openEntry, type ProviderSimulation, seedKey } from './context.ts'
-import { asObject, type Exchange, pause, type Reply, sendJson } from './exchange.ts'
+import { asObject, type Exchange, keyOf, pause, type Reply, sendJson } from './exchange.ts'
 import { deliver, type Fault, playBeforeAnswer } from './faults.ts'
 import { createPrediction, type Prediction, urls } from './prediction.ts'
 import { errorEvents, streamPrediction } from './prediction-stream.ts'
@@ -60,7 +60,8 @@ export function replicate(context: Context): ProviderSimulation {
     const fault = context.plan.next(provider)
     if (await playBeforeAnswer(exchange, fault, { refuse })) return
     const prediction = predictions.get(id)
-    if (prediction === undefined) return sendJson(exchange, refuse(404))
+    if (prediction === undefined || prediction.request.key !== keyOf(exchange.request))
+      return sendJson(exchange, refuse(404))
     act(prediction)
     await deliver(exchange, fault, ok(prediction.view()))
   }
@@ -169,6 +170,7 @@ function describe(
     outputs: kind === 'image' ? images : writeChoice(question, 0).pieces,
     promptTokens: countPromptTokens([prompt, system]),
     fault,
+    key: keyOf(exchange.request),
     entry: openEntry(context, exchange, { provider, providerRequestId: id, model, operation, price }),
   }
 }

@@ -55,6 +55,7 @@ describe('the count of what was served', () => {
         providerRequestId: expect.stringMatching(/^chatcmpl-/),
         model: 'gpt-oss-120b',
         operation: 'chat',
+        keyHash: expect.stringMatching(/^[0-9a-f]{16}$/),
         usage: { prompt_tokens: 74, completion_tokens: 36, total_tokens: 110 },
         costNanoUsd: 52_900n,
         outcome: 'complete',
@@ -222,6 +223,31 @@ describe('the server', () => {
     const simulator = await start({ apiKeys: { cerebras: 'right' } })
     expect((await ask(simulator, {}, { key: 'wrong' })).status).toBe(401)
     expect((await ask(simulator, {}, { key: 'right' })).status).toBe(200)
+  })
+
+  it('accepts each of several keys, and counts for each of them by itself', async () => {
+    const simulator = await start({ apiKeys: { cerebras: ['one', 'other'] } })
+    expect((await ask(simulator, {}, { key: 'none' })).status).toBe(401)
+    await (await ask(simulator, {}, { key: 'one', requestId: 'r-1' })).text()
+    await (await ask(simulator, {}, { key: 'other', requestId: 'r-2' })).text()
+    await (await ask(simulator, {}, { key: 'other', requestId: 'r-3' })).text()
+
+    const ids = (key: string) => simulator.servedTo(key).map(({ requestId }) => requestId)
+    expect([ids('one'), ids('other'), ids('none')]).toEqual([['r-1'], ['r-2', 'r-3'], []])
+    expect(JSON.stringify(simulator.served, (_, value) => String(value))).not.toContain('other')
+  })
+
+  it('tells the costs of a key’s requests to nobody who asks with another key', async () => {
+    const simulator = await start()
+    await (await ask(simulator, {}, { key: 'one', requestId: 'r-1' })).text()
+    const costs = async (key: string) => {
+      const request = { method: 'POST', body: JSON.stringify({ requestIds: ['r-1'] }) }
+      const headers = { authorization: `Bearer ${key}` }
+      return (await fetch(simulator.costUrl('cerebras'), { ...request, headers })).json()
+    }
+
+    expect(await costs('one')).toMatchObject({ requests: [{ requestId: 'r-1' }] })
+    expect(await costs('other')).toEqual({ requests: null })
   })
 
   it('remembers the newest requests with headers and body', async () => {

@@ -5,7 +5,7 @@ import type { AddressInfo, Socket } from 'node:net'
 import { answerCosts } from './billing.ts'
 import { cerebras } from './cerebras.ts'
 import type { Context, ProviderSimulation } from './context.ts'
-import { type Exchange, readBody, type SeenRequest, send, sendJson } from './exchange.ts'
+import { type Exchange, hashKey, keyOf, readBody, type SeenRequest, send, sendJson } from './exchange.ts'
 import { createFaultPlan, type Fault } from './faults.ts'
 import { sendPng } from './files.ts'
 import { type PriceList, type ProviderName, providerNames, withDefaultPrices } from './price-list.ts'
@@ -25,8 +25,8 @@ export interface SimulatorOptions {
   readonly prices?: PriceList
   /** @default as fast as possible */
   readonly pace?: Pace
-  /** The only key each provider accepts. A provider without one accepts every key, but not a missing one. */
-  readonly apiKeys?: { readonly [provider in ProviderName]?: string }
+  /** The only keys each provider accepts. A provider without any accepts every key, but not a missing one. */
+  readonly apiKeys?: { readonly [provider in ProviderName]?: string | readonly string[] }
 }
 
 /** Cerebras, Together AI and Replicate on one loopback port, with their own count of what they served. */
@@ -45,6 +45,8 @@ export interface Simulator {
   script(provider: ProviderName, faults: readonly (Fault | undefined)[]): void
   /** Everything counted, in order, with what the truth file held at the start. */
   readonly served: readonly Served[]
+  /** What was counted for requests with this key: each key is an account of its own at its provider. */
+  servedTo(apiKey: string): readonly Served[]
   /** The newest 10,000 requests received, in order of arrival. */
   readonly requests: readonly SeenRequest[]
   openSockets(): number
@@ -107,7 +109,7 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
   }
 
   async function route(exchange: Exchange): Promise<void> {
-    const { provider, method, headers } = exchange.request
+    const { provider, method } = exchange.request
     if (provider === undefined) return send(exchange, { status: 404, body: 'Not found' })
     const simulation = providers[provider]
     const path = decodePath(exchange.request.path).slice(provider.length + 1)
@@ -115,9 +117,8 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
     if (path.startsWith('/files/') && method === 'GET') return sendPng(exchange)
     // Replicate's stream addresses are secrets themselves and need no key.
     if (path.startsWith('/stream/')) return simulation.answer(exchange, path)
-    const key = /^(?:Bearer|Token)\s+(\S+)\s*$/i.exec(headers.authorization ?? '')?.[1]
-    const wanted = options.apiKeys?.[provider]
-    if (key === undefined || (wanted !== undefined && key !== wanted))
+    const key = keyOf(exchange.request)
+    if (key === undefined || !accepts(options.apiKeys?.[provider], key))
       return sendJson(exchange, simulation.refuse(401))
     await simulation.answer(exchange, path)
   }
@@ -166,6 +167,7 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
     fault: plan.always,
     script: plan.script,
     served: truth.served,
+    servedTo: (apiKey) => truth.served.filter(({ keyHash }) => keyHash === hashKey(apiKey)),
     requests,
     openSockets: () => sockets.size,
     activeRequests: () => active,
@@ -178,6 +180,11 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
       await idle()
     },
   }
+}
+
+function accepts(wanted: string | readonly string[] | undefined, key: string): boolean {
+  if (wanted === undefined) return true
+  return typeof wanted === 'string' ? key === wanted : wanted.includes(key)
 }
 
 /** Aborts when the response's connection closes before the response is finished. */

@@ -17,6 +17,8 @@ export interface Served {
   readonly providerRequestId: string
   readonly model: string
   readonly operation: Operation
+  /** Tells which key it was for; empty without one. The key itself is not kept. */
+  readonly keyHash: string
   /** Counts under the names the provider itself uses for them. */
   readonly usage: Readonly<Record<string, number>>
   readonly costNanoUsd: bigint
@@ -29,6 +31,7 @@ export interface ServedRequest {
   readonly providerRequestId: string
   readonly model: string
   readonly operation: Operation
+  readonly keyHash: string
   readonly price: ModelPrice
 }
 
@@ -50,8 +53,15 @@ export interface Truth {
   readonly served: readonly Served[]
   open(request: ServedRequest): OpenEntry
   knows(id: string): boolean
-  /** The cost by id, for the ids that are known and no longer running. Requests that share an id are summed. */
-  lookUp(provider: ProviderName, ids: readonly string[]): ReadonlyMap<string, bigint>
+  /**
+   * The cost by id, for the ids that are known and no longer running. Requests that share an id are summed. With a key only
+   * those that came with it: a provider tells nobody what others pay.
+   */
+  lookUp(
+    provider: ProviderName,
+    ids: readonly string[],
+    keyHash: string | undefined,
+  ): ReadonlyMap<string, bigint>
 }
 
 export function openTruth(file: string | undefined): Truth {
@@ -92,10 +102,12 @@ export function openTruth(file: string | undefined): Truth {
     served,
     open,
     knows: (id) => byId.has(id),
-    lookUp(provider, ids) {
+    lookUp(provider, ids, keyHash) {
       const costs = new Map<string, bigint>()
       for (const id of ids) {
-        const found = byId.get(id)?.filter((entry) => entry.provider === provider) ?? []
+        const isMeant = (entry: Served) =>
+          entry.provider === provider && (keyHash === undefined || entry.keyHash === keyHash)
+        const found = byId.get(id)?.filter(isMeant) ?? []
         if (found.length === 0 || running.has(id)) continue
         costs.set(
           id,
@@ -136,6 +148,6 @@ function readServed(file: string): Served[] {
     .filter((line) => line !== '')
     .map((line) => {
       const entry = JSON.parse(line) as Omit<Served, 'costNanoUsd'> & { readonly costNanoUsd: string }
-      return { ...entry, costNanoUsd: BigInt(entry.costNanoUsd) }
+      return { ...entry, keyHash: entry.keyHash ?? '', costNanoUsd: BigInt(entry.costNanoUsd) }
     })
 }
