@@ -95,6 +95,9 @@ it('after kill -9 at any point of 1,000 requests, every request is charged once,
     }
     const counted = new Map(simulator.served.map((served) => [served.requestId, served.costNanoUsd]))
     expect(charged).toEqual(counted)
+    const { findings, totals } = await gateway.audit('alice')
+    expect(findings).toEqual([])
+    expect(totals.cost).toBe([...counted.values()].reduce((sum, cost) => sum + cost, 0n))
     await gateway.close()
     handle.close()
   } finally {

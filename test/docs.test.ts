@@ -57,6 +57,17 @@ describe('docs/errors.md', () => {
   })
 })
 
+describe('docs/audit.md', () => {
+  it('has a heading for every kind of finding, and for no other', () => {
+    const source = read('packages/core/src/ledger/audit-report.ts')
+    const type = /^export type AuditFindingKind =\n(.*?)\n\n/ms.exec(source)?.[1] ?? ''
+    const kinds = [...type.matchAll(/\| '([a-z-]+)'/g)].map((match) => match[1])
+    const explained = [...read('docs/audit.md').matchAll(/^### (.+)$/gm)].map((match) => match[1])
+    expect(kinds.length).toBeGreaterThan(10)
+    expect(explained.toSorted()).toEqual(kinds.toSorted())
+  })
+})
+
 describe('the options table of the README', () => {
   const rows = tableRows(read('README.md'), '| option | default |')
   const options = optionsOf(read('packages/core/src/options.ts'))

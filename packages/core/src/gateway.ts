@@ -23,6 +23,8 @@ import { type GatewayRequest, type GatewayResponse, header } from './http/exchan
 import { findRoute, methodsOf, type Route } from './http/routes.ts'
 import { randomIds } from './ids.ts'
 import type { Account } from './ledger/account.ts'
+import type { AuditOptions } from './ledger/audit.ts'
+import type { AuditReport } from './ledger/audit-report.ts'
 import type { Balance } from './ledger/balance.ts'
 import type { ConfigureRequest } from './ledger/configure.ts'
 import type { JournalEntry } from './ledger/entry.ts'
@@ -35,6 +37,7 @@ import type { Receipt } from './ledger/receipt.ts'
 import { graceMs, resolveWithinMs } from './ledger/reservation.ts'
 import { checkOptions, type GatewayOptions } from './options.ts'
 import { handleInference } from './pipeline.ts'
+import { rateBy } from './rate-attempt.ts'
 import { type ReconcileReport, reconcile } from './reconcile.ts'
 import { createReplay } from './replay/replay.ts'
 import { errorResponse, jsonResponse } from './response.ts'
@@ -57,6 +60,10 @@ export interface Gateway {
     settings(accountId: string): Promise<AccountSettings>
     /** Changes what an account has set: at once in this process, within ten seconds in others. */
     changeSettings(request: ChangeSettingsRequest): Promise<AccountSettings>
+    /** Ids of all accounts, in order, up to a hundred at a time. Give the cursor of one page to get the next. */
+    list(
+      cursor?: string | null,
+    ): Promise<{ readonly accountIds: readonly string[]; readonly cursor: string | null }>
     /** Entries of the account's journal after a sequence number, at most 1,000. */
     journal(request: {
       readonly accountId: string
@@ -72,6 +79,11 @@ export interface Gateway {
   }
   /** Resolves holds that a dead process left behind. Call it now and then; once a minute is plenty. */
   reconcile(): Promise<ReconcileReport>
+  /**
+   * Replays an account's journal: proves that it is whole, that the balance is what it adds up to, and that nothing was
+   * charged beyond what the provider charges. Writes nothing. Rejects when the store is out of reach.
+   */
+  audit(accountId: string, options?: AuditOptions): Promise<AuditReport>
   /** Refuses new requests, waits for those under way and their settlement, and closes connections and storage. */
   close(): Promise<void>
 }
@@ -102,6 +114,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     })
   const providers = new Map(options.providers.map((provider) => [provider.id, provider]))
   const catalog = createCatalog([...priceBook, ...(options.catalog ?? [])], [...providers.keys()])
+  const rate = rateBy(catalog)
   const health = createHealth({
     clock,
     onCircuit: ({ providerId, model }, state) =>
@@ -231,6 +244,7 @@ export function createGateway(options: GatewayOptions): Gateway {
       balance: (accountId) => ledger.balance(accountId),
       settings: async (accountId) => settingsOf(await kept(documents).read(accountId)),
       changeSettings: async (request) => changeSettings(kept(documents), request, [...providers.keys()]),
+      list: (cursor = null) => ledger.accounts(cursor),
       journal: ({ accountId, afterSeq }) => ledger.journal(accountId, afterSeq ?? 0n, 1000),
     },
     credits: { grant: (request) => ledger.grant(request) },
@@ -240,6 +254,7 @@ export function createGateway(options: GatewayOptions): Gateway {
       await replay.prune()
       return report
     },
+    audit: (accountId, options) => ledger.audit(accountId, { ...options, rate }),
     close() {
       closing ??= close()
       return closing

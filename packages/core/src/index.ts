@@ -26,6 +26,16 @@ export type {
 export type { Operation } from './http/routes.ts'
 export { countedIds, type Ids, randomIds } from './ids.ts'
 export type { Account, Grant, GrantKind, OverageLine, Source } from './ledger/account.ts'
+export type { AuditOptions } from './ledger/audit.ts'
+export type { ChainMark } from './ledger/audit-chain.ts'
+export type { RateAttempt } from './ledger/audit-prices.ts'
+export type {
+  AuditDrift,
+  AuditedPrices,
+  AuditFinding,
+  AuditFindingKind,
+  AuditReport,
+} from './ledger/audit-report.ts'
 export type { Balance } from './ledger/balance.ts'
 export type { ConfigureRequest } from './ledger/configure.ts'
 export { chainHash, type Entry, type EntryKind, type JournalEntry, type Posting } from './ledger/entry.ts'

@@ -112,7 +112,7 @@ export function changeLine(draft: Draft, changed: OverageLine): void {
 const closedGrantsMax = 16
 
 /** How many earlier periods keep their overage line. */
-const overageLinesMax = 14
+export const overageLinesMax = 14
 
 /** Forgets grants and overage lines that nothing can be drawn from or returned to any more, oldest first. */
 export function forgetClosed(account: MutableAccount): void {

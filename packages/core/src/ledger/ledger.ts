@@ -1,6 +1,9 @@
 import { assert } from '../assert.ts'
 import type { Clock } from '../clock.ts'
 import type { Account } from './account.ts'
+import { type AuditOptions, audit } from './audit.ts'
+import type { RateAttempt } from './audit-prices.ts'
+import type { AuditReport } from './audit-report.ts'
 import { type Balance, balance } from './balance.ts'
 import { type ConfigureRequest, configure } from './configure.ts'
 import { type JournalEntry, readEntry } from './entry.ts'
@@ -12,7 +15,7 @@ import { type Receipt, receiptOf } from './receipt.ts'
 import { graceMs, type Reservation, reservationKey, resolveWithinMs } from './reservation.ts'
 import { type ReserveRequest, type ReserveResult, reserve } from './reserve.ts'
 import { type SettleRequest, type SettleResult, settle } from './settle.ts'
-import type { Key, LedgerStore, Reduce, TransactOptions } from './storage.ts'
+import type { AccountPage, Key, LedgerStore, Reduce, TransactOptions } from './storage.ts'
 import { type Unresolved, unresolved } from './unresolved.ts'
 
 /** The operations on money, each one atomic step on one account, bound to a store. */
@@ -26,10 +29,12 @@ export interface Ledger {
   receipt(accountId: string, requestId: string): Promise<Receipt | undefined>
   journal(accountId: string, afterSeq: bigint, limit: number): Promise<readonly JournalEntry[]>
   /** Accounts with holds that nobody settled in time. */
-  accountsDue(
-    cursor: string | null,
-  ): Promise<{ readonly accountIds: readonly string[]; readonly cursor: string | null }>
+  accountsDue(cursor: string | null): Promise<AccountPage>
   unresolved(accountId: string): Promise<Unresolved>
+  /** Every account that was ever written, by id, up to a hundred at a time. */
+  accounts(cursor: string | null): Promise<AccountPage>
+  /** Replays an account's journal and proves that it is whole and adds up. `rate` says what recorded usage costs. */
+  audit(accountId: string, options?: AuditOptions & { readonly rate?: RateAttempt }): Promise<AuditReport>
 }
 
 export interface LedgerOptions {
@@ -98,5 +103,18 @@ export function createLedger({ store, plans, clock }: LedgerOptions): Ledger {
       const dueBy = await resolveBy()
       return run(accountId, [], unresolved(accountId, plans), { dueBy, dueMax })
     },
+    accounts: (cursor) => reach(clock, () => store.scan('all', cursor, 100)),
+    audit: async (accountId, { rate = () => undefined, ...options } = {}) =>
+      audit(
+        {
+          readHead: () =>
+            run(accountId, [], (cut) => ({ result: cut }), { dueBy: Number.MAX_SAFE_INTEGER, dueMax }),
+          readJournal,
+          rate,
+          defaultPlanId: plans.defaultPlanId,
+        },
+        accountId,
+        options,
+      ),
   }
 }

@@ -1,0 +1,28 @@
+import { hasMembers, isListOf } from './audit-shape.ts'
+import type { Posting } from './entry.ts'
+import type { ReceiptAttempt } from './receipt.ts'
+import type { Value } from './storage.ts'
+
+const buckets: readonly string[] = ['issued', 'available', 'settled', 'expired', 'voided', 'limit', 'used']
+
+/** Whether a decoded text has the shape of an entry, as far as an audit reads it. */
+export function isEntry(value: Value): boolean {
+  if (!hasMembers(value, { kind: 'string', opId: 'string', recordedAtMs: 'number', effectiveAtMs: 'number' }))
+    return false
+  const { postings, attempts } = value as { readonly postings?: unknown; readonly attempts?: unknown }
+  return isPostings(postings) && (attempts === undefined || isAttempts(attempts))
+}
+
+function isPostings(value: unknown): boolean {
+  if (!isListOf(value, { source: 'string', from: 'string', to: 'string', amount: 'bigint' })) return false
+  return (value as readonly Posting[]).every(
+    ({ source, from, to }) =>
+      /^(?:grant|overage):/.test(source) && buckets.includes(from) && buckets.includes(to),
+  )
+}
+
+function isAttempts(value: unknown): boolean {
+  const names = { attemptId: 'string', providerId: 'string', providerModel: 'string' } as const
+  if (!isListOf(value, { ...names, charged: 'bigint', absorbed: 'bigint' })) return false
+  return (value as readonly ReceiptAttempt[]).every(({ cost }) => cost === null || typeof cost === 'bigint')
+}

@@ -1,0 +1,76 @@
+import { formatUsd } from '../money.ts'
+import type { Account, Source } from './account.ts'
+import type { AuditReport, Findings } from './audit-report.ts'
+import { hasMembers, isListOf } from './audit-shape.ts'
+import { type Reservation, reservationKey } from './reservation.ts'
+import type { Cut } from './storage.ts'
+
+/** Proves that every open hold is the sum of its parts, and that the parts are what the sources have as held. */
+export function compareHolds(
+  account: Account,
+  { due, moreDue }: Cut,
+  findings: Findings,
+): AuditReport['holds'] {
+  const held = new Map<Source, bigint>()
+  const holds = due.filter(({ key }) => key.startsWith(reservationKey('')))
+  for (const { key, value } of holds) {
+    if (!isHold(value)) {
+      findings.add({
+        kind: 'wrong-hold',
+        seq: null,
+        message: `The record "${key}" can not be read as a hold.`,
+      })
+      continue
+    }
+    addHold(value as unknown as Reservation, held, findings)
+  }
+  const sources: readonly { readonly source: Source; readonly held: bigint }[] = [
+    ...account.grants.map((grant) => ({ source: `grant:${grant.grantId}` as const, held: grant.held })),
+    ...account.overage.map((line) => ({ source: `overage:${line.periodKey}` as const, held: line.held })),
+  ]
+  for (const { source, held: inHead } of sources) {
+    const byHolds = held.get(source) ?? 0n
+    held.delete(source)
+    // Holds that were not read may hold the rest.
+    if (byHolds === inHead || (moreDue && byHolds < inHead)) continue
+    findings.add({
+      kind: 'wrong-hold',
+      seq: null,
+      source,
+      message: `The head says $${formatUsd(inHead)} of ${source} is held; the open holds hold $${formatUsd(byHolds)}.`,
+    })
+  }
+  for (const [source, amount] of held) {
+    findings.add({
+      kind: 'wrong-hold',
+      seq: null,
+      source,
+      message: `Open holds hold $${formatUsd(amount)} of ${source}, which the head does not have.`,
+    })
+  }
+  return { compared: holds.length, isComplete: !moreDue }
+}
+
+function addHold(hold: Reservation, held: Map<Source, bigint>, findings: Findings): void {
+  const { reservationId, state, amount, parts } = hold
+  const tell = (message: string) =>
+    findings.add({ kind: 'wrong-hold', seq: null, requestId: reservationId, message })
+  if (state !== 'held' && state !== 'unresolved')
+    tell(`The hold of ${reservationId} is ${state} and still waits.`)
+  let sum = 0n
+  for (const part of parts) {
+    if (part.amount <= 0n) tell(`The hold of ${reservationId} has a part of $${formatUsd(part.amount)}.`)
+    held.set(part.source, (held.get(part.source) ?? 0n) + part.amount)
+    sum += part.amount
+  }
+  if (sum !== amount) {
+    tell(`The hold of ${reservationId} is of $${formatUsd(amount)}; its parts are $${formatUsd(sum)}.`)
+  }
+}
+
+function isHold(value: unknown): boolean {
+  return (
+    hasMembers(value, { reservationId: 'string', state: 'string', amount: 'bigint' }) &&
+    isListOf((value as { parts?: unknown }).parts, { source: 'string', amount: 'bigint' })
+  )
+}

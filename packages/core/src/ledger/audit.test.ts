@@ -1,0 +1,216 @@
+import { describe, expect, it } from 'vitest'
+import { type FakeClock, fakeClock } from '../clock.ts'
+import { type Nano, nano, usd } from '../money.ts'
+import type { RateAttempt } from './audit-prices.ts'
+import { createLedger, type Ledger } from './ledger.ts'
+import { memoryStorage } from './memory-storage.ts'
+import { planPreset } from './plan-presets.ts'
+import type { ReceiptAttempt } from './receipt.ts'
+import type { SettledAttempt } from './settle.ts'
+import { type LedgerStore, Unavailable } from './storage.ts'
+
+const plans = planPreset('hf-2026-02-04')
+
+function open(): { store: LedgerStore; ledger: Ledger; clock: FakeClock } {
+  const clock = fakeClock(Date.UTC(2026, 10, 10))
+  const { ledger: store } = memoryStorage({ clock })
+  return { store, clock, ledger: createLedger({ store, plans, clock }) }
+}
+
+const hold = (reservationId: string, amount = 1000n) => ({
+  accountId: 'alice',
+  reservationId,
+  amount: nano(amount),
+  timeToLiveMs: 60_000,
+  subject: { model: 'model', costProviderIds: [], attemptsMax: 1 },
+})
+
+const attempt = (requestId: string, change: Partial<SettledAttempt> = {}): SettledAttempt => ({
+  attemptId: `${requestId}.1`,
+  providerId: 'provider',
+  providerModel: 'model',
+  outcome: 'served',
+  costSource: 'price-book',
+  priceVersion: 'v1',
+  usage: { quantities: { output_token: 100n }, certainty: 'exact' },
+  cost: nano(1000n),
+  payer: 'customer',
+  ...change,
+})
+
+async function spend(ledger: Ledger, requestId: string, change: Partial<SettledAttempt> = {}): Promise<void> {
+  await ledger.reserve(hold(requestId))
+  await ledger.settle({
+    accountId: 'alice',
+    reservationId: requestId,
+    attempts: [attempt(requestId, change)],
+  })
+}
+
+/** Ten nano-USD a token, at the version `v1` only. */
+const rate: RateAttempt = ({ priceVersion, usage }: ReceiptAttempt) =>
+  priceVersion === 'v1' ? (((usage?.quantities.output_token as bigint) * 10n) as Nano) : undefined
+
+describe('an audit', () => {
+  it('of an account that was never written finds nothing and proves nothing', async () => {
+    const { ledger } = open()
+    expect(await ledger.audit('nobody')).toMatchObject({
+      isSound: true,
+      seq: 0n,
+      chain: '',
+      attempts: 0,
+      grants: 0,
+    })
+  })
+
+  it('reads a long journal page by page, tells how far it is, and lets others run in between', async () => {
+    const { ledger } = open()
+    for (let index = 0; index < 1200; index += 1) await spend(ledger, `r${index}`)
+    const told: [bigint, bigint][] = []
+    let turns = 0
+    const turning = setInterval(() => {
+      turns += 1
+    }, 0)
+
+    const report = await ledger.audit('alice', { onProgress: (done, all) => told.push([done, all]) })
+    clearInterval(turning)
+
+    expect(report).toMatchObject({ isSound: true, seq: 1201n, attempts: 1200 })
+    expect(told).toEqual([
+      [500n, 1201n],
+      [1000n, 1201n],
+      [1201n, 1201n],
+    ])
+    expect(turns).toBeGreaterThan(0)
+  })
+
+  it('ends before its next page when its signal aborts', async () => {
+    const { ledger } = open()
+    for (let index = 0; index < 600; index += 1) await spend(ledger, `r${index}`)
+    const controller = new AbortController()
+    const auditing = ledger.audit('alice', {
+      signal: controller.signal,
+      onProgress: () => controller.abort(new Error('enough')),
+    })
+    await expect(auditing).rejects.toThrow('enough')
+  })
+
+  it('proves an account as it was when it began, while the account goes on being used', async () => {
+    const { ledger } = open()
+    for (let index = 0; index < 600; index += 1) await spend(ledger, `r${index}`)
+    let spending = Promise.resolve()
+    const report = await ledger.audit('alice', {
+      onProgress: (done) => {
+        spending = spend(ledger, `meanwhile ${done}`)
+      },
+    })
+    await spending
+    expect(report).toMatchObject({ isSound: true, seq: 601n })
+    expect((await ledger.audit('alice')).seq).toBeGreaterThan(601n)
+  })
+
+  it('compares no more holds than one reading gives, and says so', async () => {
+    const { ledger } = open()
+    for (let index = 0; index < 1001; index += 1) await ledger.reserve(hold(`r${index}`, 1n))
+    expect(await ledger.audit('alice')).toMatchObject({
+      isSound: true,
+      holds: { compared: 1000, isComplete: false },
+    })
+  })
+
+  it('lists so many findings and counts all of them', async () => {
+    const { ledger } = open()
+    for (let index = 0; index < 12; index += 1) await spend(ledger, `r${index}`, { cost: nano(999n) })
+    const report = await ledger.audit('alice', { rate, findingsMax: 5 })
+    expect(report.findings).toHaveLength(5)
+    expect(report.findingsCount).toBe(12)
+  })
+
+  it('rejects when the store is out of reach, because not looking is not proving', async () => {
+    const { store, clock } = open()
+    const down: LedgerStore = {
+      ...store,
+      async journal() {
+        throw new Unavailable('The store is down.')
+      },
+    }
+    const ledger = createLedger({ store: down, plans, clock })
+    await spend(ledger, 'r1')
+    await expect(ledger.audit('alice')).rejects.toMatchObject({ code: 'store_unavailable' })
+  })
+})
+
+describe('the proof of zero markup', () => {
+  it('rates recorded usage again and accepts the very same cost only (failure 26)', async () => {
+    const { ledger } = open()
+    await spend(ledger, 'right')
+    await spend(ledger, 'dearer', { cost: nano(1001n) })
+    await spend(ledger, 'cheaper', { cost: nano(999n) })
+    await spend(ledger, 'free', { cost: nano(0n) })
+
+    const { prices, findings } = await ledger.audit('alice', { rate })
+
+    expect(prices).toMatchObject({ verified: 1, mispriced: 3, unverifiable: 0, reported: 0 })
+    expect(findings.map(({ kind, requestId }) => [kind, requestId])).toEqual([
+      ['mispriced-attempt', 'dearer'],
+      ['mispriced-attempt', 'cheaper'],
+      ['mispriced-attempt', 'free'],
+    ])
+    expect(findings[0]?.message).toBe(
+      'Attempt dearer.1 cost $0.000001001; price version v1 says $0.000001 for its usage.',
+    )
+  })
+
+  it('counts estimates among what it verified', async () => {
+    const { ledger } = open()
+    const usage = { quantities: { output_token: 100n }, certainty: 'estimate' } as const
+    await spend(ledger, 'r1', { usage, costSource: 'estimate' })
+    expect((await ledger.audit('alice', { rate })).prices).toMatchObject({ verified: 1, estimated: 1 })
+  })
+
+  it('counts what it cannot verify, and never takes it for verified', async () => {
+    const { ledger } = open()
+    await spend(ledger, 'old', { priceVersion: 'v0' })
+    const { usage: _usage, ...unmeasured } = attempt('unmeasured')
+    await ledger.reserve(hold('unmeasured'))
+    await ledger.settle({ accountId: 'alice', reservationId: 'unmeasured', attempts: [unmeasured] })
+    await spend(ledger, 'unknown', { cost: null, costSource: 'unknown' })
+
+    const { prices, isSound } = await ledger.audit('alice', { rate })
+
+    expect(isSound).toBe(true)
+    expect(prices).toMatchObject({ verified: 0, unverifiable: 2, mispriced: 0 })
+  })
+
+  it('takes a cost that the provider told as it is, and tells where it drifts from the price book', async () => {
+    const { ledger } = open()
+    const told = { costSource: 'provider' } as const
+    await spend(ledger, 'same', told)
+    await spend(ledger, 'rounded', { ...told, cost: nano(999n) })
+    await spend(ledger, 'dearer', { ...told, cost: nano(1500n) })
+    await spend(ledger, 'old', { ...told, priceVersion: 'v0' })
+
+    const { prices, isSound } = await ledger.audit('alice', { rate })
+
+    expect(isSound).toBe(true)
+    expect(prices).toMatchObject({ reported: 4, compared: 3, drifted: 1, verified: 0 })
+    expect(prices.drifts).toEqual([
+      {
+        seq: 4n,
+        requestId: 'dearer',
+        attemptId: 'dearer.1',
+        providerId: 'provider',
+        providerModel: 'model',
+        reported: 1500n,
+        rated: 1000n,
+      },
+    ])
+  })
+
+  it('without any price counts every cost as unverifiable', async () => {
+    const { ledger } = open()
+    await ledger.grant({ accountId: 'alice', grantId: 'g1', amount: usd('1.00') })
+    await spend(ledger, 'r1')
+    expect((await ledger.audit('alice')).prices).toMatchObject({ verified: 0, unverifiable: 1 })
+  })
+})
