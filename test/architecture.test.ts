@@ -81,6 +81,7 @@ describe('core', () => {
 
 describe('the other packages', () => {
   const allowed: Readonly<Record<string, readonly string[]>> = {
+    cli: ['@farebox/core', '@farebox/sqlite'],
     express: ['@farebox/core', '@farebox/core/node', 'express'],
     sqlite: ['@farebox/core'],
     testkit: [

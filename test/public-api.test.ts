@@ -7,6 +7,7 @@ import * as replicate from '@farebox/core/providers/replicate'
 import * as together from '@farebox/core/providers/together'
 import * as express from '@farebox/express'
 import * as sqlite from '@farebox/sqlite'
+import * as farebox from 'farebox'
 import { describe, expect, it } from 'vitest'
 
 describe('the public names, under review', () => {
@@ -56,6 +57,7 @@ describe('the public names, under review', () => {
     ['@farebox/core/providers/openai-compatible', openaiCompatible, ['openaiCompatible']],
     ['@farebox/express', express, ['middleware']],
     ['@farebox/sqlite', sqlite, ['sqlite']],
+    ['farebox', farebox, ['run']],
   ])('%s exports exactly these values', (_name, names, expected) => {
     expect(Object.keys(names).sort()).toEqual(expected)
   })

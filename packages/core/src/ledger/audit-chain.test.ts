@@ -133,6 +133,12 @@ describe('the check of a chain', () => {
     expect(follow(written, { since: end })).toEqual([])
   })
 
+  it('finds a journal that is gone together with its head', () => {
+    const findings = createFindings('alice', 100)
+    createChainCheck(findings, end).end(undefined)
+    expect(findings.list).toMatchObject([{ kind: 'rewritten-journal', seq: 1n }])
+  })
+
   it('finds a journal that is shorter than an earlier audit saw, though it follows', () => {
     const head = { seq: 3n, chain: written[2]?.hash ?? '' }
     expect(follow(written.slice(0, 3), { head, since: end })).toMatchObject([

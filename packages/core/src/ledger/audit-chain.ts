@@ -14,8 +14,8 @@ export interface ChainCheck {
   readonly seq: bigint
   /** Whether the entry stands after the last one; others are found and left out. */
   follow(entry: StoredEntry): boolean
-  /** Compares the end with what the head says it is. */
-  end(head: ChainMark): void
+  /** Compares the end with what the head says it is, if there is one that can be read. */
+  end(head: ChainMark | undefined): void
 }
 
 /** Entries that do not follow from the ones before them, up to the last one looked at. */
@@ -99,9 +99,9 @@ export function createChainCheck(findings: Findings, since?: ChainMark): ChainCh
       return true
     },
     end(head) {
-      if (head.seq > seq) {
+      if (head !== undefined && head.seq > seq) {
         findings.add({ kind: 'missing-entry', seq: seq + 1n, message: missing(seq + 1n, head.seq) })
-      } else if (!continues((last) => last === head.chain)) {
+      } else if (head !== undefined && !continues((last) => last === head.chain)) {
         if (broken === undefined)
           findings.add({
             kind: 'wrong-head',

@@ -9,7 +9,12 @@ import type { Value } from './storage.ts'
 type Tell = (message: string, source?: Source) => void
 
 /** Proves that the head says what the journal adds up to. Holds are in neither: they are compared by themselves. */
-export function compareHead(account: Account, fold: Fold, defaultPlanId: string, findings: Findings): void {
+export function compareHead(
+  account: Account,
+  fold: Fold,
+  defaultPlanId: string | null,
+  findings: Findings,
+): void {
   const tell: Tell = (message, source) =>
     findings.add({ kind: 'wrong-head', seq: null, ...(source === undefined ? {} : { source }), message })
   compareTotals(account, fold, tell)
@@ -27,11 +32,12 @@ function compareTotals(account: Account, fold: Fold, tell: Tell): void {
 }
 
 /** Without a `configured` entry an account is on the default plan: today's, or the one its first credit was included by. */
-function compareTerms(account: Account, fold: Fold, defaultPlanId: string, tell: Tell): void {
+function compareTerms(account: Account, fold: Fold, defaultPlanId: string | null, tell: Tell): void {
   const { configured, included } = fold
-  const planIds = configured === undefined ? [included?.['planId'], defaultPlanId] : [configured['planId']]
-  if (!planIds.includes(account.planId)) {
-    tell(`The head has the plan "${account.planId}"; the journal says "${planIds[0] ?? defaultPlanId}".`)
+  const known = configured === undefined ? [included?.['planId'], defaultPlanId] : [configured['planId']]
+  const planIds = known.filter((planId) => planId != null)
+  if (planIds.length > 0 && !planIds.includes(account.planId)) {
+    tell(`The head has the plan "${account.planId}"; the journal says "${planIds[0]}".`)
   }
   const seats = configured?.['seats'] ?? 1
   if (account.seats !== seats) tell(`The head has ${account.seats} seats; the journal says ${String(seats)}.`)

@@ -35,8 +35,8 @@ export interface AuditSource {
     limit: number,
   ) => Promise<readonly StoredEntry[]>
   readonly rate: RateAttempt
-  /** The plan of accounts that were never configured. */
-  readonly defaultPlanId: string
+  /** The plan of accounts that were never configured; `null` when it is not known. */
+  readonly defaultPlanId: string | null
 }
 
 /** Entries read at a time: some milliseconds of work, after which the event loop gets its turn. */
@@ -82,10 +82,10 @@ export async function audit(
     onProgress?.(chain.seq, head === undefined ? chain.seq : all)
     await setImmediate()
   }
+  chain.end(head)
   if (suspects.size > 0) await findRepeats(source.readJournal, accountId, suspects, findings)
   let holds: AuditReport['holds'] = { compared: 0, isComplete: true }
   if (head !== undefined) {
-    chain.end({ seq: head.seq, chain: head.chain })
     await findBeyond(source, accountId, head.seq, findings)
     compareHead(head, fold, source.defaultPlanId, findings)
     holds = compareHolds(head, cut, findings)

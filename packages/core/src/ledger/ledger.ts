@@ -33,8 +33,15 @@ export interface Ledger {
   unresolved(accountId: string): Promise<Unresolved>
   /** Every account that was ever written, by id, up to a hundred at a time. */
   accounts(cursor: string | null): Promise<AccountPage>
-  /** Replays an account's journal and proves that it is whole and adds up. `rate` says what recorded usage costs. */
-  audit(accountId: string, options?: AuditOptions & { readonly rate?: RateAttempt }): Promise<AuditReport>
+  /** Replays an account's journal and proves that it is whole and adds up. */
+  audit(accountId: string, options?: LedgerAuditOptions): Promise<AuditReport>
+}
+
+export interface LedgerAuditOptions extends AuditOptions {
+  /** What recorded usage costs. @default nobody knows: no cost can be verified */
+  readonly rate?: RateAttempt
+  /** The plan of accounts that were never configured; `null` when it is not known. @default the plan table's */
+  readonly defaultPlanId?: string | null
 }
 
 export interface LedgerOptions {
@@ -104,14 +111,17 @@ export function createLedger({ store, plans, clock }: LedgerOptions): Ledger {
       return run(accountId, [], unresolved(accountId, plans), { dueBy, dueMax })
     },
     accounts: (cursor) => reach(clock, () => store.scan('all', cursor, 100)),
-    audit: async (accountId, { rate = () => undefined, ...options } = {}) =>
+    audit: async (
+      accountId,
+      { rate = () => undefined, defaultPlanId = plans.defaultPlanId, ...options } = {},
+    ) =>
       audit(
         {
           readHead: () =>
             run(accountId, [], (cut) => ({ result: cut }), { dueBy: Number.MAX_SAFE_INTEGER, dueMax }),
           readJournal,
           rate,
-          defaultPlanId: plans.defaultPlanId,
+          defaultPlanId,
         },
         accountId,
         options,

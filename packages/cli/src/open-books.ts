@@ -1,0 +1,109 @@
+import { existsSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import type { AuditOptions, AuditReport, Gateway, ReconcileReport, Storage } from '@farebox/core'
+import { createLedger, planPreset, systemClock } from '@farebox/core'
+import { type Call, text } from './command.ts'
+import { openSqlite } from './open-sqlite.ts'
+import { CommandError, UsageError } from './terminal.ts'
+
+/** The accounts of a host, as far as a command gets at them. */
+export interface Books {
+  accounts(
+    cursor: string | null,
+  ): Promise<{ readonly accountIds: readonly string[]; readonly cursor: string | null }>
+  audit(accountId: string, options: AuditOptions): Promise<AuditReport>
+  /** Only with a gateway: it knows the providers to ask. */
+  readonly reconcile?: () => Promise<ReconcileReport>
+  close(): Promise<void>
+}
+
+/** The options that say where the accounts are, for `--help`. */
+export const booksHelp = `  --gateway FILE     your module that exports \`gateway\`, or \`storage\`
+  --sqlite FILE      a database file of @farebox/sqlite; it is only read
+  --prefix NAME      what the names of its tables start with (farebox_)`
+
+export const booksOptions = {
+  gateway: { type: 'string' },
+  sqlite: { type: 'string' },
+  prefix: { type: 'string' },
+} as const
+
+/**
+ * Opens the accounts that a call names.
+ *
+ * @throws UsageError when it names none, or several. @throws CommandError when they cannot be opened.
+ */
+export async function openBooks(call: Call, folder: string): Promise<Books> {
+  const module = text(call, 'gateway')
+  const file = text(call, 'sqlite')
+  if ((module === undefined) === (file === undefined)) {
+    throw new UsageError('Say where the accounts are: either --gateway FILE or --sqlite FILE.')
+  }
+  if (module !== undefined) return openModule(resolve(folder, module))
+  const opened = await openSqlite({
+    file: resolve(folder, file ?? ''),
+    prefix: text(call, 'prefix') ?? 'farebox_',
+    folder,
+  })
+  return booksOf(opened.storage, opened.close)
+}
+
+async function openModule(file: string): Promise<Books> {
+  if (!existsSync(file)) throw new CommandError(`There is no file ${file}.`)
+  let exported: Readonly<Record<string, unknown>>
+  try {
+    exported = (await import(pathToFileURL(file).href)) as Readonly<Record<string, unknown>>
+  } catch (cause) {
+    const hint = /\.[cm]?tsx?$/.test(file)
+      ? ' Give the JavaScript it is built to, if this Node cannot run it.'
+      : ''
+    throw new CommandError(`${file} could not be loaded.${hint}`, { cause })
+  }
+  const candidates = [exported['gateway'], exported['storage'], exported['default']]
+  const gateway = candidates.find(isGateway)
+  if (gateway !== undefined) {
+    return {
+      accounts: (cursor) => gateway.accounts.list(cursor),
+      audit: (accountId, options) => gateway.audit(accountId, options),
+      reconcile: () => gateway.reconcile(),
+      close: () => gateway.close(),
+    }
+  }
+  const storage = candidates.find(isStorage)
+  if (storage !== undefined) return booksOf(storage, () => storage.ledger.close())
+  throw new CommandError(`${file} exports neither a \`gateway\` of createGateway() nor a \`storage\`.`)
+}
+
+/** Without a gateway there is neither its price book nor its plan table: costs and default plans stay unproved. */
+function booksOf(storage: Storage, close: () => Promise<void>): Books {
+  const ledger = createLedger({
+    store: storage.ledger,
+    plans: planPreset('hf-2026-02-04'),
+    clock: systemClock,
+  })
+  return {
+    accounts: (cursor) => ledger.accounts(cursor),
+    audit: (accountId, options) => ledger.audit(accountId, { ...options, defaultPlanId: null }),
+    close,
+  }
+}
+
+function isGateway(value: unknown): value is Gateway {
+  return (
+    hasFunctions(value, 'audit', 'reconcile', 'close') && hasFunctions((value as Gateway).accounts, 'list')
+  )
+}
+
+function isStorage(value: unknown): value is Storage {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    hasFunctions((value as Storage).ledger, 'transact', 'journal', 'scan', 'close')
+  )
+}
+
+function hasFunctions(value: unknown, ...names: readonly string[]): boolean {
+  if (typeof value !== 'object' || value === null) return false
+  return names.every((name) => typeof (value as Record<string, unknown>)[name] === 'function')
+}

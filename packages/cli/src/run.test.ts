@@ -1,0 +1,122 @@
+import { fileURLToPath } from 'node:url'
+import { fakeClock } from '@farebox/core'
+import { describe, expect, it } from 'vitest'
+import { createProgress } from './progress.ts'
+import { run } from './run.ts'
+import type { ExitCode } from './terminal.ts'
+
+const here = fileURLToPath(new URL('..', import.meta.url))
+
+async function farebox(...args: readonly string[]): Promise<{ code: ExitCode; out: string; error: string }> {
+  const written = { out: '', error: '' }
+  const code = await run({
+    args,
+    folder: here,
+    out: { write: (text) => (written.out += text) },
+    error: { write: (text) => (written.error += text) },
+    signal: new AbortController().signal,
+    clock: fakeClock(0),
+  })
+  return { code, ...written }
+}
+
+describe('farebox', () => {
+  it('shows its commands, and with the name of one what it takes', async () => {
+    const { code, out } = await farebox('--help')
+    expect(code).toBe(0)
+    for (const command of ['audit', 'reconcile', 'prices']) {
+      expect(out).toContain(command)
+      const help = await farebox(command, '--help')
+      expect(help).toMatchObject({ code: 0, error: '' })
+      expect(help.out).toContain(`Usage: farebox ${command}`)
+      expect((await farebox('help', command)).out).toBe(help.out)
+    }
+  })
+
+  it.each([
+    [[], 'Usage: farebox'],
+    [['frob'], 'There is no command "frob". Known commands: audit, reconcile, prices.'],
+    [['audit', '--frob'], "Unknown option '--frob'"],
+    [['audit', '--sqlite'], "'--sqlite <value>' argument missing"],
+    [['audit'], 'either --gateway FILE or --sqlite FILE'],
+    [['audit', '--gateway', 'a.js', '--sqlite', 'b.db'], 'either --gateway FILE or --sqlite FILE'],
+    [
+      ['audit', '--sqlite', 'b.db', '--findings-max', 'many'],
+      '--findings-max takes a whole number, not "many"',
+    ],
+    [['reconcile'], '--gateway FILE'],
+    [['reconcile', '--sqlite', 'b.db'], "Unknown option '--sqlite'"],
+    [['reconcile', 'alice', '--gateway', 'a.js'], 'reconcile takes no "alice"'],
+    [['reconcile', '--gateway', 'src/__fixtures__/slow-storage.js'], 'Only a gateway can reconcile'],
+    [['prices', 'frob'], 'prices knows no "frob"'],
+  ])('called as %j says what is wrong and exits with 2', async (args, message) => {
+    const { code, out, error } = await farebox(...args)
+    expect({ code, out }).toEqual({ code: 2, out: '' })
+    expect(error).toContain(message)
+  })
+
+  it('does not take a file for reports of an earlier audit that has none', async () => {
+    const { code, error } = await farebox('audit', '--sqlite', 'b.db', '--since', 'package.json')
+    expect(code).toBe(3)
+    expect(error).toContain('is not what `farebox audit --json` writes')
+  })
+})
+
+describe('farebox prices', () => {
+  it('shows the rows of the price book that fit, with their sources as JSON', async () => {
+    const { code, out } = await farebox('prices', '--provider', 'cerebras', '--model', 'gpt-oss')
+    expect(code).toBe(0)
+    expect(out).toContain('openai/gpt-oss-120b  cerebras  chat')
+    expect(out).toContain('input_token 0.35/M, output_token 0.75/M')
+    expect(out).not.toContain('together')
+    const lines = (await farebox('prices', '--model', 'gpt-oss', '--json')).out.trim().split('\n')
+    expect(lines.length).toBeGreaterThan(1)
+    for (const line of lines)
+      expect(JSON.parse(line)).toMatchObject({ source: expect.stringMatching(/^https:/) })
+  })
+
+  it('exits with 1 when no row fits', async () => {
+    expect(await farebox('prices', '--model', 'no such model')).toMatchObject({ code: 1, out: '' })
+  })
+})
+
+describe('the progress of long work', () => {
+  function watch(isTTY: boolean) {
+    const clock = fakeClock(0)
+    let written = ''
+    const output = { isTTY, write: (text: string) => (written += text) }
+    const terminal = {
+      args: [],
+      folder: '',
+      out: output,
+      error: output,
+      signal: new AbortController().signal,
+      clock,
+    }
+    return { clock, progress: createProgress(terminal), written: () => written }
+  }
+
+  it('is a line that is written over where somebody watches, ten times a second at most, and goes away', () => {
+    const { clock, progress, written } = watch(true)
+    progress.show('at once')
+    clock.advance(100)
+    progress.show('1 of 9')
+    clock.advance(50)
+    progress.show('2 of 9')
+    clock.advance(50)
+    progress.show('3 of 9')
+    progress.clear()
+    progress.clear()
+    expect(written()).toBe('\r\u001b[K1 of 9\r\u001b[K3 of 9\r\u001b[K')
+  })
+
+  it('is a line every ten seconds in a log', () => {
+    const { clock, progress, written } = watch(false)
+    for (let second = 0; second < 25; second += 1) {
+      clock.advance(1000)
+      progress.show(`${second + 1} of 25`)
+    }
+    progress.clear()
+    expect(written()).toBe('10 of 25\n20 of 25\n')
+  })
+})
