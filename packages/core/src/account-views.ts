@@ -27,6 +27,7 @@ export function showBalance(balance: Balance): string {
     },
     spendable: formatUsd(balance.spendable),
     charged_total: formatUsd(balance.charged),
+    refunded_total: formatUsd(balance.refunded),
   })
 }
 
@@ -44,6 +45,7 @@ export function showReceipt(receipt: Receipt): string {
     cost: formatUsd(receipt.cost),
     charged: formatUsd(receipt.charged),
     absorbed: formatUsd(receipt.absorbed),
+    ...(receipt.refunded === undefined ? {} : { refunded: formatUsd(receipt.refunded) }),
     paid_from: receipt.paidFrom.map(({ source, amount }) => ({ source, amount: formatUsd(amount) })),
     spendable_after: formatUsd(receipt.spendableAfter),
     journal_seq: receipt.seq === null ? null : Number(receipt.seq),

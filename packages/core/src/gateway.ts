@@ -23,6 +23,7 @@ import { type GatewayRequest, type GatewayResponse, header } from './http/exchan
 import { findRoute, methodsOf, type Route } from './http/routes.ts'
 import { randomIds } from './ids.ts'
 import type { Account } from './ledger/account.ts'
+import type { AdjustRequest, AdjustResult } from './ledger/adjust.ts'
 import type { AuditOptions } from './ledger/audit.ts'
 import type { AuditReport } from './ledger/audit-report.ts'
 import type { Balance } from './ledger/balance.ts'
@@ -34,7 +35,9 @@ import { memoryKeys } from './ledger/memory-keys.ts'
 import { memoryStorage } from './ledger/memory-storage.ts'
 import { planPreset } from './ledger/plan-presets.ts'
 import type { Receipt } from './ledger/receipt.ts'
+import type { RefundRequest, RefundResult } from './ledger/refund.ts'
 import { graceMs, resolveWithinMs } from './ledger/reservation.ts'
+import type { VoidGrantRequest, VoidGrantResult } from './ledger/void-grant.ts'
 import { checkOptions, type GatewayOptions } from './options.ts'
 import { handleInference } from './pipeline.ts'
 import { rateBy } from './rate-attempt.ts'
@@ -73,6 +76,12 @@ export interface Gateway {
   readonly credits: {
     /** Adds credit. The same `grantId` adds it once, however often it is sent. */
     grant(request: GrantRequest): Promise<GrantResult>
+    /** Takes back what is left of a grant, or some of it. What was spent stays spent. Once for each `opId`, as all below. */
+    void(request: VoidGrantRequest): Promise<VoidGrantResult>
+    /** Corrects an account by hand: lowers the bill and gives credit, or takes credit and raises the bill. */
+    adjust(request: AdjustRequest): Promise<AdjustResult>
+    /** Gives back what an attempt was charged, to where it came from. */
+    refund(request: RefundRequest): Promise<RefundResult>
   }
   readonly receipts: {
     get(request: { readonly accountId: string; readonly requestId: string }): Promise<Receipt | undefined>
@@ -247,7 +256,12 @@ export function createGateway(options: GatewayOptions): Gateway {
       list: (cursor = null) => ledger.accounts(cursor),
       journal: ({ accountId, afterSeq }) => ledger.journal(accountId, afterSeq ?? 0n, 1000),
     },
-    credits: { grant: (request) => ledger.grant(request) },
+    credits: {
+      grant: (request) => ledger.grant(request),
+      void: (request) => ledger.voidGrant(request),
+      adjust: (request) => ledger.adjust(request),
+      refund: (request) => ledger.refund(request),
+    },
     receipts: { get: ({ accountId, requestId }) => ledger.receipt(accountId, requestId) },
     async reconcile() {
       const report = await reconcile({ ledger, providers, transport, onEvent })

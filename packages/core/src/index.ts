@@ -26,6 +26,7 @@ export type {
 export type { Operation } from './http/routes.ts'
 export { countedIds, type Ids, randomIds } from './ids.ts'
 export type { Account, Grant, GrantKind, OverageLine, Source } from './ledger/account.ts'
+export type { AdjustRequest, AdjustResult } from './ledger/adjust.ts'
 export type { AuditOptions } from './ledger/audit.ts'
 export type { ChainMark } from './ledger/audit-chain.ts'
 export type { RateAttempt } from './ledger/audit-prices.ts'
@@ -40,7 +41,7 @@ export type { Balance } from './ledger/balance.ts'
 export type { ConfigureRequest } from './ledger/configure.ts'
 export { chainHash, type Entry, type EntryKind, type JournalEntry, type Posting } from './ledger/entry.ts'
 export type { ExtendRequest, ExtendResult } from './ledger/extend.ts'
-export type { GrantRequest, GrantResult } from './ledger/grant.ts'
+export type { GrantRequest, GrantResult, TooManyGrants } from './ledger/grant.ts'
 export {
   checkDocumentKey,
   type DocumentPage,
@@ -49,11 +50,13 @@ export {
   type StoredDocument,
 } from './ledger/key-store.ts'
 export { createLedger, type Ledger, type LedgerOptions } from './ledger/ledger.ts'
+export type { ManualOperation, OperationConflict } from './ledger/manual-operation.ts'
 export { memoryStorage } from './ledger/memory-storage.ts'
 export type { Period } from './ledger/period.ts'
 export type { CreditScope, Overage, Plan, PlanTable } from './ledger/plan.ts'
 export { type PlanPreset, planPreset } from './ledger/plan-presets.ts'
 export type { AbsorbedReason, CostSource, Receipt, ReceiptAttempt } from './ledger/receipt.ts'
+export type { RefundPart, RefundRequest, RefundResult } from './ledger/refund.ts'
 export type { Reservation, ReservationSubject } from './ledger/reservation.ts'
 export type { Insufficient, ReserveRequest, ReserveResult } from './ledger/reserve.ts'
 export type { SettledAttempt, SettleRequest, SettleResult } from './ledger/settle.ts'
@@ -79,6 +82,7 @@ export {
 } from './ledger/storage.ts'
 export type { Unresolved } from './ledger/unresolved.ts'
 export { decodeValue, encodeValue } from './ledger/value-text.ts'
+export type { VoidGrantRequest, VoidGrantResult } from './ledger/void-grant.ts'
 export { formatUsd, type Nano, nano, perMillion, perUnit, type Rate, rate, usd, zero } from './money.ts'
 export type { GatewayLimits, GatewayOptions, GatewayTimeouts } from './options.ts'
 export { charge, type Price, UnpricedUnitError } from './price.ts'

@@ -20,6 +20,8 @@ export type Grant = {
   readonly settled: Nano
   readonly expired: Nano
   readonly voided: Nano
+  /** It was voided as a whole: what a hold gives back of it is voided as well. */
+  readonly isVoid?: true
 }
 
 /** What changes of a grant. */
@@ -27,7 +29,7 @@ export type GrantCounters = Pick<Grant, 'available' | 'held' | 'settled' | 'expi
 
 /** A grant with some of its counters changed. Member by member: spreading a grant takes ten times as long. */
 export function recount(grant: Grant, counters: Partial<GrantCounters>): Grant {
-  return {
+  const counted: Grant = {
     grantId: grant.grantId,
     kind: grant.kind,
     priority: grant.priority,
@@ -40,6 +42,7 @@ export function recount(grant: Grant, counters: Partial<GrantCounters>): Grant {
     expired: counters.expired ?? grant.expired,
     voided: counters.voided ?? grant.voided,
   }
+  return grant.isVoid === true ? { ...counted, isVoid: true } : counted
 }
 
 /** The pay-as-you-go line of one period: the last source in draw-down. `held + used` stays within the limit. */
@@ -79,6 +82,8 @@ export type Account = {
   /** Over the account's life: what it paid, and what the operator paid for it. */
   readonly charged: Nano
   readonly absorbed: Nano
+  /** What of `charged` was given back. */
+  readonly refunded: Nano
   /** The key of the last period that was closed with an invoice; `null` when none was. */
   readonly closedThrough: string | null
   /** What invoices have not billed yet because it is less than a cent, or is owed to the customer. */
@@ -91,9 +96,6 @@ export const defaultPriority: Readonly<Record<GrantKind, number>> = {
   courtesy: 20,
   purchased: 50,
 }
-
-/** At most this many grants that still hold credit, besides included credit. */
-export const openGrantsMax = 64
 
 /** A source of money inside an account, as text: `grant:<id>` or `overage:<period>`. */
 export type Source = `grant:${string}` | `overage:${string}`

@@ -37,6 +37,8 @@ export interface Balance {
   /** Over the account's life. */
   readonly charged: Nano
   readonly absorbed: Nano
+  /** What of `charged` was given back. */
+  readonly refunded: Nano
 }
 
 /** Reads the balance as it is now. Writes nothing, also when a new period has begun. */
@@ -76,6 +78,7 @@ export function balance(accountId: string, plans: PlanTable): Reduce<Balance> {
         resetsAtMs: account.period.endMs,
         charged: account.charged,
         absorbed: account.absorbed,
+        refunded: account.refunded,
       },
     }
   }

@@ -29,7 +29,7 @@ export function drawHold(draft: Draft, amount: Nano): readonly Part[] {
 
 /**
  * Resolves one part of a hold: `used` of it is settled, the rest goes back to where it came from. Credit that has
- * expired meanwhile was pinned by the hold: what comes back of it expires.
+ * expired or was voided meanwhile was pinned by the hold: what comes back of it expires, or is voided.
  */
 export function resolvePart(draft: Draft, part: Part, used: Nano, postings: Posting[]): void {
   const rest = minus(part.amount, used)
@@ -40,18 +40,27 @@ export function resolvePart(draft: Draft, part: Part, used: Nano, postings: Post
     post(postings, { source: part.source, from: 'limit', to: 'used', amount: used })
     return
   }
-  const hasExpired = grant.expiresAtMs !== null && grant.expiresAtMs <= draft.now
+  const bucket = bucketOf(grant, draft.now)
   changeGrant(
     draft,
     recount(grant, {
       held: minus(grant.held, part.amount),
       settled: plus(grant.settled, used),
-      available: hasExpired ? grant.available : plus(grant.available, rest),
-      expired: hasExpired ? plus(grant.expired, rest) : grant.expired,
+      available: bucket === 'available' ? plus(grant.available, rest) : grant.available,
+      expired: bucket === 'expired' ? plus(grant.expired, rest) : grant.expired,
+      voided: bucket === 'voided' ? plus(grant.voided, rest) : grant.voided,
     }),
   )
   post(postings, { source: part.source, from: 'available', to: 'settled', amount: used })
-  if (hasExpired) post(postings, { source: part.source, from: 'available', to: 'expired', amount: rest })
+  if (bucket !== 'available') {
+    post(postings, { source: part.source, from: 'available', to: bucket, amount: rest })
+  }
+}
+
+/** Where credit goes that comes back to a grant. */
+export function bucketOf(grant: Grant, nowMs: number): 'available' | 'expired' | 'voided' {
+  if (grant.isVoid === true) return 'voided'
+  return grant.expiresAtMs !== null && grant.expiresAtMs <= nowMs ? 'expired' : 'available'
 }
 
 /**
@@ -64,7 +73,7 @@ export function drawExcess(draft: Draft, reservation: Reservation, excess: Nano,
   for (const wasActive of [true, false]) {
     for (const grant of draft.account.grants) {
       if (unpaid === 0n) break
-      if (isActive(grant, reservation.createdAtMs) !== wasActive) continue
+      if (isActive(grant, reservation.createdAtMs) !== wasActive || grant.isVoid === true) continue
       const bucket = isActive(grant, draft.now) ? 'available' : wasActive ? 'expired' : undefined
       if (bucket === undefined || grant[bucket] === 0n) continue
       const take = min(unpaid, grant[bucket])

@@ -16,7 +16,21 @@ export type Posting = {
   readonly amount: Nano
 }
 
-export type EntryKind = 'configured' | 'granted' | 'expired' | 'settled' | 'released'
+export type EntryKind =
+  | 'configured'
+  | 'granted'
+  | 'expired'
+  | 'voided'
+  | 'settled'
+  | 'released'
+  /** A request whose final cost comes later. */
+  | 'provisional'
+  /** The final cost of an attempt that was provisional, or nobody knew. */
+  | 'reconciled'
+  | 'refunded'
+  | 'adjusted'
+  /** A period was closed with an invoice. */
+  | 'closed'
 
 /** One immutable line of an account's journal. */
 export type Entry = {
@@ -31,7 +45,8 @@ export type Entry = {
   readonly postings: readonly Posting[]
   /** For `settled`: every attempt with its usage and cost, so that a bill and its reason can never part. */
   readonly attempts?: readonly ReceiptAttempt[]
-  /** For `configured` and `granted`: the terms. For `released`: what was given back without knowing the cost. */
+  /** For `configured` and `granted`: the terms. For `released`: what was given back without knowing the cost. For what was
+   * done by hand: who did it, and why. */
   readonly terms?: { readonly [name: string]: Value }
 }
 

@@ -68,6 +68,7 @@ function copyOf(head: Account, now: number): MutableAccount {
     overage: head.overage.slice(),
     charged: head.charged,
     absorbed: head.absorbed,
+    refunded: head.refunded ?? zero,
     closedThrough: head.closedThrough ?? null,
     carry: head.carry ?? zero,
   }
@@ -92,6 +93,7 @@ function newAccount(accountId: string, plans: PlanTable, now: number): MutableAc
     overage: [],
     charged: zero,
     absorbed: zero,
+    refunded: zero,
     closedThrough: null,
     carry: zero,
   }

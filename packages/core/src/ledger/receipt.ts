@@ -37,6 +37,8 @@ export type Receipt = {
   readonly cost: Nano
   readonly charged: Nano
   readonly absorbed: Nano
+  /** What of `charged` was given back since; absent when nothing was. */
+  readonly refunded?: Nano
   readonly paidFrom: readonly { readonly source: Source; readonly amount: Nano }[]
   /** What the account could still spend after this. */
   readonly spendableAfter: Nano

@@ -31,7 +31,11 @@ export type Reservation = {
   readonly settledBy?: bigint
   /** Once released by a settlement without a cost: nothing of it is in the journal. */
   readonly receipt?: Receipt
+  /** What was given back, by attempt. */
+  readonly refunds?: readonly AttemptRefund[]
 }
+
+export type AttemptRefund = { readonly attemptId: string; readonly amount: Nano }
 
 /** How a hold ended. */
 export type Ending = Pick<Reservation, 'settledBy' | 'receipt'> & { readonly state: 'settled' | 'released' }
@@ -74,6 +78,12 @@ export const resolveWithinMs: number = 30 * 60_000
 /** Receipts and the marks that make repeats harmless outlive every window of a downstream system (Metronome: 34 days). */
 const keepResolvedMs: number = 40 * 24 * 3_600_000
 
+/** How long after its settlement an attempt may be refunded. */
+export const refundWithinMs: number = 400 * 24 * 3_600_000
+
+/** A refund must be remembered for as long as another one may come. */
+const keepRefundedMs: number = 2 * refundWithinMs
+
 export function reservationKey(reservationId: string): Key {
   return `hold:${reservationId}`
 }
@@ -90,7 +100,9 @@ export function putReservation(reservation: Reservation, mode: Put['mode'], nowM
     value: reservation as Value,
     mode,
     dueAt: isOver ? undefined : lookAtMs(reservation),
-    keepUntil: isOver ? nowMs + keepResolvedMs : undefined,
+    keepUntil: isOver
+      ? nowMs + (reservation.refunds === undefined ? keepResolvedMs : keepRefundedMs)
+      : undefined,
   }
 }
 

@@ -40,6 +40,17 @@ export type Command =
       readonly timeToLiveMs: number
     }
   | { readonly do: 'settle'; readonly id: string; readonly cost: bigint; readonly failedCost: bigint | null }
+  | { readonly do: 'void'; readonly op: string; readonly id: string; readonly amount?: bigint }
+  | { readonly do: 'adjust'; readonly op: string; readonly amount: bigint }
+  | {
+      readonly do: 'refund'
+      readonly op: string
+      readonly id: string
+      /** The failed attempt or the served one. */
+      readonly attempt: 1 | 2
+      readonly amount?: bigint
+      readonly courtesy: boolean
+    }
   | { readonly do: 'look-after' }
   /** Lets time pass, or sets the clock back. */
   | { readonly do: 'wait'; readonly byMs: number }
@@ -130,6 +141,10 @@ async function answer(
       const { charged, absorbed, paidFrom, spendableAfter } = result.receipt
       return { outcome: 'settled', charged, absorbed, paidFrom: sources(paidFrom), spendableAfter }
     }
+    case 'void':
+    case 'adjust':
+    case 'refund':
+      return byHand(ledger, command)
     case 'look-after': {
       const { reservations, released } = await ledger.unresolved('alice')
       const ids = reservations.map(({ reservationId }) => reservationId)
@@ -161,6 +176,39 @@ async function grant(
   }
 }
 
+async function byHand(
+  ledger: Ledger,
+  command: Extract<Command, { do: 'void' | 'adjust' | 'refund' }>,
+): Promise<Answer> {
+  const deed = { accountId: 'alice', opId: command.op, actor: 'support', reason: 'test' }
+  const { amount } = command
+  const some = amount === undefined ? {} : { amount: nano(amount) }
+  switch (command.do) {
+    case 'void':
+      return { ...(await ledger.voidGrant({ ...deed, grantId: command.id, ...some })) }
+    case 'adjust': {
+      const result = await ledger.adjust({ ...deed, amount: nano(command.amount) })
+      return result.outcome === 'adjusted' ? { ...result, parts: sources(result.parts) } : { ...result }
+    }
+    case 'refund': {
+      const result = await ledger.refund({
+        ...deed,
+        requestId: command.id,
+        attemptId: `${command.id}.${command.attempt}`,
+        ...some,
+        expiredCredit: command.courtesy ? 'courtesy' : 'expired',
+      })
+      if (result.outcome !== 'refunded') return { ...result }
+      const { grantIds, parts, ...refunded } = result
+      return {
+        ...refunded,
+        grants: grantIds,
+        parts: parts.map((part) => [part.source, part.to, part.amount]),
+      }
+    }
+  }
+}
+
 async function showBalance(ledger: Ledger): Promise<Answer> {
   const { accountId: _accountId, overage, ...balance } = await ledger.balance('alice')
   const { policy, limit, used, held, left } = overage
@@ -172,9 +220,9 @@ async function showCredits(store: LedgerStore): Promise<Answer> {
   if (head === null) return {}
   const { grants } = head as unknown as Account
   return Object.fromEntries(
-    grants.map(({ grantId, available, held, settled, expired }) => [
+    grants.map(({ grantId, available, held, settled, expired, voided }) => [
       grantId,
-      [available, held, settled, expired],
+      [available, held, settled, expired, voided],
     ]),
   )
 }

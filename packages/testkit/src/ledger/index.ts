@@ -1,3 +1,4 @@
+import { adjustCases } from './adjust-cases.ts'
 import { anchorCases } from './anchor-cases.ts'
 import { concurrencyCases } from './concurrency-cases.ts'
 import { expiryCases } from './expiry-cases.ts'
@@ -7,9 +8,11 @@ import { journalCases } from './journal-cases.ts'
 import type { LedgerCase, LedgerSubject } from './ledger-case.ts'
 import { monthEndCases } from './month-end-cases.ts'
 import { planCases } from './plan-cases.ts'
+import { refundCases } from './refund-cases.ts'
 import { overageCases, reserveCases } from './reserve-cases.ts'
 import { settleCases } from './settle-cases.ts'
 import { shareCases } from './share-cases.ts'
+import { voidCases } from './void-cases.ts'
 
 export { checkChain, checkInvariants, type Reading } from './check-invariants.ts'
 export { type Command, playCommands } from './command.ts'
@@ -21,10 +24,13 @@ export const ledgerCases: readonly LedgerCase[] = [
   ...shareCases,
   ...anchorCases,
   ...grantCases,
+  ...voidCases,
+  ...adjustCases,
   ...reserveCases,
   ...overageCases,
   ...extendCases,
   ...settleCases,
+  ...refundCases,
   ...expiryCases,
   ...monthEndCases,
   ...journalCases,

@@ -70,6 +70,44 @@ const settle: fc.Arbitrary<Command> = fc.record({
   failedCost: fc.constantFrom(null, null, 0n, 7n),
 })
 
+const opId = fc.constantFrom('o1', 'o2', 'o3', 'o4', 'o5', 'o6')
+
+const byHand: fc.Arbitrary<Command> = fc.oneof(
+  fc.record(
+    {
+      do: fc.constant('void' as const),
+      op: opId,
+      id: fc.oneof(
+        grantId,
+        fc.constantFrom('incl:2026-11:2000000000', 'incl:2026-12:100000000', 'op:1:o1', 'op:1:o2'),
+      ),
+      amount: positive,
+    },
+    { requiredKeys: ['do', 'op', 'id'] },
+  ),
+  fc.record({
+    do: fc.constant('adjust' as const),
+    op: opId,
+    amount: fc.oneof(
+      positive,
+      positive.map((each) => -each),
+    ),
+  }),
+  ...[1, 2, 3].map(() =>
+    fc.record(
+      {
+        do: fc.constant('refund' as const),
+        op: opId,
+        id: holdId,
+        attempt: fc.constantFrom(1, 2, 2, 2),
+        amount: positive,
+        courtesy: fc.boolean(),
+      },
+      { requiredKeys: ['do', 'op', 'id', 'attempt', 'courtesy'] },
+    ),
+  ),
+)
+
 const time: fc.Arbitrary<Command> = fc.oneof(
   fc.record({
     do: fc.constant('wait' as const),
@@ -96,6 +134,7 @@ const anyCommand: fc.Arbitrary<Command> = fc.oneof(
   { weight: 6, arbitrary: reserve },
   { weight: 2, arbitrary: extend },
   { weight: 5, arbitrary: settle },
+  { weight: 4, arbitrary: byHand },
   { weight: 1, arbitrary: fc.constant({ do: 'look-after' as const }) },
   { weight: 3, arbitrary: time },
 )

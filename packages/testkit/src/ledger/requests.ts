@@ -7,9 +7,11 @@ import {
   type Insufficient,
   type Ledger,
   type LedgerStore,
+  type ManualOperation,
   type Nano,
   nano,
   type Receipt,
+  type RefundResult,
   type Reservation,
   type ReserveRequest,
   type ReserveResult,
@@ -120,12 +122,22 @@ export async function readHead(store: LedgerStore, accountId = 'alice'): Promise
   return head as unknown as Account
 }
 
-/** The five counters of a grant, as the head has them. */
+/** Four counters of a grant, as the head has them; the fifth too when something was voided. */
 export async function counters(store: LedgerStore, grantId: string): Promise<Record<string, bigint>> {
   const grant = (await readHead(store)).grants.find((candidate) => candidate.grantId === grantId)
   assert.ok(grant !== undefined, `the head has no grant ${grantId}`)
-  const { available, held, settled, expired } = grant
-  return { available, held, settled, expired }
+  const { available, held, settled, expired, voided } = grant
+  return { available, held, settled, expired, ...(voided > 0n && { voided }) }
+}
+
+/** Who does something to alice's account by hand, and why. */
+export function deed(opId: string): ManualOperation {
+  return { accountId: 'alice', opId, actor: 'support', reason: 'a test' }
+}
+
+export function refunded(result: RefundResult): Extract<RefundResult, { outcome: 'refunded' }> {
+  assert.equal(result.outcome, 'refunded')
+  return result as Extract<RefundResult, { outcome: 'refunded' }>
 }
 
 /** Checks that an operation leaves the account as it is, to the byte, version included. */

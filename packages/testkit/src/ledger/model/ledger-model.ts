@@ -1,7 +1,8 @@
 import type { PlanTable } from '@farebox/core'
 import type { Command } from '../command.ts'
+import { act } from './by-hand.ts'
 import { settle, take } from './pay.ts'
-import { askMs, forget, graceMs, include, wake } from './wake.ts'
+import { askMs, graceMs, include, issue, wake } from './wake.ts'
 import {
   type Answer,
   type Credit,
@@ -68,23 +69,35 @@ export function ledgerModel(plans: PlanTable): LedgerModel {
         const until = command.lastsMs === null ? Number.POSITIVE_INFINITY : from + command.lastsMs
         const request = `${command.amount} ${command.kind} ${command.priority} ${from} ${until}`
         const earlier = next.grants.get(command.id)
-        if (earlier !== undefined) return { outcome: earlier === request ? 'granted' : 'conflict' }
+        if (earlier !== undefined) return { outcome: earlier.request === request ? 'granted' : 'conflict' }
         wake(next, plans, nowMs)
         if (until <= Math.max(from, next.at)) return { outcome: 'RangeError' }
-        forget(next)
-        next.grants.set(command.id, request)
-        next.credits.push({
-          id: command.id,
-          kind: command.kind,
-          priority: command.priority ?? usualPriority[command.kind] ?? 0,
-          from,
-          until,
-          issued: command.amount,
-          paid: 0n,
-          gone: 0n,
-        })
+        const { kind, priority = usualPriority[kind] ?? 0 } = command
+        issue(next, command.id, command.amount, { request, kind, priority, until }, from)
         save()
         return { outcome: 'granted' }
+      }
+      case 'void':
+      case 'adjust':
+      case 'refund': {
+        const request = JSON.stringify(command, (_name, value: unknown) =>
+          typeof value === 'bigint' ? `${value}` : value,
+        )
+        const earlier = next.deeds.get(command.op)
+        if (earlier !== undefined)
+          return earlier.request === request ? earlier.answer : { outcome: 'conflict' }
+        for (;;) {
+          const more = wake(next, plans, nowMs)
+          const isShort = command.do === 'adjust' && spendable(next, plans) < -command.amount
+          if (!more || !isShort) break
+          save()
+        }
+        const { answer, isDone } = act(next, plans, command)
+        if (isDone) {
+          next.deeds.set(command.op, { request, answer })
+          save()
+        }
+        return answer
       }
       case 'reserve': {
         const { id, amount, minimum, timeToLiveMs, traceable } = command
@@ -108,6 +121,8 @@ export function ledgerModel(plans: PlanTable): LedgerModel {
           parts: take(next, able < amount ? able : amount),
           extensions: 0,
           receipt: undefined,
+          settledAt: 0,
+          paid: [],
         }
         next.holds.set(id, hold)
         save()
@@ -189,6 +204,7 @@ export function ledgerModel(plans: PlanTable): LedgerModel {
         resetsAtMs: end,
         charged: next.charged,
         absorbed: next.absorbed,
+        refunded: next.refunded,
       }
     },
     credits() {
@@ -202,6 +218,7 @@ export function ledgerModel(plans: PlanTable): LedgerModel {
             heldOf(world as World, `grant:${credit.id}`),
             credit.paid,
             credit.gone,
+            credit.taken,
           ],
         ]),
       )

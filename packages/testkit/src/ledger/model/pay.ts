@@ -2,6 +2,7 @@ import type { PlanTable } from '@farebox/core'
 import { letGo } from './wake.ts'
 import {
   type Answer,
+  creditOf,
   type Hold,
   inOrder,
   isActive,
@@ -36,7 +37,7 @@ export function settle(
   const pay = (source: string, amount: bigint): void => {
     if (amount === 0n) return
     paidFrom.push([source, amount])
-    const credit = world.credits.find(({ id }) => source === `grant:${id}`)
+    const credit = creditOf(world, source)
     if (credit !== undefined) credit.paid += amount
     else world.used.set(source.slice(8), (world.used.get(source.slice(8)) ?? 0n) + amount)
   }
@@ -48,7 +49,9 @@ export function settle(
     pay(part[0], amount)
   }
   letGo(world, hold)
-  const then = inOrder(world.credits).filter((credit) => isActive(credit, hold.madeAt))
+  const then = inOrder(world.credits).filter(
+    (credit) => isActive(credit, hold.madeAt) && !world.voids.has(credit.id),
+  )
   for (const credit of then) {
     const amount = least(unpaid, isActive(credit, world.at) ? leftOf(world, credit) : credit.gone)
     if (!isActive(credit, world.at)) credit.gone -= amount
@@ -69,6 +72,8 @@ export function settle(
   world.charged += cost - unpaid
   world.absorbed += unpaid + (failedCost ?? 0n)
   hold.state = 'settled'
+  hold.settledAt = world.at
+  hold.paid = paidFrom.map(([source, amount]) => [source, amount])
   return {
     outcome: 'settled',
     charged: cost - unpaid,

@@ -1,5 +1,15 @@
 import type { PlanTable } from '@farebox/core'
-import { type Hold, heldOf, inOrder, leftOf, periodAfterThat, planOf, type World } from './world.ts'
+import {
+  comeBack,
+  type Granted,
+  type Hold,
+  heldOf,
+  inOrder,
+  leftOf,
+  periodAfterThat,
+  planOf,
+  type World,
+} from './world.ts'
 
 export const graceMs = 30_000
 export const askMs: number = 30 * 60_000
@@ -30,14 +40,19 @@ export function wake(world: World, plans: PlanTable, nowMs: number, dueByMs: num
   return more
 }
 
-/** Gives back what a hold still has. Credit that has expired is gone as it comes back. */
+/** Gives back what a hold still has. */
 export function letGo(world: World, hold: Hold): void {
   const { parts } = hold
   hold.parts = []
-  for (const [source, amount] of parts) {
-    const credit = world.credits.find(({ id }) => source === `grant:${id}`)
-    if (credit !== undefined && credit.until <= world.at) credit.gone += amount
-  }
+  for (const [source, amount] of parts) comeBack(world, source, amount)
+}
+
+/** Issues credit that is kept under its id. */
+export function issue(world: World, id: string, amount: bigint, terms: Granted, from: number): void {
+  forget(world)
+  world.grants.set(id, terms)
+  const { kind, priority, until } = terms
+  world.credits.push({ id, kind, priority, from, until, issued: amount, paid: 0n, gone: 0n, taken: 0n })
 }
 
 /**
@@ -66,11 +81,12 @@ export function include(world: World, plans: PlanTable, fromMs: number): void {
     issued,
     paid: 0n,
     gone: 0n,
+    taken: 0n,
   })
 }
 
 /** Used-up credit is forgotten when there is more than 16 of it, the oldest first. */
-export function forget(world: World): void {
+function forget(world: World): void {
   const closed = inOrder(world.credits).filter(
     (credit) => leftOf(world, credit) === 0n && heldOf(world, `grant:${credit.id}`) === 0n,
   )

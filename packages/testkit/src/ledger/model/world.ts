@@ -10,6 +10,8 @@ export interface Credit {
   readonly issued: bigint
   paid: bigint
   gone: bigint
+  /** Taken back by hand. */
+  taken: bigint
 }
 
 export interface Hold {
@@ -23,6 +25,23 @@ export interface Hold {
   parts: Share[]
   extensions: number
   receipt: Answer | undefined
+  /** Once settled: when, and what paid for it and was not given back, in the order it was drawn. */
+  settledAt: number
+  paid: Share[]
+}
+
+/** What is remembered of a credit that somebody asked for or that stands for one, also when it is used up. */
+export interface Granted {
+  readonly request: string
+  readonly kind: string
+  readonly priority: number
+  readonly until: number
+}
+
+/** What was done by hand, by the id it was done under. */
+export interface Deed {
+  readonly request: string
+  readonly answer: Answer
 }
 
 export type Share = [source: string, amount: bigint]
@@ -46,12 +65,15 @@ export interface World {
   given: bigint
   charged: bigint
   absorbed: bigint
+  refunded: bigint
   readonly credits: Credit[]
   /** Pay-as-you-go by period. */
   readonly used: Map<string, bigint>
   readonly holds: Map<string, Hold>
-  /** What each grant was asked for. */
-  readonly grants: Map<string, string>
+  readonly grants: Map<string, Granted>
+  /** Credits that were voided as a whole. */
+  readonly voids: Set<string>
+  readonly deeds: Map<string, Deed>
 }
 
 export interface ModelPeriod {
@@ -75,10 +97,13 @@ export function newWorld(plans: PlanTable, nowMs: number): World {
     given: 0n,
     charged: 0n,
     absorbed: 0n,
+    refunded: 0n,
     credits: [],
     used: new Map(),
     holds: new Map(),
     grants: new Map(),
+    voids: new Set(),
+    deeds: new Map(),
   }
 }
 
@@ -138,8 +163,20 @@ export function planOf(world: World, plans: PlanTable): PlanTable['plans'][numbe
   return plan
 }
 
-export function leftOf(world: World, { id, issued, paid, gone }: Credit): bigint {
-  return issued - paid - gone - heldOf(world, `grant:${id}`)
+export function leftOf(world: World, { id, issued, paid, gone, taken }: Credit): bigint {
+  return issued - paid - gone - taken - heldOf(world, `grant:${id}`)
+}
+
+export function creditOf(world: World, source: string): Credit | undefined {
+  return world.credits.find(({ id }) => source === `grant:${id}`)
+}
+
+/** Marks credit that came back to a source: it is gone if the credit has expired, taken if it is void. */
+export function comeBack(world: World, source: string, amount: bigint): void {
+  const credit = creditOf(world, source)
+  if (credit === undefined) return
+  if (world.voids.has(credit.id)) credit.taken += amount
+  else if (credit.until <= world.at) credit.gone += amount
 }
 
 export function heldOf(world: World, source: string): bigint {

@@ -1,0 +1,46 @@
+import assert from 'node:assert/strict'
+import type { Entry, ReceiptAttempt } from '@farebox/core'
+import type { Fold } from './fold.ts'
+
+/** What an attempt was charged and absorbed over all entries about it, and what of it was given back. */
+export interface BookedAttempt {
+  charged: bigint
+  refunded: bigint
+}
+
+/** Per attempt the cost is what the customer and the operator paid; per entry it is what the sources paid. */
+export function foldAttempts(fold: Fold, seq: bigint, entry: Entry): void {
+  let charged = 0n
+  for (const attempt of entry.attempts ?? []) {
+    checkAttempt(attempt)
+    charged += attempt.charged
+    fold.absorbed += attempt.absorbed
+    const key = `${entry.requestId} ${attempt.attemptId}`
+    assert.ok(!fold.attempts.has(key), `${key} was booked twice`)
+    fold.attempts.set(key, { charged: attempt.charged, refunded: 0n })
+  }
+  const drawn = entry.postings
+    .filter(({ to }) => to === 'settled' || to === 'used')
+    .reduce((sum, { amount }) => sum + amount, 0n)
+  assert.equal(drawn, charged, `entry ${seq} charges ${charged} and draws ${drawn}`)
+  fold.charged += charged
+}
+
+function checkAttempt({ attemptId, cost, charged, absorbed, absorbedReason }: ReceiptAttempt): void {
+  assert.ok(charged >= 0n && absorbed >= 0n, `${attemptId} has a negative share`)
+  assert.equal(charged + absorbed, cost ?? 0n, `the cost of ${attemptId} is not paid`)
+  assert.equal(absorbed > 0n, absorbedReason !== undefined, `${attemptId} has no reason`)
+}
+
+/** A refund gives back what the sources gave, and never more than the attempt was charged. */
+export function foldRefund(fold: Fold, seq: bigint, entry: Entry): void {
+  const amount = entry.terms?.['amount'] as bigint
+  const key = `${entry.requestId} ${entry.terms?.['attemptId']}`
+  const booked = fold.attempts.get(key)
+  assert.ok(booked !== undefined, `entry ${seq} refunds ${key}, which was never booked`)
+  booked.refunded += amount
+  assert.ok(booked.refunded <= booked.charged, `entry ${seq} refunds more of ${key} than it was charged`)
+  const returned = entry.postings.reduce((sum, posting) => sum + posting.amount, 0n)
+  assert.equal(returned, amount, `entry ${seq} refunds ${amount} and gives back ${returned}`)
+  fold.refunded += amount
+}
