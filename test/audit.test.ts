@@ -118,8 +118,8 @@ async function use(storage: Storage, clock: FakeClock): Promise<void> {
   const settle = (reservationId: string, attempts: readonly SettledAttempt[]) =>
     ledger.settle({ accountId: 'alice', reservationId, attempts })
 
-  await ledger.configure({ accountId: 'alice', planId: 'pro', spendingLimit: usd('5.00') })
   await ledger.grant({ accountId: 'alice', grantId: 'g1', amount: usd('1.00') })
+  await ledger.configure({ accountId: 'alice', planId: 'pro', spendingLimit: usd('5.00') })
   await ledger.grant({ accountId: 'alice', grantId: 'g2', amount: usd('0.50'), expiresAtMs: startMs + 1000 })
   await hold('r1', 2_600_000_000n)
   await settle('r1', [
@@ -416,6 +416,17 @@ const tamperings: readonly (readonly [string, (rows: Rows) => Rows, Expected])[]
   ['a head on a better plan', editHead(() => ({ planId: 'enterprise' })), { kind: 'wrong-head' }],
   ['a head with more seats', editHead(() => ({ seats: 9 })), { kind: 'wrong-head' }],
   ['a head with another limit', editHead(() => ({ spendingLimit: null })), { kind: 'wrong-head' }],
+  ['a head with an anchor day', editHead(() => ({ anchorDay: 5 })), { kind: 'wrong-head' }],
+  [
+    'a head that would issue included credit again by its target',
+    editHead(() => ({ includedTarget: nano(0n) })),
+    { kind: 'wrong-head' },
+  ],
+  [
+    'a head that would issue included credit again by a shorter period',
+    editHead(({ period }) => ({ period: { ...period, endMs: startMs } })),
+    { kind: 'wrong-head' },
+  ],
   [
     'a head that would issue included credit again',
     editHead(() => ({ includedIssued: nano(0n) })),
