@@ -83,6 +83,8 @@ describe('the other packages', () => {
   const allowed: Readonly<Record<string, readonly string[]>> = {
     cli: ['@farebox/core', '@farebox/sqlite'],
     express: ['@farebox/core', '@farebox/core/node', 'express'],
+    fastify: ['@farebox/core', '@farebox/core/node', 'fastify'],
+    koa: ['@farebox/core', '@farebox/core/node', 'koa'],
     sqlite: ['@farebox/core'],
     testkit: [
       '@farebox/core',
@@ -103,8 +105,11 @@ describe('the other packages', () => {
     },
   )
 
-  it('use a framework for its types only', () => {
-    expect(read(root, 'packages/express/src/index.ts')).not.toMatch(/^import (?!type ).*'express'/m)
+  it.each(['express', 'fastify', 'koa'])('use %s for its types only', (framework) => {
+    const folder = join(root, 'packages', framework, 'src')
+    for (const file of sourcesOf(folder)) {
+      expect(read(folder, file)).not.toMatch(new RegExp(`^import (?!type ).*'${framework}'`, 'm'))
+    }
   })
 })
 

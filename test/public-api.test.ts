@@ -6,6 +6,8 @@ import * as openaiCompatible from '@farebox/core/providers/openai-compatible'
 import * as replicate from '@farebox/core/providers/replicate'
 import * as together from '@farebox/core/providers/together'
 import * as express from '@farebox/express'
+import * as fastify from '@farebox/fastify'
+import * as koa from '@farebox/koa'
 import * as sqlite from '@farebox/sqlite'
 import * as farebox from 'farebox'
 import { describe, expect, it } from 'vitest'
@@ -56,6 +58,8 @@ describe('the public names, under review', () => {
     ['@farebox/core/providers/replicate', replicate, ['replicate']],
     ['@farebox/core/providers/openai-compatible', openaiCompatible, ['openaiCompatible']],
     ['@farebox/express', express, ['middleware']],
+    ['@farebox/koa', koa, ['middleware']],
+    ['@farebox/fastify', fastify, ['middleware', 'plugin']],
     ['@farebox/sqlite', sqlite, ['sqlite']],
     ['farebox', farebox, ['run']],
   ])('%s exports exactly these values', (_name, names, expected) => {

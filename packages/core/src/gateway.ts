@@ -21,6 +21,7 @@ import { GatewayError, isGatewayError } from './errors.ts'
 import type { GatewayEvent } from './events.ts'
 import { type GatewayRequest, type GatewayResponse, header } from './http/exchange.ts'
 import { findRoute, methodsOf, type Route } from './http/routes.ts'
+import { fromWeb, toWeb } from './http/web.ts'
 import { randomIds } from './ids.ts'
 import type { Account } from './ledger/account.ts'
 import type { AdjustRequest, AdjustResult } from './ledger/adjust.ts'
@@ -55,6 +56,11 @@ const cutOffMs = 5_000
 export interface Gateway {
   /** Answers a request, or gives `undefined` when its path is not the gateway's. Rejects only on faults of the gateway itself. */
   handle(request: GatewayRequest): Promise<GatewayResponse | undefined>
+  /**
+   * Answers a web-standard request, for hosts such as Hono or route handlers of Next.js. Gives `undefined` when its path is not
+   * below `prefix`, or is not the gateway's. `host` is handed to `authenticate`, by default the request itself.
+   */
+  fetch(request: Request, options?: FetchOptions): Promise<Response | undefined>
   readonly accounts: {
     /** Puts an account on a plan, with seats and a spending limit. */
     configure(request: ConfigureRequest): Promise<Account>
@@ -95,6 +101,13 @@ export interface Gateway {
   audit(accountId: string, options?: AuditOptions): Promise<AuditReport>
   /** Refuses new requests, waits for those under way and their settlement, and closes connections and storage. */
   close(): Promise<void>
+}
+
+export interface FetchOptions {
+  /** Where the gateway is mounted: `/ai`. @default the root */
+  readonly prefix?: string
+  /** Handed to `authenticate`. @default the request */
+  readonly host?: unknown
 }
 
 /**
@@ -225,28 +238,35 @@ export function createGateway(options: GatewayOptions): Gateway {
     await storage.ledger.close()
   }
 
-  return {
-    async handle(request) {
-      const route = findRoute(request.path)
-      // Preflights belong to the host's CORS middleware.
-      if (route === undefined || request.method === 'OPTIONS') return undefined
-      const requestId = ids()
-      requests.enter()
-      try {
-        if (closing !== undefined)
-          throw new GatewayError('gateway_closed', 'The gateway is shutting down.', { retryAfterSeconds: 1 })
-        if (Math.max(requests.count, holds.count) > limits.requestsMax) {
-          throw new GatewayError('gateway_busy', 'Too many requests are under way.', { retryAfterSeconds: 1 })
-        }
-        return await answer(route, requestId, request)
-      } catch (error) {
-        if (!isGatewayError(error)) throw error
-        const { code, status, message } = error
-        onEvent({ kind: 'request.refused', requestId, code, status, message })
-        return errorResponse(openaiError(error, requestId))
-      } finally {
-        requests.leave()
+  async function handle(request: GatewayRequest): Promise<GatewayResponse | undefined> {
+    const route = findRoute(request.path)
+    // Preflights belong to the host's CORS middleware.
+    if (route === undefined || request.method === 'OPTIONS') return undefined
+    const requestId = ids()
+    requests.enter()
+    try {
+      if (closing !== undefined)
+        throw new GatewayError('gateway_closed', 'The gateway is shutting down.', { retryAfterSeconds: 1 })
+      if (Math.max(requests.count, holds.count) > limits.requestsMax) {
+        throw new GatewayError('gateway_busy', 'Too many requests are under way.', { retryAfterSeconds: 1 })
       }
+      return await answer(route, requestId, request)
+    } catch (error) {
+      if (!isGatewayError(error)) throw error
+      const { code, status, message } = error
+      onEvent({ kind: 'request.refused', requestId, code, status, message })
+      return errorResponse(openaiError(error, requestId))
+    } finally {
+      requests.leave()
+    }
+  }
+
+  return {
+    handle,
+    async fetch(request, { prefix = '', host = request } = {}) {
+      const asked = fromWeb(request, prefix, host)
+      const response = asked === undefined ? undefined : await handle(asked)
+      return response === undefined ? undefined : toWeb(response, request.method)
     },
     accounts: {
       configure: (request) => ledger.configure(request),

@@ -1,1 +1,3 @@
-export { type ServeOptions, serve } from './serve.ts'
+export { answer, type NodeAnswer } from './answer.ts'
+export type { ServeOptions } from './begin.ts'
+export { serve } from './serve.ts'

@@ -1,16 +1,9 @@
 import type { IncomingMessage } from 'node:http'
 import type { Transform } from 'node:stream'
-import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib'
 import { GatewayError } from '../errors.ts'
+import { badEncoding, decoderOf } from '../http/content-encoding.ts'
 import type { RequestBody } from '../http/exchange.ts'
 import { tooLarge } from '../http/request-body.ts'
-
-const decoders: ReadonlyMap<string, () => Transform> = new Map([
-  ['gzip', createGunzip],
-  ['x-gzip', createGunzip],
-  ['deflate', createInflate],
-  ['br', createBrotliDecompress],
-])
 
 /** Pieces are joined in groups, because a body in one-byte chunks would otherwise take a hundred times its size. */
 const piecesMax = 1024
@@ -34,16 +27,7 @@ async function readUnread(message: IncomingMessage, bytesMax: number): Promise<U
   }
   if (message.destroyed) throw brokeOff()
   if (Number(message.headers['content-length'] ?? 0) > bytesMax) throw tooLarge(bytesMax)
-  const encoding = message.headers['content-encoding']?.toLowerCase() ?? 'identity'
-  if (encoding === 'identity') return await collect(message, undefined, bytesMax)
-  const decoder = decoders.get(encoding)
-  if (decoder === undefined) {
-    throw new GatewayError(
-      'unsupported_encoding',
-      'Send the body with content-encoding gzip, deflate, br or none.',
-    )
-  }
-  return await collect(message, decoder(), bytesMax)
+  return await collect(message, decoderOf(message.headers['content-encoding']), bytesMax)
 }
 
 function collect(
@@ -79,11 +63,7 @@ function collect(
       const [first] = pieces
       resolve(length === first?.byteLength ? first : Buffer.concat([...groups, ...pieces]))
     })
-    decoder?.on('error', (cause) =>
-      refuse(
-        new GatewayError('invalid_json', 'The request body does not match its content-encoding.', { cause }),
-      ),
-    )
+    decoder?.on('error', (cause) => refuse(badEncoding(cause)))
     if (decoder === undefined) message.on('error', (cause) => refuse(brokeOff(cause)))
     message.on('close', () => {
       // A message also closes after its end, while its decoder may still be at work.

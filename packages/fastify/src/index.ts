@@ -1,0 +1,2 @@
+export { middleware } from './middleware.ts'
+export { type PluginOptions, plugin } from './plugin.ts'
