@@ -11,7 +11,7 @@ export interface KindRule {
 
 const nothing = () => 0n
 
-const rules: Readonly<Record<EntryKind, KindRule>> = {
+const rules: Readonly<Partial<Record<EntryKind, KindRule>>> = {
   configured: { moves: [], charges: nothing },
   granted: { moves: ['issued>available'], charges: nothing },
   expired: { moves: ['available>expired'], charges: nothing },
