@@ -71,5 +71,8 @@ function showAttempt(attempt: ReceiptAttempt) {
     charged: formatUsd(attempt.charged),
     absorbed: formatUsd(attempt.absorbed),
     ...(attempt.absorbedReason === undefined ? {} : { absorbed_reason: attempt.absorbedReason }),
+    ...(attempt.payer === undefined ? {} : { payer: attempt.payer }),
+    ...(attempt.memoCost === undefined ? {} : { memo_cost: formatUsd(attempt.memoCost) }),
+    ...(attempt.serviceTier === undefined ? {} : { service_tier: attempt.serviceTier }),
   }
 }

@@ -3,11 +3,24 @@ import type { Quantities } from '../usage.ts'
 import type { Source } from './account.ts'
 import type { JournalEntry } from './entry.ts'
 
-/** Why the operator pays: the cost went beyond hold and credit, or the attempt failed. */
-export type AbsorbedReason = 'overrun' | 'failed_attempt'
+/**
+ * Why the operator pays: the cost went beyond hold and credit, the attempt failed, the cost came after the time to wait
+ * for it was over, it came after the request's process had died and its hold was released, it came after its period was
+ * closed, or the operator chose to.
+ */
+export type AbsorbedReason =
+  | 'overrun'
+  | 'failed_attempt'
+  | 'waived_late_cost'
+  | 'crash_unknown'
+  | 'late_after_close'
+  | 'goodwill'
 
-/** Where a cost comes from, best first. `none`: the provider charges nothing for such an attempt. */
-export type CostSource = 'provider' | 'price-book' | 'estimate' | 'none' | 'unknown'
+/**
+ * Where a cost comes from, best first. `none`: the provider charges nothing for such an attempt. `own-key`: the provider
+ * charges the customer itself.
+ */
+export type CostSource = 'provider' | 'price-book' | 'estimate' | 'none' | 'unknown' | 'own-key'
 
 /** One call to one provider, as it is settled. `cost = charged + absorbed`, always; all three unknown or none. */
 export type ReceiptAttempt = {
@@ -23,6 +36,12 @@ export type ReceiptAttempt = {
   readonly charged: Nano
   readonly absorbed: Nano
   readonly absorbedReason?: AbsorbedReason
+  /** The attempt ran on the customer's own key at the provider: no cost of the operator's, and nothing charged here. */
+  readonly payer?: 'own-key'
+  /** What the provider will bill the customer itself for an attempt on their own key, as far as it is known. */
+  readonly memoCost?: Nano
+  /** The tier that served, where the price depends on it. */
+  readonly serviceTier?: string
 }
 
 /** What the caller gets: what was used, what it cost, who paid, and from which credit. */
@@ -51,6 +70,8 @@ export type SettledTerms = {
   readonly model: string
   readonly periodKey: string
   readonly spendableAfter: Nano
+  /** The API key that asked, where there was one. */
+  readonly keyId?: string
 }
 
 /** The receipt of a settled request, read from its journal entry: there is no second record that could disagree. */

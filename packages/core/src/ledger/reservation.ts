@@ -63,6 +63,8 @@ export function ended(reservation: Reservation, { state, settledBy, receipt }: E
 export type ReservationSubject = {
   readonly model: string
   readonly memberId?: string
+  /** The API key that asked, where there was one. */
+  readonly keyId?: string
   /** Providers that can tell the cost of an attempt afterwards. Empty: an unsettled hold is released as it expires. */
   readonly costProviderIds: readonly string[]
   /** Attempts are numbered `<requestId>.1` to this. */

@@ -55,10 +55,12 @@ export function reserve(request: ReserveRequest, plans: PlanTable): Reduce<Reser
     throw new RangeError(`A hold needs a time to live in whole milliseconds, not ${request.timeToLiveMs}.`)
   }
   const key = reservationKey(request.reservationId)
-  const { model, memberId, costProviderIds, attemptsMax } = request.subject
+  const { model, memberId, keyId, costProviderIds, attemptsMax } = request.subject
   // As JSON, because joined names can read the same when they are not.
   const amounts = `${request.amount}|${minimum}`
-  const fingerprint = JSON.stringify([amounts, model, memberId, costProviderIds, attemptsMax])
+  const asked = [amounts, model, memberId, costProviderIds, attemptsMax]
+  if (keyId !== undefined) asked.push(keyId)
+  const fingerprint = JSON.stringify(asked)
   return (cut) => {
     const earlier = cut.records.get(key) as Reservation | undefined
     if (earlier !== undefined) {

@@ -17,15 +17,18 @@ import { type Ending, ended, putReservation, type Reservation, reservationKey } 
 import type { Decision, Reduce } from './storage.ts'
 
 /** An attempt before it is known who pays which part of it. */
-export type SettledAttempt = Omit<ReceiptAttempt, 'charged' | 'absorbed' | 'absorbedReason'> & {
-  /** The customer pays for what was served; the operator for attempts that failed. */
-  readonly payer: 'customer' | 'operator'
+export type SettledAttempt = Omit<ReceiptAttempt, 'charged' | 'absorbed' | 'absorbedReason' | 'payer'> & {
+  /**
+   * The customer pays for what was served; the operator for attempts that failed. With `own-key` the provider bills the
+   * customer itself: the cost is `null`, and `memoCost` says how much.
+   */
+  readonly payer: 'customer' | 'operator' | 'own-key'
 }
 
 export interface SettleRequest {
   readonly accountId: string
   readonly reservationId: string
-  /** Every attempt made. None, or none with a cost, releases the whole hold. */
+  /** Every attempt made. None, or none with a cost or a memo cost, releases the whole hold. */
   readonly attempts: readonly SettledAttempt[]
 }
 
@@ -77,7 +80,12 @@ function charge(
   account.charged = (account.charged + sum(shares.map((attempt) => attempt.charged))) as Nano
   account.absorbed = (account.absorbed + sum(shares.map((attempt) => attempt.absorbed))) as Nano
   const { reservationId, subject, periodKey } = reservation
-  const terms: SettledTerms = { model: subject.model, periodKey, spendableAfter: spendable(draft) }
+  const after = spendable(draft)
+  const { model, keyId } = subject
+  const terms: SettledTerms =
+    keyId === undefined
+      ? { model, periodKey, spendableAfter: after }
+      : { model, periodKey, spendableAfter: after, keyId }
   const entry: Entry = {
     kind: 'settled',
     opId: `settle:${reservationId}`,
@@ -89,7 +97,8 @@ function charge(
     attempts: shares,
     terms,
   }
-  const isMoneyEvent = postings.length > 0 || shares.some((attempt) => attempt.cost !== null)
+  const isMoneyEvent =
+    postings.length > 0 || shares.some(({ cost, memoCost }) => cost !== null || memoCost !== undefined)
   const seq = isMoneyEvent ? append(draft, entry).seq : null
   const receipt = receiptOf(account.accountId, entry, seq)
   const ending: Ending = seq === null ? { state: 'released', receipt } : { state: 'settled', settledBy: seq }
@@ -115,7 +124,7 @@ function share(attempts: readonly SettledAttempt[], payable: Nano): ReceiptAttem
     const absorbed = (known - charged) as Nano
     const reason: AbsorbedReason = payer === 'customer' ? 'overrun' : 'failed_attempt'
     // Member by member: leaving one member out of a copy takes as long as the rest of the settlement's arithmetic.
-    const shared: { -readonly [Name in keyof ReceiptAttempt]: ReceiptAttempt[Name] } = {
+    const shared: Mutable<ReceiptAttempt> = {
       attemptId: attempt.attemptId,
       providerId: attempt.providerId,
       providerModel: attempt.providerModel,
@@ -127,9 +136,22 @@ function share(attempts: readonly SettledAttempt[], payable: Nano): ReceiptAttem
     }
     if (attempt.usage !== undefined) shared.usage = attempt.usage
     if (attempt.priceVersion !== undefined) shared.priceVersion = attempt.priceVersion
+    if (attempt.serviceTier !== undefined) shared.serviceTier = attempt.serviceTier
     if (absorbed > 0n) shared.absorbedReason = reason
+    if (payer === 'own-key') onOwnKey(shared, attempt)
     return shared
   })
   assert(left === 0n, 'more was drawn than the attempts cost')
   return shares
+}
+
+type Mutable<T> = { -readonly [Name in keyof T]: T[Name] }
+
+/** What the provider bills the customer itself is told, and moves no money here. */
+function onOwnKey(shared: Mutable<ReceiptAttempt>, { cost, memoCost }: SettledAttempt): void {
+  assert(cost === null, 'the operator has no cost for an attempt on the customer’s own key')
+  assert(memoCost === undefined || memoCost >= 0n, 'a memo cost is negative')
+  shared.payer = 'own-key'
+  shared.costSource = 'own-key'
+  if (memoCost !== undefined) shared.memoCost = memoCost
 }

@@ -7,6 +7,7 @@ import { grantCases } from './grant-cases.ts'
 import { journalCases } from './journal-cases.ts'
 import type { LedgerCase, LedgerSubject } from './ledger-case.ts'
 import { monthEndCases } from './month-end-cases.ts'
+import { ownKeyCases } from './own-key-cases.ts'
 import { planCases } from './plan-cases.ts'
 import { refundCases } from './refund-cases.ts'
 import { overageCases, reserveCases } from './reserve-cases.ts'
@@ -30,6 +31,7 @@ export const ledgerCases: readonly LedgerCase[] = [
   ...overageCases,
   ...extendCases,
   ...settleCases,
+  ...ownKeyCases,
   ...refundCases,
   ...expiryCases,
   ...monthEndCases,

@@ -69,6 +69,12 @@ export function failed(cost: bigint | null, attemptId = 'failed'): SettledAttemp
   return { ...served(cost, attemptId), outcome: 'failed', payer: 'operator' }
 }
 
+/** An attempt on the customer's own key, which the provider bills them itself. */
+export function onOwnKey(memoCost: bigint | undefined, attemptId = 'attempt'): SettledAttempt {
+  const memo = memoCost === undefined ? {} : { memoCost: nano(memoCost) }
+  return { ...served(null, attemptId), costSource: 'own-key', payer: 'own-key', ...memo }
+}
+
 /** Gives alice purchased credit that never expires. */
 export async function give(ledger: Ledger, grantId: string, amount: bigint): Promise<void> {
   granted(await ledger.grant({ accountId: 'alice', grantId, amount: nano(amount) }))

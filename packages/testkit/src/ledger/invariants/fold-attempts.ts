@@ -26,7 +26,10 @@ export function foldAttempts(fold: Fold, seq: bigint, entry: Entry): void {
   fold.charged += charged
 }
 
-function checkAttempt({ attemptId, cost, charged, absorbed, absorbedReason }: ReceiptAttempt): void {
+function checkAttempt(attempt: ReceiptAttempt): void {
+  const { attemptId, cost, charged, absorbed, absorbedReason } = attempt
+  if (attempt.payer === 'own-key') assert.equal(cost, null, `${attemptId} ran on the customer's own key`)
+  else assert.equal(attempt.memoCost, undefined, `${attemptId} has a memo cost`)
   assert.ok(charged >= 0n && absorbed >= 0n, `${attemptId} has a negative share`)
   assert.equal(charged + absorbed, cost ?? 0n, `the cost of ${attemptId} is not paid`)
   assert.equal(absorbed > 0n, absorbedReason !== undefined, `${attemptId} has no reason`)
