@@ -93,7 +93,8 @@ function priceAttempt(call: InferenceCall, attempt: Attempt, reportedCost: Nano 
   const { providerId, providerModel, priceVersion, price } = target
   const ended = outcome === 'running' ? 'aborted' : outcome
   const payer = outcome === 'failed' ? 'operator' : 'customer'
-  const reported = attempt.reported === undefined ? undefined : billable(attempt.reported, price)
+  // Everything that was reported is booked, also what this price does not name: another version of it may.
+  const { reported } = attempt
   const at = (costSource: CostSource, cost: Nano | null): SettledAttempt => ({
     attemptId,
     providerId,
@@ -117,7 +118,7 @@ function priceAttempt(call: InferenceCall, attempt: Attempt, reportedCost: Nano 
   const completed = usageWithEstimates(reported, call, target, { outputTokens })
   const usage: Usage = isPartial ? { ...completed, certainty: 'estimate' } : completed
   const source = usage.certainty === 'exact' ? 'price-book' : 'estimate'
-  return withUsage(at(source, charge(usage.quantities, price)), usage)
+  return withUsage(at(source, charge(billable(usage.quantities, price), price)), usage)
 }
 
 /** Adds to the attempt itself, because a copy takes longer than pricing does. */
