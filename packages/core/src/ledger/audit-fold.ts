@@ -22,6 +22,7 @@ export interface Fold {
   attempts: number
   charged: bigint
   absorbed: bigint
+  refunded: bigint
   recordedAtMs: number
   /** The terms of the last `configured` entry, and of the first credit that was included without one. */
   configured: Readonly<Record<string, unknown>> | undefined
@@ -39,6 +40,7 @@ export function emptyFold(): Fold {
     attempts: 0,
     charged: 0n,
     absorbed: 0n,
+    refunded: 0n,
     recordedAtMs: 0,
     configured: undefined,
     included: undefined,
@@ -78,7 +80,8 @@ export function foldEntry(fold: Fold, entry: JournalEntry, findings: Findings): 
       `Entry ${seq} charges $${formatUsd(charged)} and takes $${formatUsd(drawn)} from the account.`,
     )
   }
-  fold.charged += charged
+  if (kind === 'refunded') fold.refunded -= charged
+  else if (kind !== 'adjusted') fold.charged += charged
 }
 
 type Tell = (kind: AuditFinding['kind'], message: string, source?: Source) => void

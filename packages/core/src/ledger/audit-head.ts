@@ -1,4 +1,4 @@
-import { formatUsd } from '../money.ts'
+import { formatUsd, zero } from '../money.ts'
 import type { Account } from './account.ts'
 import type { Fold } from './audit-fold.ts'
 import type { Findings } from './audit-report.ts'
@@ -25,6 +25,9 @@ function compareTotals(account: Account, fold: Fold, tell: Tell): void {
   for (const total of ['charged', 'absorbed'] as const) {
     if (account[total] !== fold[total]) tell(differs(`${total} in all`, account[total], fold[total]))
   }
+  // Heads that were written before there were refunds have none.
+  const { refunded = zero } = account
+  if (refunded !== fold.refunded) tell(differs('refunded in all', refunded, fold.refunded))
   if (account.asOfMs < fold.recordedAtMs) tell('The head is of an earlier time than its last entry.')
 }
 

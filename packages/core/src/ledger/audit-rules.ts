@@ -2,7 +2,7 @@ import type { Bucket, EntryKind, JournalEntry } from './entry.ts'
 
 type Move = `${Bucket}>${Bucket}`
 
-/** What an entry of a kind may do. */
+/** What an entry of a kind may do, and what it has to. */
 export interface KindRule {
   readonly moves: readonly Move[]
   /** What its postings must take from the customer's sources, net of what they give back. */
@@ -11,15 +11,44 @@ export interface KindRule {
 
 const nothing = () => 0n
 
-const rules: Readonly<Partial<Record<EntryKind, KindRule>>> = {
+const settling: readonly Move[] = [
+  'available>settled',
+  'available>expired',
+  'available>voided',
+  'expired>settled',
+  'limit>used',
+]
+
+const rules: Readonly<Record<EntryKind, KindRule>> = {
   configured: { moves: [], charges: nothing },
   granted: { moves: ['issued>available'], charges: nothing },
   expired: { moves: ['available>expired'], charges: nothing },
-  settled: {
-    moves: ['available>settled', 'available>expired', 'expired>settled', 'limit>used'],
-    charges: chargedBy,
+  settled: { moves: settling, charges: chargedBy },
+  voided: { moves: ['available>voided'], charges: nothing },
+  released: { moves: ['available>expired', 'available>voided'], charges: nothing },
+  provisional: { moves: settling, charges: chargedBy },
+  reconciled: { moves: settling, charges: chargedBy },
+  refunded: {
+    moves: ['settled>available', 'settled>expired', 'settled>voided', 'used>limit'],
+    charges: ({ terms }) => -amountOf(terms),
   },
-  released: { moves: ['available>expired'], charges: nothing },
+  adjusted: {
+    moves: ['available>voided', 'limit>used', 'used>limit'],
+    // Credit that is taken is voided, not paid; the bill changes by what its line moved.
+    charges: ({ postings }) =>
+      postings.reduce((sum, { from, to, amount }) => sum + billed(from, to, amount), 0n),
+  },
+  closed: { moves: [], charges: nothing },
+}
+
+function amountOf(terms: JournalEntry['terms']): bigint {
+  const amount = terms?.['amount']
+  return typeof amount === 'bigint' ? amount : 0n
+}
+
+function billed(from: Bucket, to: Bucket, amount: bigint): bigint {
+  if (to === 'used') return amount
+  return from === 'used' ? -amount : 0n
 }
 
 /** The rule of a kind of entry; `undefined` for a kind that a later version wrote, which can not be proved by this one. */
