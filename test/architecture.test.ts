@@ -25,7 +25,17 @@ const direction = [
   'node',
 ]
 
-const foundation = ['assert.ts', 'clock.ts', 'errors.ts', 'ids.ts', 'money.ts', 'price.ts', 'usage.ts']
+const foundation = [
+  'assert.ts',
+  'clock.ts',
+  'errors.ts',
+  'ids.ts',
+  'money.ts',
+  'price.ts',
+  'rate-usage.ts',
+  'unit.ts',
+  'usage.ts',
+]
 
 /** Who may use which library, by the place in core. */
 const libraries: Readonly<Record<string, readonly string[]>> = {

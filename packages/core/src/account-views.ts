@@ -67,6 +67,7 @@ function showAttempt(attempt: ReceiptAttempt) {
     usage_certainty: attempt.usage?.certainty ?? null,
     cost_source: attempt.costSource,
     price_version: attempt.priceVersion ?? null,
+    ...(attempt.serviceTier === undefined ? {} : { service_tier: attempt.serviceTier }),
     cost: attempt.cost === null ? null : formatUsd(attempt.cost),
     charged: formatUsd(attempt.charged),
     absorbed: formatUsd(attempt.absorbed),

@@ -2,23 +2,29 @@ import { describe, expect, it } from 'vitest'
 import type { Payer } from './auth/payer.ts'
 import { findCandidates } from './candidates.ts'
 import { createCatalog } from './catalog/catalog.ts'
+import { bookOf } from './catalog/price-book.ts'
 import { openaiChat } from './dialects/openai-chat.ts'
 import { isGatewayError } from './errors.ts'
 import { perMillion } from './money.ts'
 
 const providerIds = ['cerebras', 'together', 'replicate']
-const catalog = createCatalog(
-  providerIds.map((providerId) => ({
-    providerId,
-    providerModel: 'm',
-    model: 'acme/m',
-    operation: 'chat',
-    price: { input_token: perMillion('1'), output_token: perMillion('1') },
-    source: 'https://example.com/pricing',
-    readOn: '2026-01-31',
-  })),
-  providerIds,
-)
+const catalog = createCatalog({
+  books: [
+    bookOf(
+      providerIds.map((providerId) => ({
+        providerId,
+        providerModel: 'm',
+        model: 'acme/m',
+        operation: 'chat',
+        price: { input_token: perMillion('1'), output_token: perMillion('1') },
+        source: 'https://example.com/pricing',
+        readOn: '2026-01-31',
+      })),
+    ),
+  ],
+  providerIds: providerIds,
+  now: () => 0,
+})
 
 function candidates(disabledProviders: readonly string[], model = 'acme/m'): readonly string[] {
   const payer: Payer = {

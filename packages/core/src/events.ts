@@ -36,6 +36,21 @@ export type GatewayEvent =
       readonly willRetry: boolean
       readonly cause: unknown
     }
+  /**
+   * An attempt used something that its price does not name: a unit, or a service tier. What has a price was charged, as an
+   * estimate; the rest is the operator's until the price book names it.
+   */
+  | {
+      readonly kind: 'price.missing'
+      readonly requestId: string
+      readonly accountId: string
+      readonly attemptId: string
+      readonly providerId: string
+      readonly providerModel: string
+      readonly priceVersion: string | undefined
+      /** The unit or the tier. */
+      readonly what: string
+    }
   /** A hold that its process left behind was resolved. */
   | {
       readonly kind: 'hold.resolved'

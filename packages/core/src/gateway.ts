@@ -13,7 +13,8 @@ import {
 import { authenticatePayer, authenticateRequest } from './auth/authenticate.ts'
 import { createCatalog } from './catalog/catalog.ts'
 import { listModels, showModel } from './catalog/models-list.ts'
-import { priceBook } from './catalog/price-book.ts'
+import { bookOf } from './catalog/price-book.ts'
+import { shippedPrices } from './catalog/shipped-prices.ts'
 import { systemClock } from './clock.ts'
 import { openaiError } from './dialects/openai-error.ts'
 import { createTransport } from './dispatch/transport.ts'
@@ -135,7 +136,11 @@ export function createGateway(options: GatewayOptions): Gateway {
       clock,
     })
   const providers = new Map(options.providers.map((provider) => [provider.id, provider]))
-  const catalog = createCatalog([...priceBook, ...(options.catalog ?? [])], [...providers.keys()])
+  const catalog = createCatalog({
+    books: [shippedPrices(), bookOf(options.catalog ?? [])],
+    providerIds: [...providers.keys()],
+    now: clock.now,
+  })
   const rate = rateBy(catalog)
   const health = createHealth({
     clock,

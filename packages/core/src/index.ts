@@ -1,7 +1,14 @@
 export type { AccountSettings, ChangeSettingsRequest } from './auth/account-settings.ts'
 export { bearerKey } from './auth/authenticate.ts'
 export type { Authenticate, BillableAccount, Principal } from './auth/principal.ts'
-export { priceBook } from './catalog/price-book.ts'
+export type { PriceBound } from './catalog/bounds.ts'
+export {
+  createPriceBook,
+  type PriceBook,
+  type PriceBookVersion,
+  type PriceEdition,
+} from './catalog/price-book.ts'
+export { priceBook } from './catalog/shipped-prices.ts'
 export type { CatalogRow, Target, TargetLimits, TargetStats } from './catalog/target.ts'
 export { type Clock, type FakeClock, fakeClock, systemClock } from './clock.ts'
 export type { InferenceCall, PolicyName, Selector } from './dialects/inference-call.ts'
@@ -85,7 +92,15 @@ export { decodeValue, encodeValue } from './ledger/value-text.ts'
 export type { VoidGrantRequest, VoidGrantResult } from './ledger/void-grant.ts'
 export { formatUsd, type Nano, nano, perMillion, perUnit, type Rate, rate, usd, zero } from './money.ts'
 export type { GatewayLimits, GatewayOptions, GatewayTimeouts } from './options.ts'
-export { charge, type Price, UnpricedUnitError } from './price.ts'
+export {
+  charge,
+  type LongContextTier,
+  type Price,
+  type PriceTiers,
+  type ServiceTier,
+  type TargetPrice,
+  UnpricedUnitError,
+} from './price.ts'
 export type {
   CostLookup,
   EncodeContext,
@@ -95,6 +110,8 @@ export type {
   UpstreamRequest,
   Verdict,
 } from './providers/provider.ts'
+export { type RateOptions, rateUsage, UnpricedTierError } from './rate-usage.ts'
 export type { ReconcileReport } from './reconcile.ts'
 export type { RouteContext, RoutePolicy } from './routing/policy.ts'
-export type { Quantities, Quantity, Unit, Usage } from './usage.ts'
+export type { Unit } from './unit.ts'
+export type { Quantities, Quantity, Usage } from './usage.ts'

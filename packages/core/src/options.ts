@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import type { Authenticate } from './auth/principal.ts'
+import type { PriceBook } from './catalog/price-book.ts'
 import type { CatalogRow } from './catalog/target.ts'
 import type { Clock } from './clock.ts'
 import type { Transport } from './dispatch/transport.ts'
@@ -20,8 +21,8 @@ export interface GatewayOptions {
   readonly storage?: Storage
   /** The tiers. @default planPreset('hf-2026-02-04') */
   readonly plans?: PlanTable
-  /** Rows to add to the price book, or to replace in it. @default none */
-  readonly catalog?: readonly CatalogRow[]
+  /** Rows to add to the price book, or to replace in it; or a book of versions, each with its date. @default none */
+  readonly catalog?: readonly CatalogRow[] | PriceBook
   /** What orders targets when the caller names no suffix. @default fastest() */
   readonly policy?: RoutePolicy
   readonly limits?: Partial<GatewayLimits>

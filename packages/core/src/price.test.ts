@@ -1,8 +1,9 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { perMillion, perUnit, type Rate, rate, usd } from './money.ts'
-import { billable, charge, type Price, UnpricedUnitError } from './price.ts'
-import type { Quantities, Unit } from './usage.ts'
+import { charge, type Price, UnpricedUnitError } from './price.ts'
+import type { Unit } from './unit.ts'
+import type { Quantities } from './usage.ts'
 
 const units: readonly Unit[] = [
   'input_token',
@@ -190,29 +191,5 @@ describe('charge', () => {
   ])('refuses the quantities %o', (quantities) => {
     const price = { input_token: perMillion('1'), compute_second: perUnit('1') }
     expect(() => charge(quantities, price)).toThrow(RangeError)
-  })
-})
-
-describe('billable', () => {
-  it('keeps what the price is for and drops what else was measured', () => {
-    const measured = { input_token: 5n, compute_second: '2.5', output_image: 1n }
-    expect(billable(measured, { compute_second: perUnit('0.001') })).toEqual({ compute_second: '2.5' })
-  })
-
-  it('keeps cached tokens where only input is priced, and an explicit zero', () => {
-    const measured = { cached_input_token: 3n, output_token: 0n }
-    const price = { input_token: perMillion('1'), output_token: perMillion('1') }
-    expect(billable(measured, price)).toEqual(measured)
-  })
-
-  it('leaves nothing that cannot be priced', () => {
-    const somePrices = fc.record(Object.fromEntries(units.map((unit) => [unit, anyRate])), {
-      requiredKeys: [],
-    })
-    fc.assert(
-      fc.property(someUse, somePrices, (quantities, price) => {
-        return charge(billable(quantities as Quantities, price as Price), price as Price) >= 0n
-      }),
-    )
   })
 })

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { Admission } from './admission/admit.ts'
 import { createCatalog } from './catalog/catalog.ts'
+import { bookOf } from './catalog/price-book.ts'
 import { fakeClock } from './clock.ts'
 import { openaiChat } from './dialects/openai-chat.ts'
 import type { Transport } from './dispatch/transport.ts'
@@ -16,20 +17,23 @@ import { createSettlement } from './settlement.ts'
 const now = Date.UTC(2026, 10, 10, 12)
 const value = { model: 'acme/m', messages: [{ role: 'user', content: 'Hi' }] }
 const call = openaiChat.parse({ value, source: undefined, byteLength: 60 })
-const [target] = createCatalog(
-  [
-    {
-      providerId: 'example',
-      providerModel: 'm',
-      model: 'acme/m',
-      operation: 'chat',
-      price: { input_token: perMillion('1'), output_token: perMillion('2') },
-      source: 'https://example.com/pricing',
-      readOn: '2026-01-31',
-    },
+const [target] = createCatalog({
+  books: [
+    bookOf([
+      {
+        providerId: 'example',
+        providerModel: 'm',
+        model: 'acme/m',
+        operation: 'chat',
+        price: { input_token: perMillion('1'), output_token: perMillion('2') },
+        source: 'https://example.com/pricing',
+        readOn: '2026-01-31',
+      },
+    ]),
   ],
-  ['example'],
-).targets
+  providerIds: ['example'],
+  now: () => 0,
+}).targets
 
 const nowhere: Transport = {
   send: () => Promise.reject(new Error('Nobody is asked.')),

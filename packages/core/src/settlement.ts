@@ -1,18 +1,15 @@
 import type { Admission } from './admission/admit.ts'
 import type { Clock } from './clock.ts'
-import type { InferenceCall } from './dialects/inference-call.ts'
 import { lookUpCosts } from './dispatch/costs.ts'
 import type { Transport } from './dispatch/transport.ts'
 import type { OnEvent } from './events.ts'
 import type { Ledger } from './ledger/ledger.ts'
-import type { CostSource, Receipt } from './ledger/receipt.ts'
+import type { Receipt } from './ledger/receipt.ts'
 import type { SettledAttempt } from './ledger/settle.ts'
 import type { Attempt } from './metering/attempt.ts'
-import { tokensOf, usageWithEstimates } from './metering/estimate.ts'
 import type { Nano } from './money.ts'
-import { billable, charge } from './price.ts'
+import { priceAttempt, priceMissing } from './price-attempt.ts'
 import type { Provider } from './providers/provider.ts'
-import type { Usage } from './usage.ts'
 
 export interface SettlementOptions {
   readonly ledger: Ledger
@@ -74,7 +71,11 @@ export function createSettlement(options: SettlementOptions): Settle {
     try {
       const broken = brokenOff(attempts, options)
       const costs = broken === undefined ? noCosts : await costsOf(broken, options)
-      settled = attempts.map((attempt) => priceAttempt(call, attempt, costs.get(attempt.attemptId)))
+      settled = attempts.map((attempt) => {
+        const { settled, unpriced } = priceAttempt(call, attempt, costs.get(attempt.attemptId))
+        if (unpriced !== undefined) onEvent(priceMissing(admission, settled, unpriced))
+        return settled
+      })
       return await settle(admission, settled)
     } catch (cause) {
       onEvent({ kind: 'settle.failed', requestId, accountId, willRetry: settled !== undefined, cause })
@@ -82,48 +83,6 @@ export function createSettlement(options: SettlementOptions): Settle {
       return undefined
     }
   }
-}
-
-/**
- * Who pays what for an attempt. The best source wins: the provider's word on the cost, then the price of the usage it
- * reported, then the price of an estimate. Unknown is never zero for what reached the caller.
- */
-function priceAttempt(call: InferenceCall, attempt: Attempt, reportedCost: Nano | undefined): SettledAttempt {
-  const { target, outcome, attemptId } = attempt
-  const { providerId, providerModel, priceVersion, price } = target
-  const ended = outcome === 'running' ? 'aborted' : outcome
-  const payer = outcome === 'failed' ? 'operator' : 'customer'
-  // Everything that was reported is booked, also what this price does not name: another version of it may.
-  const { reported } = attempt
-  const at = (costSource: CostSource, cost: Nano | null): SettledAttempt => ({
-    attemptId,
-    providerId,
-    providerModel,
-    outcome: ended,
-    payer,
-    priceVersion,
-    costSource,
-    cost,
-  })
-  // Told while it went on, and then it broke off: the provider has counted more than that.
-  const isPartial = ended === 'aborted' && !attempt.isReportFinal
-  if (reportedCost !== undefined) {
-    const certainty = isPartial ? 'estimate' : 'exact'
-    return withUsage(at('provider', reportedCost), reported && { quantities: reported, certainty })
-  }
-  if (outcome === 'failed' && reported === undefined) {
-    return at(attempt.mayHaveCost ? 'unknown' : 'none', null)
-  }
-  const outputTokens = attempt.replyBytes > 0 ? tokensOf(attempt.replyBytes) : attempt.outputEvents
-  const completed = usageWithEstimates(reported, call, target, { outputTokens })
-  const usage: Usage = isPartial ? { ...completed, certainty: 'estimate' } : completed
-  const source = usage.certainty === 'exact' ? 'price-book' : 'estimate'
-  return withUsage(at(source, charge(billable(usage.quantities, price), price)), usage)
-}
-
-/** Adds to the attempt itself, because a copy takes longer than pricing does. */
-function withUsage(attempt: SettledAttempt, usage: Usage | undefined): SettledAttempt {
-  return usage === undefined ? attempt : Object.assign(attempt, { usage })
 }
 
 /** The attempt that broke off before it told its final usage, if its provider can be asked what it cost. */

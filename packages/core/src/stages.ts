@@ -25,13 +25,13 @@ import type { Attempt } from './metering/attempt.ts'
 import { estimateUsage } from './metering/estimate.ts'
 import { findUsage } from './metering/reply-meter.ts'
 import { meterStream } from './metering/stream-meter.ts'
-import { formatUsd, zero } from './money.ts'
+import { formatUsd } from './money.ts'
 import type { CheckedOptions, GatewayOptions } from './options.ts'
 import type { Stages } from './pipeline.ts'
 import { cheapest } from './policies/cheapest.ts'
 import { fastest } from './policies/fastest.ts'
 import { preferred } from './policies/preferred.ts'
-import { billable, charge } from './price.ts'
+import { countTokens, rateKnown } from './rate-usage.ts'
 import { patientCaller, type Replay } from './replay/replay.ts'
 import { inferenceResponse } from './response.ts'
 import type { Health } from './routing/health.ts'
@@ -120,12 +120,17 @@ export function createStages(parts: StageParts): StagesOf {
     async meter({ request }, { call }, upstream, settle) {
       const { attempt } = upstream
       const provider = providers.get(attempt.target.providerId)
-      const readUsage = (reply: unknown) => provider?.usage(reply, call)
+      const readUsage = (reply: unknown) => {
+        const serviceTier = provider?.serviceTier?.(reply)
+        if (serviceTier !== undefined) attempt.serviceTier = serviceTier
+        return provider?.usage(reply, call)
+      }
       if (upstream.kind === 'reply' && !call.isStreaming) {
         const { reply } = upstream
-        attempt.reported ??= readUsage(
-          call.operation === 'images' ? parseJson(reply) : { usage: findUsage(reply, upstream.object) },
-        )
+        if (attempt.reported === undefined) {
+          const told = call.operation === 'images' ? parseJson(reply) : findUsage(reply, upstream.object)
+          if (told !== undefined) attempt.reported = readUsage(told)
+        }
         attempt.outcome = 'served'
         attempt.endedMs = clock.monotonicMs()
         return { kind: 'reply', attempt, reply, receipt: await settle() }
@@ -135,7 +140,7 @@ export function createStages(parts: StageParts): StagesOf {
         attempt,
         wantsUsage: call.wantsUsage,
         readUsage,
-        costOf: (quantities) => costText(quantities, attempt.target),
+        costOf: (quantities) => costText(quantities, attempt),
         writeError: (error) => encodeEvent(JSON.stringify({ error: openaiErrorObject(error) })),
         signal: request.signal,
         settle: async () => {
@@ -192,7 +197,7 @@ function order(
 function expectedCost(call: InferenceCall, target: Target): bigint {
   const outputTokens =
     Math.min(call.outputTokensMax ?? typicalOutputTokens, typicalOutputTokens) * call.choices
-  return charge(estimateUsage(call, target, { outputTokens }), target.price)
+  return rateKnown(estimateUsage(call, target, { outputTokens }), target).cost
 }
 
 function recordHealth(health: Health, attempt: Attempt | undefined): void {
@@ -200,7 +205,7 @@ function recordHealth(health: Health, attempt: Attempt | undefined): void {
   if (attempt.outcome === 'aborted' && attempt.failure !== undefined) health.recordFailure(attempt.target)
   if (attempt.outcome !== 'served') return
   const { startedMs, firstByteMs = startedMs, endedMs = startedMs } = attempt
-  const output = Number(attempt.reported?.output_token ?? 0)
+  const output = Number(countTokens(attempt.reported ?? {}, 'output'))
   const seconds = (endedMs - startedMs) / 1000
   health.recordSuccess(attempt.target, {
     firstTokenMs: firstByteMs - startedMs,
@@ -208,9 +213,10 @@ function recordHealth(health: Health, attempt: Attempt | undefined): void {
   })
 }
 
-function costText(quantities: Quantities, target: Target): string | undefined {
-  const counted = billable(quantities, target.price)
-  return Object.keys(counted).length === 0 ? undefined : formatUsd(charge(counted, target.price) ?? zero)
+/** What the caller is told in a stream, where it is sure. */
+function costText(quantities: Quantities, { target, serviceTier }: Attempt): string | undefined {
+  const { cost, unpriced } = rateKnown(quantities, target, { serviceTier })
+  return unpriced === undefined ? formatUsd(cost) : undefined
 }
 
 /** What makes a call this one and no other: what is done, and the body as it came. */

@@ -65,7 +65,7 @@ describe('measure', () => {
 describe('completeUsage', () => {
   const estimate = { input_token: 100n, output_token: 50n } as const
   const complete = (reported: Quantities | undefined, units: readonly (keyof typeof estimate)[]) =>
-    completeUsage(reported, units, (unit) => estimate[unit as keyof typeof estimate])
+    completeUsage(reported, units, (unit) => ({ [unit]: estimate[unit as keyof typeof estimate] }))
 
   it('keeps an explicit zero where an estimate says more (failure 8)', () => {
     const usage = complete({ input_token: 0n, output_token: 0n }, ['input_token', 'output_token'])
@@ -87,6 +87,16 @@ describe('completeUsage', () => {
   it('is exact when everything asked for was reported, and keeps what else was', () => {
     const reported = { input_token: 7n, cached_input_token: 3n, compute_second: '1.5' }
     expect(complete(reported, ['input_token'])).toEqual({ quantities: reported, certainty: 'exact' })
+  })
+
+  it('takes what is told of a measure for all of it: classes that are not told were not used', () => {
+    const { quantities, certainty } = completeUsage(
+      { input_audio_token: 5n, 'compute_second:gpu-t4': '2' },
+      ['input_token', 'cached_input_token', 'compute_second'],
+      () => ({ input_token: 100n }),
+    )
+    expect(quantities).toEqual({ input_audio_token: 5n, 'compute_second:gpu-t4': '2' })
+    expect(certainty).toBe('exact')
   })
 
   it('leaves what it is given alone', () => {

@@ -1,15 +1,4 @@
-/**
- * What is counted. Token classes partition the tokens of a request: `input_token` excludes cached input, and
- * `output_token` includes reasoning, whatever convention the provider reports in.
- */
-export type Unit =
-  | 'input_token'
-  | 'cached_input_token'
-  | 'output_token'
-  | 'output_image'
-  | 'megapixel'
-  | 'compute_second'
-  | 'request'
+import { measureOf, type Unit } from './unit.ts'
 
 /** A count, or a measurement as exact decimal text such as `'1.234567'`. */
 export type Quantity = bigint | string
@@ -18,7 +7,7 @@ export type Quantity = bigint | string
 export type Quantities = Readonly<Partial<Record<Unit, Quantity>>>
 
 /**
- * What one attempt consumed.
+ * What one attempt consumed, in every measure the provider reported: a price names the ones that count.
  *
  * `certainty` is `exact` when the provider said so, `estimate` when Farebox had to count or assume.
  */
@@ -46,22 +35,31 @@ export function measure(value: unknown): string | undefined {
 }
 
 /**
- * Usage in all these units: what was reported, completed by estimates where it says nothing. An estimate is made only
- * where it is needed, and the certainty says whether one was.
+ * Usage in every measure of these units: what was reported, completed by estimates of the measures it says nothing about.
+ * An estimate is made only where it is needed, and the certainty says whether one was.
  */
 export function completeUsage(
   reported: Quantities | undefined,
   units: readonly Unit[],
-  estimateOf: (unit: Unit) => Quantity | undefined,
+  estimateOf: (unit: Unit) => Quantities | undefined,
 ): Usage {
   let certainty: Usage['certainty'] = 'exact'
   const quantities: Partial<Record<Unit, Quantity>> = { ...reported }
   for (const unit of units) {
-    if (quantities[unit] !== undefined) continue
+    if (quantities[unit] !== undefined || isMeasured(quantities, unit)) continue
     const estimate = estimateOf(unit)
     if (estimate === undefined) continue
-    quantities[unit] = estimate
+    Object.assign(quantities, estimate)
     certainty = 'estimate'
   }
   return { quantities, certainty }
+}
+
+/** Whether these quantities tell something of what a unit measures: then what they leave out was not used. */
+function isMeasured(quantities: Quantities, unit: Unit): boolean {
+  const measure = measureOf(unit)
+  for (const name in quantities) {
+    if (quantities[name as Unit] !== undefined && measureOf(name) === measure) return true
+  }
+  return false
 }

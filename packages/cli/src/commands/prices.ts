@@ -59,7 +59,7 @@ function table(rows: readonly CatalogRow[]): string {
 
 function priceText({ price }: CatalogRow): string {
   return Object.entries(price)
-    .map(([unit, rate]) => `${unit} ${rateText(unit, rate)}`)
+    .flatMap(([unit, rate]) => (rate === undefined ? [] : [`${unit} ${rateText(unit, rate)}`]))
     .join(', ')
 }
 

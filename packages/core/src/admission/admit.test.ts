@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { Payer } from '../auth/payer.ts'
 import { createCatalog } from '../catalog/catalog.ts'
+import { bookOf } from '../catalog/price-book.ts'
 import type { CatalogRow, Target } from '../catalog/target.ts'
 import { fakeClock } from '../clock.ts'
 import type { InferenceCall } from '../dialects/inference-call.ts'
@@ -23,19 +24,24 @@ const plain: Price = { input_token: perMillion('0'), output_token: perMillion('1
 const dear: Price = { input_token: perMillion('0'), output_token: perMillion('10') }
 
 function targets(...rows: Partial<CatalogRow>[]): readonly Target[] {
-  return createCatalog(
-    rows.map((members, index) => ({
-      providerId: `p${index}`,
-      providerModel: 'm',
-      model: 'acme/m',
-      operation: 'chat',
-      price: plain,
-      source: 'https://example.com/pricing',
-      readOn: '2026-01-31',
-      ...members,
-    })),
-    rows.map((_, index) => `p${index}`),
-  ).targets
+  return createCatalog({
+    books: [
+      bookOf(
+        rows.map((members, index) => ({
+          providerId: `p${index}`,
+          providerModel: 'm',
+          model: 'acme/m',
+          operation: 'chat',
+          price: plain,
+          source: 'https://example.com/pricing',
+          readOn: '2026-01-31',
+          ...members,
+        })),
+      ),
+    ],
+    providerIds: rows.map((_, index) => `p${index}`),
+    now: () => 0,
+  }).targets
 }
 
 function chat(members: object = {}): InferenceCall {
@@ -174,8 +180,8 @@ describe('an account that can pay only a shorter answer', () => {
 
   it('needs no more than the caller asked for, also below the shortest answer', async () => {
     const { admit } = await start()
-    const candidates = targets({ price: { input_token: perMillion('0'), output_token: perUnit('0.10') } })
-    const admission = await admit(chat({ max_tokens: 1 }), candidates)
+    const candidates = targets({ price: { input_token: perMillion('0'), output_token: perUnit('0.01') } })
+    const admission = await admit(chat({ max_tokens: 1, n: 10 }), candidates)
     expect(admission.reservation.amount).toBe(usd('0.10'))
     expect(admission.loweredTo).toBeUndefined()
   })
@@ -188,7 +194,7 @@ describe('an account that can pay only a shorter answer', () => {
 
   it('loses the candidates that it cannot pay at all, and the hold is for the others', async () => {
     const { admit } = await start()
-    const unaffordable: Price = { input_token: perMillion('0'), output_token: perUnit('1') }
+    const unaffordable: Price = { input_token: perMillion('0'), output_token: perUnit('0.01') }
     const candidates = targets({ price: unaffordable }, {}, { price: dear })
     const admission = await admit(chat({ max_tokens: 1000 }), candidates)
     expect(admission.targets.map(({ providerId }) => providerId)).toEqual(['p1', 'p2'])

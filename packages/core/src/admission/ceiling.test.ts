@@ -1,12 +1,16 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { boundsOf } from '../catalog/bounds.ts'
 import type { Target, TargetLimits } from '../catalog/target.ts'
 import type { InferenceCall } from '../dialects/inference-call.ts'
 import { openaiChat } from '../dialects/openai-chat.ts'
 import { openaiEmbeddings } from '../dialects/openai-embeddings.ts'
 import { openaiImages } from '../dialects/openai-images.ts'
 import { nano, perMillion, perUnit, rate, usd } from '../money.ts'
-import { charge, type Price } from '../price.ts'
+import { charge, type Price, type TargetPrice } from '../price.ts'
+import { rateKnown } from '../rate-usage.ts'
+import type { Unit } from '../unit.ts'
+import type { Quantities } from '../usage.ts'
 import { affordableOutput, ceiling, dearest, keepsLimitItself, outputLimit } from './ceiling.ts'
 
 const defaults = { outputTokens: 4096 }
@@ -130,6 +134,192 @@ describe('the ceiling', () => {
 
   it('takes ten minutes for a job whose end nobody knows', () => {
     expect(ceiling(chat(), targetOf({}, { compute_second: perUnit('0.001') }), 0)).toBe(600_000_000n)
+  })
+})
+
+describe('failure 14: the ceiling of a price with tiers and classes', () => {
+  const rateOf = fc.bigInt(0n, 10n ** 10n).map((amount) => ({ nano: amount, per: 1_000_000n }))
+  const inputUnits = [
+    'input_token',
+    'cached_input_token',
+    'cache_write_5m_token',
+    'cache_write_1h_token',
+    'cache_write_token',
+    'input_audio_token',
+    'cached_input_audio_token',
+    'input_image_token',
+    'cached_input_image_token',
+  ] as const
+  const outputUnits = ['output_token', 'reasoning_token', 'output_audio_token', 'output_image_token'] as const
+  const anyPrice = fc.record(
+    Object.fromEntries([...inputUnits, ...outputUnits].map((unit) => [unit, rateOf])) as Record<
+      Unit,
+      typeof rateOf
+    >,
+    { requiredKeys: ['input_token', 'output_token'] },
+  )
+  const somePrice = fc.record(
+    Object.fromEntries([...inputUnits, ...outputUnits].map((unit) => [unit, rateOf])) as Record<
+      Unit,
+      typeof rateOf
+    >,
+    { requiredKeys: [] },
+  )
+  const ladder = fc
+    .tuple(fc.integer({ min: 1, max: 400 }), fc.integer({ min: 1, max: 400 }), somePrice, somePrice)
+    .map(([first, step, one, other]) => [
+      { overInputTokens: first, price: one },
+      { overInputTokens: first + step, price: other },
+    ])
+  const tiered: fc.Arbitrary<TargetPrice> = fc.record(
+    {
+      price: anyPrice,
+      tiers: fc.record(
+        {
+          longContext: ladder,
+          service: fc.dictionary(
+            fc.constantFrom('flex', 'priority', 'batch'),
+            fc.record({ price: somePrice, longContext: ladder }, { requiredKeys: ['price'] }),
+          ),
+        },
+        { requiredKeys: [] },
+      ),
+    },
+    { requiredKeys: ['price'] },
+  )
+
+  it('is never below what any classes of tokens cost in any tier that can be served', () => {
+    const shares = fc.array(fc.nat({ max: 1000 }), { minLength: 13, maxLength: 13 })
+    fc.assert(
+      fc.property(
+        tiered,
+        shares,
+        fc.boolean(),
+        fc.constantFrom(undefined, 'flex', 'priority', 'batch'),
+        fc.integer({ min: 1, max: 300 }),
+        (price, parts, hasAudio, serviceTier, outputTokens) => {
+          const audio = { type: 'input_audio', input_audio: { data: 'AAAA', format: 'wav' } }
+          const content = hasAudio ? [audio] : 'Hi'
+          const call = chat({ messages: [{ role: 'user', content }], max_tokens: outputTokens })
+          const target = { ...targetOf(), ...price, bounds: boundsOf(price) }
+          const hears = (unit: string) => hasAudio || !unit.includes('audio')
+          const quantities = {
+            ...spread(inputUnits.filter(hears), parts, BigInt(call.inputTokensMax)),
+            ...spread(outputUnits, parts.slice(9), BigInt(outputTokens)),
+          }
+          const most = ceiling(call, target, outputTokens)
+          expect(rateKnown(quantities, price, { serviceTier }).cost <= most).toBe(true)
+          expect(ceiling(call, { ...targetOf(), ...price }, outputTokens)).toBe(most)
+        },
+      ),
+      { numRuns: 2000 },
+    )
+  })
+
+  /** Splits as many tokens as there can be over some classes. */
+  function spread(units: readonly Unit[], parts: readonly number[], tokens: bigint): Quantities {
+    const total = BigInt(
+      Math.max(
+        1,
+        parts.slice(0, units.length).reduce((sum, part) => sum + part, 0),
+      ),
+    )
+    let left = tokens
+    return Object.fromEntries(
+      units.map((unit, index) => {
+        const share = index === units.length - 1 ? left : (tokens * BigInt(parts[index] ?? 0)) / total
+        left -= share
+        return [unit, share]
+      }),
+    )
+  }
+
+  const long: TargetPrice = {
+    price,
+    tiers: { longContext: [{ overInputTokens: 1000, price: { input_token: perMillion('0.7') } }] },
+  }
+  const longTarget = { ...targetOf(), ...long, bounds: boundsOf(long) }
+
+  it('is at the list price while the prompt cannot reach a tier, and at the dearer one from there on', () => {
+    const text = (bytes: number) => {
+      const call = chat({ messages: [{ role: 'user', content: '' }] })
+      return { ...call, inputTokensMax: bytes }
+    }
+    expect(ceiling(text(1000), longTarget, 0)).toBe(charge({ input_token: 1000n }, price))
+    expect(ceiling(text(1001), longTarget, 0)).toBe(charge({ input_token: 2002n }, price))
+  })
+
+  it('pays at most the amount that an answer is cut to, in the dearest tier', () => {
+    const served: TargetPrice = {
+      price,
+      tiers: { service: { priority: { price: { output_token: perMillion('7.5') } } } },
+    }
+    const target = { ...targetOf(), ...served, bounds: boundsOf(served) }
+    const call = chat()
+    const amount = nano(ceiling(call, target, 0) + 7_500_000n)
+    expect(affordableOutput(call, target, amount)).toBe(1000)
+    expect(affordableOutput(call, targetOf(), amount)).toBe(10_000)
+  })
+
+  it('counts audio at its own rate only where there is audio', () => {
+    const heard: Price = { ...price, input_audio_token: perMillion('40') }
+    const target = { ...targetOf({}, heard), bounds: boundsOf({ price: heard }) }
+    const text = chat()
+    const spoken = chat({ messages: [{ role: 'user', content: [{ type: 'input_audio', input_audio: {} }] }] })
+    expect(ceiling(text, target, 0)).toBe(charge({ input_token: BigInt(text.inputTokensMax) }, price))
+    expect(ceiling(spoken, target, 0)).toBe(
+      charge({ input_audio_token: BigInt(spoken.inputTokensMax) }, heard),
+    )
+    const { inputAudios: _looked, ...unlooked } = text
+    expect(ceiling(unlooked, target, 0)).toBe(
+      charge({ input_audio_token: BigInt(text.inputTokensMax) }, heard),
+    )
+  })
+})
+
+describe('the ceiling in other units', () => {
+  const image = (members: object = {}) =>
+    openaiImages.parse({
+      value: { model: 'acme/i', prompt: 'a cat', n: 2, ...members },
+      source: undefined,
+      byteLength: 100,
+    })
+
+  it('is for the dearest size and quality of an image', () => {
+    const sized: Price = {
+      'output_image:1024x1024': perUnit('0.04'),
+      'output_image:1024x1792:hd': perUnit('0.12'),
+    }
+    expect(ceiling(image(), targetOf({}, sized), 0)).toBe(usd('0.24'))
+  })
+
+  it('is for the dearest hardware', () => {
+    const hardware: Price = {
+      'compute_second:gpu-t4': perUnit('0.001'),
+      'compute_second:gpu-h100': perUnit('0.01'),
+    }
+    expect(ceiling(image(), targetOf({ computeSeconds: 10 }, hardware), 0)).toBe(usd('0.20'))
+  })
+
+  it('is for all tokens an image can have, because it cannot be cut short', () => {
+    const byToken: Price = { input_token: perMillion('5'), output_image_token: perMillion('30') }
+    const target = targetOf({ outputTokens: 6240 }, byToken)
+    const expected = charge({ input_token: 100n, output_image_token: 12_480n }, byToken)
+    expect(ceiling(image(), target, 0)).toBe(expected)
+    expect(ceiling(image(), target, 16)).toBe(expected)
+  })
+
+  it('is for as many web searches as the catalog says', () => {
+    const searched: Price = {
+      input_token: perMillion('0'),
+      output_token: perMillion('0'),
+      web_search_request: perUnit('0.01'),
+    }
+    expect(ceiling(chat({ n: 2 }), targetOf({ webSearches: 5 }, searched), 100)).toBe(usd('0.10'))
+  })
+
+  it('is none for what nothing bounds', () => {
+    expect(() => ceiling(chat(), targetOf({}, { character: perMillion('15') }), 0)).toThrow(/"character"/)
   })
 })
 

@@ -1,9 +1,11 @@
+import { boundsOf } from '../catalog/bounds.ts'
 import type { Target } from '../catalog/target.ts'
 import type { InferenceCall } from '../dialects/inference-call.ts'
 import { megapixels } from '../metering/estimate.ts'
 import { type Nano, zero } from '../money.ts'
-import { charge } from '../price.ts'
-import type { Quantities, Quantity, Unit } from '../usage.ts'
+import { charge, type Price } from '../price.ts'
+import type { Unit } from '../unit.ts'
+import type { Quantities, Quantity } from '../usage.ts'
 
 /** What bounds a call at a target where neither the caller nor the catalog does. */
 export interface CeilingDefaults {
@@ -33,12 +35,15 @@ export function keepsLimitItself(call: InferenceCall, target: Target): boolean {
 }
 
 /**
- * The most this call can cost at this target, with at most `outputTokens` in each answer.
+ * The most this call can cost at this target, with at most `outputTokens` in each answer, whatever is cached and whichever
+ * tier is served.
  *
  * Input is bounded without a tokenizer: no text has more tokens than UTF-8 bytes, and no prompt more than the context.
  */
 export function ceiling(call: InferenceCall, target: Target, outputTokens: number): Nano {
-  return charge(ceilingQuantities(call, target, outputTokens), target.price)
+  const inputTokens = inputLimit(call, target)
+  const price = dearestPrice(target, inputTokens)
+  return charge(ceilingQuantities(call, target, price, { inputTokens, outputTokens }), price)
 }
 
 /** The dearest of several targets: failover is sequential, so one hold covers all. */
@@ -50,7 +55,7 @@ export function dearest(amounts: readonly Nano[]): Nano {
 
 /** How many output tokens in each answer this amount can pay at this target; not below zero. */
 export function affordableOutput(call: InferenceCall, target: Target, amount: Nano): number {
-  const rate = target.price.output_token
+  const rate = dearestPrice(target, inputLimit(call, target)).output_token
   const left = amount - ceiling(call, target, 0)
   if (left <= 0n) return 0
   if (rate === undefined || rate.nano === 0n) return Number.MAX_SAFE_INTEGER
@@ -62,39 +67,63 @@ function modelLimit({ limits }: Target): number | undefined {
   return limits.outputTokens ?? limits.contextTokens
 }
 
-function ceilingQuantities(call: InferenceCall, target: Target, outputTokens: number): Quantities {
+/** Input tokens this call can have at this target. */
+function inputLimit(call: InferenceCall, { limits }: Target): number {
+  const images = call.inputImages * (limits.imageInputTokens ?? imageInputTokens)
+  const context = (limits.contextTokens ?? Number.MAX_SAFE_INTEGER) * call.inputs
+  return Math.min(call.inputTokensMax + images, context)
+}
+
+/** The dearest rates that a request of at most this length can meet. */
+function dearestPrice(target: Target, inputTokens: number): Price {
+  const bounds = target.bounds ?? boundsOf(target)
+  for (const bound of bounds) if (inputTokens <= bound.inputTokensMax) return bound.price
+  return target.price
+}
+
+interface TokenLimits {
+  readonly inputTokens: number
+  readonly outputTokens: number
+}
+
+function ceilingQuantities(
+  call: InferenceCall,
+  target: Target,
+  price: Price,
+  tokens: TokenLimits,
+): Quantities {
   const quantities: Partial<Record<Unit, Quantity>> = {}
-  for (const unit in target.price) {
-    const bound = boundOf(unit as Unit, call, target, outputTokens)
-    if (bound !== undefined) quantities[unit as Unit] = bound
+  const hasAudio = price.input_audio_token !== undefined && call.inputAudios !== 0
+  for (const name in price) {
+    const unit = name as Unit
+    if (unit === (hasAudio ? 'input_token' : 'input_audio_token')) continue
+    quantities[unit] = boundOf(unit, call, target, tokens)
   }
   return quantities
 }
 
-function boundOf(
-  unit: Unit,
-  call: InferenceCall,
-  { limits }: Target,
-  outputTokens: number,
-): Quantity | undefined {
+function boundOf(unit: Unit, call: InferenceCall, { limits }: Target, tokens: TokenLimits): Quantity {
   switch (unit) {
-    case 'input_token': {
-      const images = call.inputImages * (limits.imageInputTokens ?? imageInputTokens)
-      const context = (limits.contextTokens ?? Number.MAX_SAFE_INTEGER) * call.inputs
-      return BigInt(Math.min(call.inputTokensMax + images, context))
+    case 'input_token':
+    case 'input_audio_token':
+      return BigInt(tokens.inputTokens)
+    case 'output_token': {
+      // An image cannot be cut short: it has the tokens it has.
+      const outputTokens = call.operation === 'images' ? limits.outputTokens : undefined
+      return BigInt(outputTokens ?? tokens.outputTokens) * BigInt(call.choices)
     }
-    case 'output_token':
-      return BigInt(outputTokens) * BigInt(call.choices)
     case 'output_image':
       return BigInt(call.choices)
     case 'megapixel':
       return megapixels(call)
     case 'compute_second':
       return String((limits.computeSeconds ?? computeSeconds) * call.choices)
+    case 'web_search_request':
+      return BigInt(limits.webSearches ?? 0) * BigInt(call.choices)
     case 'request':
       return 1n
-    case 'cached_input_token':
-      // Never dearer than the input it replaces.
-      return undefined
+    default:
+      // The catalog takes no row for a measure that no request of its operation is bounded in.
+      throw new RangeError(`Nothing in a request bounds "${unit}".`)
   }
 }

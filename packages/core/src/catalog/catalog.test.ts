@@ -4,13 +4,11 @@ import { isGatewayError } from '../errors.ts'
 import type { Operation } from '../http/routes.ts'
 import { perMillion, perUnit } from '../money.ts'
 import type { Price } from '../price.ts'
-import type { Unit } from '../usage.ts'
-import { createCatalog } from './catalog.ts'
-import { priceBook } from './price-book.ts'
+import { type Catalog, createCatalog } from './catalog.ts'
+import { bookOf, createPriceBook } from './price-book.ts'
 import type { CatalogRow } from './target.ts'
 
 const tokens: Price = { input_token: perMillion('1'), output_token: perMillion('2') }
-const everyone = ['cerebras', 'together', 'replicate']
 
 function row(members: Partial<CatalogRow> = {}): CatalogRow {
   return {
@@ -23,6 +21,10 @@ function row(members: Partial<CatalogRow> = {}): CatalogRow {
     readOn: '2026-01-31',
     ...members,
   }
+}
+
+function catalogOf(rows: readonly CatalogRow[], providerIds: readonly string[]): Catalog {
+  return createCatalog({ books: [bookOf(rows)], providerIds, now: () => 0 })
 }
 
 /** A call, as far as a catalog looks at it. */
@@ -60,42 +62,8 @@ function refusal(run: () => unknown): unknown {
   return 'accepted'
 }
 
-describe('the price book', () => {
-  it.each(priceBook.map((each) => [`${each.providerId}/${each.providerModel}`, each] as const))(
-    'says of %s where and when its price was read, and the price is exact and positive',
-    (_name, { source, readOn, price }) => {
-      expect(new URL(source).protocol).toBe('https:')
-      expect(readOn).toMatch(/^\d{4}-\d{2}-\d{2}$/)
-      expect(new Date(readOn).toISOString().slice(0, 10)).toBe(readOn)
-      const rates = Object.values(price)
-      expect(rates.length).toBeGreaterThan(0)
-      for (const rate of rates) {
-        expect(typeof rate.nano).toBe('bigint')
-        expect(rate.nano > 0n && rate.per > 0n).toBe(true)
-      }
-    },
-  )
-
-  it('has one row for each provider and model', () => {
-    const names = priceBook.map(
-      ({ providerId, providerModel, operation }) => `${providerId}/${providerModel}/${operation}`,
-    )
-    expect(new Set(names).size).toBe(names.length)
-  })
-
-  it('is accepted as a whole, and gives every row as a target with limits and a version', () => {
-    const catalog = createCatalog(priceBook, everyone)
-    expect(catalog.targets).toHaveLength(priceBook.length)
-    for (const target of catalog.targets) {
-      expect(target.targetId).toBe(`${target.providerId}/${target.providerModel}`)
-      expect(target.limits).toBeDefined()
-      expect(target.priceVersion).toBe(catalog.version)
-    }
-  })
-})
-
 describe('candidates', () => {
-  const catalog = createCatalog(
+  const catalog = catalogOf(
     [
       row({ providerId: 'together', providerModel: 't-1' }),
       row(),
@@ -140,7 +108,7 @@ describe('candidates', () => {
   })
 
   it('are refused for a provider that lacks the model, naming who has it', () => {
-    const only = createCatalog([row()], ['cerebras', 'together'])
+    const only = catalogOf([row()], ['cerebras', 'together'])
     expect(refusal(() => only.candidates(call('acme/m', pinned('together'))))).toEqual([
       'model_not_supported',
       'model',
@@ -157,107 +125,147 @@ describe('candidates', () => {
   })
 
   it('never include a provider that the gateway does not have', () => {
-    const only = createCatalog([row({ providerId: 'together' }), row()], ['cerebras'])
+    const only = catalogOf([row({ providerId: 'together' }), row()], ['cerebras'])
     expect(only.targets.map(({ providerId }) => providerId)).toEqual(['cerebras'])
     expect(only.targetsOf('acme/none')).toEqual([])
   })
 
   it('have the price of the last row for the same provider, model and operation', () => {
     const dearer: Price = { input_token: perMillion('9'), output_token: perMillion('9') }
-    const replaced = createCatalog([row(), row({ price: dearer, providerModel: 'm-2' })], ['cerebras'])
+    const replaced = catalogOf([row(), row({ price: dearer, providerModel: 'm-2' })], ['cerebras'])
     expect(replaced.targets).toHaveLength(1)
     expect(replaced.targets[0]).toMatchObject({ price: dearer, providerModel: 'm-2' })
   })
 })
 
-describe('the version of the prices', () => {
-  const version = (...rows: CatalogRow[]) => createCatalog(rows, everyone).version
-
-  it('changes when a rate, its unit or its denominator does', () => {
-    const versions = [
-      version(row()),
-      version(row({ price: { ...tokens, output_token: perMillion('2.000000001') } })),
-      version(row({ price: { ...tokens, cached_input_token: perMillion('0.5') } })),
-      version(row({ price: { ...tokens, input_token: perUnit('1') } })),
-      version(row(), row({ providerId: 'together' })),
-    ]
-    expect(new Set(versions).size).toBe(versions.length)
-  })
-
-  it('stays when nothing but the order of rows and units changes', () => {
-    const swapped: Price = { output_token: perMillion('2'), input_token: perMillion('1') }
-    expect(version(row(), row({ providerId: 'together' }))).toBe(
-      version(row({ providerId: 'together' }), row({ price: swapped })),
-    )
-  })
-
-  it('stays when only the source of a price changes', () => {
-    expect(version(row({ source: 'https://example.com/other', readOn: '2026-02-01' }))).toBe(version(row()))
-  })
-
-  it('is 16 hexadecimal digits', () => {
-    expect(version(row())).toMatch(/^[0-9a-f]{16}$/)
-  })
-})
-
-describe('a row is refused as the catalog is built', () => {
-  const build = (members: Partial<CatalogRow>) => () => createCatalog([row(members)], everyone)
-  const one = perMillion('1')
-
-  it.each<[Operation, readonly Unit[]]>([
-    ['chat', []],
-    ['chat', ['input_token']],
-    ['chat', ['output_token']],
-    ['chat', ['cached_input_token', 'output_token']],
-    ['chat', ['request']],
-    ['chat', ['output_image']],
-    ['embeddings', []],
-    ['embeddings', ['output_token']],
-    ['embeddings', ['cached_input_token']],
-    ['images', []],
-    ['images', ['input_token', 'output_token']],
-  ])(
-    'when it sells %s by no more than %j, because something would be used and not charged',
-    (operation, units) => {
-      const price = Object.fromEntries(units.map((unit) => [unit, one]))
-      expect(build({ operation, price })).toThrow(RangeError)
-      expect(build({ operation, price })).toThrow(/m-1 on cerebras/)
-    },
-  )
-
-  it.each<[Operation, readonly Unit[]]>([
-    ['chat', ['input_token', 'output_token']],
-    ['chat', ['input_token', 'cached_input_token', 'output_token', 'request']],
-    ['chat', ['compute_second']],
-    ['embeddings', ['input_token']],
-    ['embeddings', ['compute_second']],
-    ['images', ['output_image']],
-    ['images', ['megapixel']],
-    ['images', ['compute_second']],
-    ['images', ['request']],
-  ])('but not when it sells %s by %j', (operation, units) => {
-    expect(build({ operation, price: Object.fromEntries(units.map((unit) => [unit, one])) })).not.toThrow()
+describe('images that are priced by size and quality', () => {
+  const sized: Price = {
+    'output_image:1024x1024:standard': perUnit('0.04'),
+    'output_image:1024x1792:hd': perUnit('0.12'),
+  }
+  const catalog = catalogOf([row({ operation: 'images', price: sized })], ['cerebras'])
+  const image = (width: number, height: number, quality?: string): InferenceCall => ({
+    ...call('acme/m', 'policy', 'images'),
+    image: { width, height, steps: 4 },
+    body: { value: quality === undefined ? {} : { quality }, source: undefined, byteLength: 2 },
   })
 
   it.each([
-    ['is negative', { nano: -1n, per: 1_000_000n }],
-    ['is negative by its denominator', { nano: 1n, per: -1n }],
-    ['divides by zero', { nano: 1n, per: 0n }],
-  ])('when a rate %s', (_case, rate) => {
-    expect(build({ price: { ...tokens, output_token: rate } })).toThrow(/m-1 on cerebras .*"output_token"/)
-    expect(build({ price: { ...tokens, request: rate } })).toThrow(RangeError)
+    [1024, 1024, undefined],
+    [1024, 1024, 'standard'],
+    [1024, 1792, 'hd'],
+    [1792, 1024, 'hd'],
+  ])('are sold in a size and quality that has a price: %i × %i, %s', (width, height, quality) => {
+    expect(catalog.candidates(image(width, height, quality))).toHaveLength(1)
   })
 
-  it('when cached input is dearer than input, because a hold is for the rate of input', () => {
-    expect(build({ price: { ...tokens, cached_input_token: perMillion('1.01') } })).toThrow(/cached/)
-    expect(build({ price: { ...tokens, cached_input_token: perMillion('1') } })).not.toThrow()
+  it.each([
+    [1024, 1024, 'hd'],
+    [1024, 1792, undefined],
+    [512, 512, undefined],
+    [1000, 1000, undefined],
+    [1024, 1024, 'best'],
+  ])('are refused in one that has none, naming those that have: %i × %i, %s', (width, height, quality) => {
+    expect(refusal(() => catalog.candidates(image(width, height, quality)))).toEqual([
+      'model_not_supported',
+      'size',
+      "The model 'acme/m' is not sold in this size and quality. Choose one of: 1024x1024 standard, 1024x1792 hd.",
+    ])
+  })
+})
+
+describe('the prices in force', () => {
+  const cheap: Price = { input_token: perMillion('2'), output_token: perMillion('10') }
+  const dear: Price = { input_token: perMillion('3'), output_token: perMillion('15') }
+  const september = Date.UTC(2026, 8, 1)
+  const book = createPriceBook([
+    { effectiveAtMs: september, rows: [row({ price: dear })] },
+    { effectiveAtMs: 0, rows: [row({ price: cheap })] },
+  ])
+  const [first, second] = book.versions.map(({ version }) => version)
+
+  it('change at their moment, while the process runs', () => {
+    let now = september - 1
+    const catalog = createCatalog({ books: [book], providerIds: ['cerebras'], now: () => now })
+    expect(catalog.targets[0]).toMatchObject({ price: cheap, priceVersion: first })
+    now = september
+    expect(catalog.candidates(call('acme/m'))[0]).toMatchObject({ price: dear, priceVersion: second })
+    now = september - 1
+    expect(catalog.targetsOf('acme/m')[0]?.priceVersion).toBe(first)
   })
 
-  it('but not for a rate of zero, which says that something is free', () => {
-    expect(build({ price: { ...tokens, input_token: perMillion('0') } })).not.toThrow()
+  it('do not make a process look at the clock when nothing ever changes', () => {
+    const never = (): number => {
+      throw new Error('the clock was read')
+    }
+    const fixed = createCatalog({ books: [bookOf([row()])], providerIds: ['cerebras'], now: never })
+    expect(fixed.candidates(call('acme/m'))).toHaveLength(1)
   })
 
-  it('but not when its provider is none of the gateway’s', () => {
-    expect(build({ providerId: 'elsewhere', price: {} })).not.toThrow()
+  it('are not sold before they are in force', () => {
+    const later = createPriceBook([{ effectiveAtMs: september, rows: [row()] }])
+    let now = 0
+    const catalog = createCatalog({ books: [later], providerIds: ['cerebras'], now: () => now })
+    expect(refusal(() => catalog.candidates(call('acme/m')))).toContain('model_not_found')
+    now = september
+    expect(catalog.candidates(call('acme/m'))).toHaveLength(1)
+  })
+
+  it('of a later book replace those of an earlier one, each under the version of its own book', () => {
+    const host = bookOf([row({ price: dear }), row({ model: 'acme/n', providerModel: 'n-1' })])
+    const catalog = createCatalog({ books: [bookOf([row()]), host], providerIds: ['cerebras'], now: () => 0 })
+    const [version] = host.versions.map((each) => each.version)
+    expect(catalog.targets.map(({ model, price, priceVersion }) => [model, price, priceVersion])).toEqual([
+      ['acme/m', dear, version],
+      ['acme/n', tokens, version],
+    ])
+    const untouched = createCatalog({
+      books: [bookOf([row(), row({ providerId: 'together' })]), host],
+      providerIds: ['together'],
+      now: () => 0,
+    })
+    expect(untouched.targets[0]?.priceVersion).not.toBe(version)
+  })
+
+  it('stay known when they are no longer in force, by version and by time', () => {
+    const catalog = createCatalog({ books: [book], providerIds: ['cerebras'], now: () => september })
+    const what = { providerId: 'cerebras', providerModel: 'm-1', operation: 'chat' } as const
+    expect(catalog.priceOf({ ...what, priceVersion: first ?? '' })).toEqual({
+      price: cheap,
+      priceVersion: first,
+    })
+    expect(catalog.priceOf({ ...what, priceVersion: second ?? '' })?.price).toEqual(dear)
+    expect(catalog.priceAt({ ...what, atMs: september - 1 })?.price).toEqual(cheap)
+    expect(catalog.priceAt({ ...what, atMs: september })?.price).toEqual(dear)
+    expect(catalog.rowsAt(0).map(({ price }) => price)).toEqual([cheap])
+    expect(catalog.versions.map(({ version }) => version)).toEqual([first, second])
+  })
+
+  it('are known for providers that the gateway no longer has, because receipts outlive them', () => {
+    const catalog = createCatalog({ books: [book], providerIds: [], now: () => 0 })
+    expect(catalog.targets).toEqual([])
+    const query = { providerId: 'cerebras', providerModel: 'm-1', priceVersion: first ?? '' }
+    expect(catalog.priceOf(query)?.price).toEqual(cheap)
+  })
+
+  it('come with their tiers', () => {
+    const tiers = { longContext: [{ overInputTokens: 200_000, price: dear }] }
+    const tiered = catalogOf([row({ price: cheap, tiers })], ['cerebras'])
+    const query = { providerId: 'cerebras', providerModel: 'm-1', atMs: 0 }
+    expect(tiered.priceAt(query)?.tiers).toEqual(tiers)
+    expect(tiered.targets[0]?.tiers).toEqual(tiers)
+  })
+
+  it('are not guessed: an unknown version, model or operation has none', () => {
+    const images: Price = { output_image: perUnit('0.01') }
+    const both = catalogOf([row(), row({ operation: 'images', price: images })], ['cerebras'])
+    const [version] = both.versions.map((each) => each.version)
+    const query = { providerId: 'cerebras', providerModel: 'm-1', priceVersion: version ?? '' }
+    expect(both.priceOf(query)).toBeUndefined()
+    expect(both.priceOf({ ...query, operation: 'images' })?.price).toEqual(images)
+    expect(both.priceOf({ ...query, operation: 'embeddings' })).toBeUndefined()
+    expect(both.priceOf({ ...query, operation: 'chat', priceVersion: 'none' })).toBeUndefined()
+    expect(both.priceOf({ ...query, operation: 'chat', providerModel: 'm-2' })).toBeUndefined()
+    expect(both.priceAt({ providerId: 'nobody', providerModel: 'm-1', atMs: 0 })).toBeUndefined()
   })
 })

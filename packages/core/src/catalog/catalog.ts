@@ -1,14 +1,13 @@
-import { hash } from 'node:crypto'
 import type { InferenceCall } from '../dialects/inference-call.ts'
-import { GatewayError } from '../errors.ts'
 import type { Operation } from '../http/routes.ts'
-import type { Unit } from '../usage.ts'
+import type { TargetPrice } from '../price.ts'
+import { boundsOf } from './bounds.ts'
+import { findCandidates } from './candidates.ts'
+import { type PriceBook, type PriceBookVersion, rowKey, versionAt } from './price-book.ts'
 import type { CatalogRow, Target } from './target.ts'
 
-/** What can be bought from the providers of one gateway. */
+/** What can be bought from the providers of one gateway, at the prices in force now. */
 export interface Catalog {
-  /** Changes whenever a price does. */
-  readonly version: string
   readonly targets: readonly Target[]
   /**
    * The targets that could serve a call, in catalog order.
@@ -18,127 +17,152 @@ export interface Catalog {
   candidates(call: InferenceCall): readonly Target[]
   /** All targets of a canonical model; empty when there is none. */
   targetsOf(model: string): readonly Target[]
+  /** Every version of every book, by when it takes effect, past and future. */
+  readonly versions: readonly PriceBookVersion[]
+  /** What something cost, or will cost, in a version; `undefined` when the version is unknown or has no such row. */
+  priceOf(query: PriceQuery & { readonly priceVersion: string }): VersionedPrice | undefined
+  /** What something cost, or will cost, at a moment. */
+  priceAt(query: PriceQuery & { readonly atMs: number }): VersionedPrice | undefined
+  /** All rows in force at a moment, of every provider that the books know. */
+  rowsAt(atMs: number): readonly CatalogRow[]
+}
+
+export interface PriceQuery {
+  readonly providerId: string
+  readonly providerModel: string
+  /** May be left out where the model does one thing only. */
+  readonly operation?: Operation | undefined
+}
+
+export interface VersionedPrice extends TargetPrice {
+  readonly priceVersion: string
+}
+
+export interface CatalogOptions {
+  /** A row of a later book replaces one of an earlier book for the same provider, model and operation. */
+  readonly books: readonly PriceBook[]
+  readonly providerIds: readonly string[]
+  /** Milliseconds since 1970. */
+  readonly now: () => number
+}
+
+/** Targets at the prices of one stretch of time. */
+interface Offer {
+  readonly sinceMs: number
+  readonly untilMs: number
+  readonly targets: readonly Target[]
+  readonly byModel: ReadonlyMap<string, readonly Target[]>
+}
+
+/** Builds the catalog of these providers. A change that takes effect while the process runs is picked up by itself. */
+export function createCatalog({ books, providerIds, now }: CatalogOptions): Catalog {
+  const versions = books
+    .flatMap((book) => book.versions)
+    .toSorted((a, b) => a.effectiveAtMs - b.effectiveAtMs)
+  const changes = [...new Set(versions.map(({ effectiveAtMs }) => effectiveAtMs))]
+  const neverChanges = changes.every((effectiveAtMs) => effectiveAtMs <= 0)
+  const find = priceFinder()
+  let offer = offerAt(neverChanges ? 0 : now())
+
+  function offerAt(atMs: number): Offer {
+    const targets = rowsOf(books, atMs)
+      .filter(({ row }) => providerIds.includes(row.providerId))
+      .map(({ row, version }) => targetOf(row, version))
+    return {
+      sinceMs: changes.findLast((change) => change <= atMs) ?? Number.NEGATIVE_INFINITY,
+      untilMs: changes.find((change) => change > atMs) ?? Number.POSITIVE_INFINITY,
+      targets,
+      byModel: groupBy(targets, ({ model }) => model),
+    }
+  }
+
+  function current(): Offer {
+    if (neverChanges) return offer
+    const atMs = now()
+    if (atMs < offer.sinceMs || atMs >= offer.untilMs) offer = offerAt(atMs)
+    return offer
+  }
+
+  const targetsOf = (model: string) => current().byModel.get(model) ?? []
+  return {
+    get targets() {
+      return current().targets
+    },
+    targetsOf,
+    candidates: (call) => findCandidates(call, targetsOf(call.model), providerIds),
+    versions,
+    priceOf({ priceVersion, ...query }) {
+      const version = versions.find((known) => known.version === priceVersion)
+      return version === undefined ? undefined : find([version], query)
+    },
+    priceAt({ atMs, ...query }) {
+      return find(versionsAt(books, atMs).toReversed(), query)
+    },
+    rowsAt: (atMs) => rowsOf(books, atMs).map(({ row }) => row),
+  }
+}
+
+function versionsAt(books: readonly PriceBook[], atMs: number): readonly PriceBookVersion[] {
+  return books.flatMap((book) => versionAt(book, atMs) ?? [])
+}
+
+/** Rows in force, each with the version it is from. */
+function rowsOf(
+  books: readonly PriceBook[],
+  atMs: number,
+): { readonly row: CatalogRow; readonly version: string }[] {
+  const byKey = new Map<string, { readonly row: CatalogRow; readonly version: string }>()
+  for (const { version, rows } of versionsAt(books, atMs)) {
+    for (const row of rows) byKey.set(rowKey(row), { row, version })
+  }
+  return [...byKey.values()]
+}
+
+function targetOf(row: CatalogRow, version: string): Target {
+  return {
+    ...row,
+    targetId: `${row.providerId}/${row.providerModel}`,
+    limits: row.limits ?? {},
+    priceVersion: version,
+    bounds: boundsOf(row),
+  }
 }
 
 /**
- * Builds the catalog of these providers. A later row replaces an earlier one for the same provider and model.
- *
- * @throws RangeError when a price is negative, or does not cover what the operation uses, so that nothing is ever sold
- * unpriced.
+ * Finds the price in the first version that has one, if there is no doubt which operation is meant. Each version is indexed
+ * when it is first asked, because an audit asks once for every attempt of a journal.
  */
-export function createCatalog(rows: readonly CatalogRow[], providerIds: readonly string[]): Catalog {
-  const byTarget = new Map<string, CatalogRow>()
-  for (const row of rows) {
-    if (!providerIds.includes(row.providerId)) continue
-    checkPrice(row)
-    byTarget.set(`${row.providerId}/${row.model}/${row.operation}`, row)
+function priceFinder(): (
+  versions: readonly PriceBookVersion[],
+  query: PriceQuery,
+) => VersionedPrice | undefined {
+  const indexes = new Map<PriceBookVersion, ReadonlyMap<string, readonly CatalogRow[]>>()
+  const indexOf = (version: PriceBookVersion) => {
+    const known = indexes.get(version)
+    if (known !== undefined) return known
+    const index = groupBy(version.rows, ({ providerId, providerModel }) => `${providerId}/${providerModel}`)
+    indexes.set(version, index)
+    return index
   }
-  const version = priceVersion([...byTarget.values()])
-  const targets = [...byTarget.values()].map(
-    (row): Target => ({
-      ...row,
-      targetId: `${row.providerId}/${row.providerModel}`,
-      limits: row.limits ?? {},
-      priceVersion: version,
-    }),
-  )
-  const byModel = groupByModel(targets)
-  const targetsOf = (model: string) => byModel.get(model) ?? []
-  return {
-    version,
-    targets,
-    targetsOf,
-    candidates: (call) => findCandidates(call, targetsOf(call.model), providerIds),
-  }
-}
-
-/** The sets of units that pay for an operation: all units of one of them must have a rate. */
-const billableBases: Readonly<Record<Operation, readonly (readonly Unit[])[]>> = {
-  chat: [['input_token', 'output_token'], ['compute_second']],
-  embeddings: [['input_token'], ['compute_second']],
-  images: [['output_image'], ['megapixel'], ['compute_second'], ['request']],
-}
-
-function checkPrice({ providerId, providerModel, operation, price }: CatalogRow): void {
-  const row = `The catalog row of ${providerModel} on ${providerId}`
-  for (const [unit, { nano, per }] of Object.entries(price)) {
-    if (nano < 0n || per <= 0n) throw new RangeError(`${row} has a price for "${unit}" that is no price.`)
-  }
-  const bases = billableBases[operation]
-  if (!bases.some((units) => units.every((unit) => price[unit] !== undefined))) {
-    const needed = bases.map((units) => units.join(' and ')).join(', or ')
-    throw new RangeError(`${row} needs prices for ${operation}: ${needed}.`)
-  }
-  const { input_token: input, cached_input_token: cached } = price
-  // Nobody knows beforehand how much of a prompt is cached, so a hold is for all of it at the rate of input.
-  if (input !== undefined && cached !== undefined && cached.nano * input.per > input.nano * cached.per) {
-    throw new RangeError(`${row} has cached input that is dearer than input.`)
+  return (versions, { providerId, providerModel, operation }) => {
+    for (const version of versions) {
+      const rows = indexOf(version).get(`${providerId}/${providerModel}`) ?? []
+      const [row, ...others] = rows.filter((each) => operation === undefined || each.operation === operation)
+      if (row === undefined) continue
+      if (others.some((other) => other.operation !== row.operation)) return undefined
+      const { price, tiers } = row
+      return { price, ...(tiers === undefined ? {} : { tiers }), priceVersion: version.version }
+    }
+    return undefined
   }
 }
 
-function findCandidates(
-  call: InferenceCall,
-  offered: readonly Target[],
-  providerIds: readonly string[],
-): readonly Target[] {
-  const { selector } = call
-  if (selector.kind === 'provider' && !providerIds.includes(selector.providerId)) {
-    throw new GatewayError(
-      'invalid_model_suffix',
-      `":${selector.providerId}" is neither a policy nor a provider. Use :fastest, :cheapest, :preferred or one of ${list(providerIds)}.`,
-      { param: 'model' },
-    )
-  }
-  if (offered.length === 0) {
-    throw new GatewayError(
-      'model_not_found',
-      `The requested model '${call.model}' does not exist. Looked at: ${list(providerIds)}.`,
-      { param: 'model' },
-    )
-  }
-  const able = offered.filter((target) => target.operation === call.operation)
-  if (able.length === 0) {
-    const does = [...new Set(offered.map((target) => target.operation))].join(', ')
-    throw new GatewayError(
-      'model_not_supported',
-      `The model '${call.model}' does ${does}, not ${call.operation}.`,
-      {
-        param: 'model',
-      },
-    )
-  }
-  if (selector.kind !== 'provider') return able
-  const pinned = able.filter((target) => target.providerId === selector.providerId)
-  if (pinned.length > 0) return pinned
-  const serving = list(able.map((target) => target.providerId))
-  throw new GatewayError(
-    'model_not_supported',
-    `The requested model '${call.model}' is not offered by ${selector.providerId}. It is offered by: ${serving}.`,
-    { param: 'model' },
-  )
-}
-
-function list(names: readonly string[]): string {
-  return names.length === 0 ? 'none' : [...new Set(names)].join(', ')
-}
-
-function groupByModel(targets: readonly Target[]): Map<string, Target[]> {
-  const groups = new Map<string, Target[]>()
-  for (const target of targets) {
-    const group = groups.get(target.model)
-    if (group === undefined) groups.set(target.model, [target])
-    else group.push(target)
+function groupBy<T>(items: readonly T[], keyOf: (item: T) => string): ReadonlyMap<string, readonly T[]> {
+  const groups = new Map<string, T[]>()
+  for (const item of items) {
+    const group = groups.get(keyOf(item))
+    if (group === undefined) groups.set(keyOf(item), [item])
+    else group.push(item)
   }
   return groups
-}
-
-/** The first 16 hexadecimal digits of SHA-256 over all prices, in a fixed order. */
-function priceVersion(rows: readonly CatalogRow[]): string {
-  const lines = rows.map((row) => {
-    const rates = Object.entries(row.price).map(
-      ([unit, rate]) => `${unit as Unit}=${rate?.nano}/${rate?.per}`,
-    )
-    return `${row.providerId} ${row.providerModel} ${row.operation} ${rates.sort().join(' ')}`
-  })
-  return hash('sha256', lines.sort().join('\n')).slice(0, 16)
 }

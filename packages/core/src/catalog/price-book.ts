@@ -1,346 +1,114 @@
-import { perMillion, perUnit } from '../money.ts'
+import { hash } from 'node:crypto'
+import type { Rate } from '../money.ts'
+import { type LongContextTier, type Price, ratesOf } from '../price.ts'
+import { checkRow } from './check-row.ts'
 import type { CatalogRow } from './target.ts'
 
+/** Prices and when they are in force. Published versions stay in it, so that what was charged can be explained later. */
+export interface PriceBook {
+  /** In the order in which they take effect. */
+  readonly versions: readonly PriceBookVersion[]
+}
+
+/** All rows of a book from one moment on, until the next version takes effect. */
+export interface PriceEdition {
+  /** Milliseconds since 1970; 0 for prices that were always in force. */
+  readonly effectiveAtMs: number
+  readonly rows: readonly CatalogRow[]
+}
+
+export interface PriceBookVersion extends PriceEdition {
+  /** A hash over all its prices, which is in every receipt priced by it. */
+  readonly version: string
+}
+
+/** More changes than this in one book are a mistake. */
+const versionsMax = 10_000
+
 /**
- * What can be bought, from whom, at which published price. One row for each provider and model; every row says where its
- * price was read and when. Prices change: hosts pass their own rows to `createGateway({ catalog })` to add or replace.
+ * Builds a price book of editions, each with all rows in force from its moment on. Of two rows for the same provider,
+ * model and operation in one edition the later holds.
+ *
+ * @throws RangeError when two editions take effect at once, or a row would sell something unpriced, for less than nothing
+ * or for a price that cannot be meant; it names the row.
  */
-export const priceBook: readonly CatalogRow[] = [
-  {
-    providerId: 'cerebras',
-    providerModel: 'gpt-oss-120b',
-    model: 'openai/gpt-oss-120b',
-    operation: 'chat',
-    price: { input_token: perMillion('0.35'), output_token: perMillion('0.75') },
-    limits: { contextTokens: 131_072, outputTokens: 32_768 },
-    supports: { tools: true, structuredOutput: true },
-    source: 'https://github.com/anomalyco/models.dev/blob/dev/providers/cerebras/models/gpt-oss-120b.toml',
-    readOn: '2026-07-02',
-  },
-  {
-    providerId: 'cerebras',
-    providerModel: 'zai-glm-4.7',
-    model: 'zai-org/GLM-4.7',
-    operation: 'chat',
-    price: { input_token: perMillion('2.25'), output_token: perMillion('2.75') },
-    limits: { contextTokens: 131_072, outputTokens: 40_960 },
-    supports: { tools: true, structuredOutput: true },
-    source: 'https://github.com/anomalyco/models.dev/blob/dev/providers/cerebras/models/zai-glm-4.7.toml',
-    readOn: '2026-07-02',
-  },
-  {
-    providerId: 'cerebras',
-    providerModel: 'llama-3.3-70b',
-    model: 'meta-llama/Llama-3.3-70B-Instruct',
-    operation: 'chat',
-    price: { input_token: perMillion('0.85'), output_token: perMillion('1.2') },
-    limits: { contextTokens: 131_072, outputTokens: 32_768 },
-    supports: { tools: true, structuredOutput: true },
-    source: 'https://github.com/pydantic/genai-prices',
-    readOn: '2025-11-07',
-  },
-  {
-    providerId: 'together',
-    providerModel: 'openai/gpt-oss-120b',
-    model: 'openai/gpt-oss-120b',
-    operation: 'chat',
-    price: { input_token: perMillion('0.15'), output_token: perMillion('0.6') },
-    limits: { contextTokens: 131_072, outputTokens: 32_768 },
-    supports: { tools: true, structuredOutput: true },
-    source:
-      'https://github.com/anomalyco/models.dev/blob/dev/providers/togetherai/models/openai/gpt-oss-120b.toml',
-    readOn: '2026-07-02',
-  },
-  {
-    providerId: 'together',
-    providerModel: 'openai/gpt-oss-20b',
-    model: 'openai/gpt-oss-20b',
-    operation: 'chat',
-    price: { input_token: perMillion('0.05'), output_token: perMillion('0.2') },
-    limits: { contextTokens: 131_072, outputTokens: 32_768 },
-    supports: { tools: true, structuredOutput: true },
-    source:
-      'https://github.com/anomalyco/models.dev/blob/dev/providers/togetherai/models/openai/gpt-oss-20b.toml',
-    readOn: '2026-07-02',
-  },
-  {
-    providerId: 'together',
-    providerModel: 'meta-llama/Llama-3.3-70B-Instruct-Turbo',
-    model: 'meta-llama/Llama-3.3-70B-Instruct',
-    operation: 'chat',
-    price: { input_token: perMillion('0.88'), output_token: perMillion('0.88') },
-    limits: { contextTokens: 131_072, outputTokens: 32_768 },
-    supports: { tools: true, structuredOutput: true },
-    source:
-      'https://github.com/anomalyco/models.dev/blob/dev/providers/togetherai/models/meta-llama/Llama-3.3-70B-Instruct-Turbo.toml',
-    readOn: '2026-07-02',
-  },
-  {
-    providerId: 'together',
-    providerModel: 'deepseek-ai/DeepSeek-V4-Pro',
-    model: 'deepseek-ai/DeepSeek-V4-Pro',
-    operation: 'chat',
-    price: {
-      input_token: perMillion('1.74'),
-      cached_input_token: perMillion('0.2'),
-      output_token: perMillion('3.48'),
-    },
-    supports: { tools: true, structuredOutput: true },
-    source:
-      'https://github.com/anomalyco/models.dev/blob/dev/providers/togetherai/models/deepseek-ai/DeepSeek-V4-Pro.toml',
-    readOn: '2026-07-02',
-  },
-  {
-    providerId: 'together',
-    providerModel: 'moonshotai/Kimi-K2.6',
-    model: 'moonshotai/Kimi-K2.6',
-    operation: 'chat',
-    price: {
-      input_token: perMillion('1.2'),
-      cached_input_token: perMillion('0.2'),
-      output_token: perMillion('4.5'),
-    },
-    supports: { tools: true, structuredOutput: true },
-    source:
-      'https://github.com/anomalyco/models.dev/blob/dev/providers/togetherai/models/moonshotai/Kimi-K2.6.toml',
-    readOn: '2026-07-02',
-  },
-  {
-    providerId: 'together',
-    providerModel: 'zai-org/GLM-5.2',
-    model: 'zai-org/GLM-5.2',
-    operation: 'chat',
-    price: {
-      input_token: perMillion('1.4'),
-      cached_input_token: perMillion('0.26'),
-      output_token: perMillion('4.4'),
-    },
-    supports: { tools: true, structuredOutput: true },
-    source:
-      'https://github.com/anomalyco/models.dev/blob/dev/providers/togetherai/models/zai-org/GLM-5.2.toml',
-    readOn: '2026-07-02',
-  },
-  {
-    providerId: 'together',
-    providerModel: 'Qwen/Qwen3-235B-A22B-Instruct-2507-tput',
-    model: 'Qwen/Qwen3-235B-A22B-Instruct-2507',
-    operation: 'chat',
-    price: { input_token: perMillion('0.2'), output_token: perMillion('0.6') },
-    supports: { tools: true, structuredOutput: true },
-    source:
-      'https://github.com/anomalyco/models.dev/blob/dev/providers/togetherai/models/Qwen/Qwen3-235B-A22B-Instruct-2507-tput.toml',
-    readOn: '2026-07-02',
-  },
-  {
-    providerId: 'together',
-    providerModel: 'Qwen/Qwen3.5-397B-A17B',
-    model: 'Qwen/Qwen3.5-397B-A17B',
-    operation: 'chat',
-    price: {
-      input_token: perMillion('0.6'),
-      cached_input_token: perMillion('0.35'),
-      output_token: perMillion('3.6'),
-    },
-    supports: { tools: true, structuredOutput: true },
-    source:
-      'https://github.com/anomalyco/models.dev/blob/dev/providers/togetherai/models/Qwen/Qwen3.5-397B-A17B.toml',
-    readOn: '2026-07-02',
-  },
-  {
-    providerId: 'together',
-    providerModel: 'google/gemma-4-31B-it',
-    model: 'google/gemma-4-31B-it',
-    operation: 'chat',
-    price: { input_token: perMillion('0.39'), output_token: perMillion('0.97') },
-    supports: { tools: true, structuredOutput: true },
-    source:
-      'https://github.com/anomalyco/models.dev/blob/dev/providers/togetherai/models/google/gemma-4-31B-it.toml',
-    readOn: '2026-07-02',
-  },
-  {
-    providerId: 'together',
-    providerModel: 'MiniMaxAI/MiniMax-M2.7',
-    model: 'MiniMaxAI/MiniMax-M2.7',
-    operation: 'chat',
-    price: {
-      input_token: perMillion('0.3'),
-      cached_input_token: perMillion('0.06'),
-      output_token: perMillion('1.2'),
-    },
-    supports: { tools: true, structuredOutput: true },
-    source:
-      'https://github.com/anomalyco/models.dev/blob/dev/providers/togetherai/models/MiniMaxAI/MiniMax-M2.7.toml',
-    readOn: '2026-07-02',
-  },
-  {
-    providerId: 'together',
-    providerModel: 'meta-llama/Meta-Llama-3-8B-Instruct-Lite',
-    model: 'meta-llama/Meta-Llama-3-8B-Instruct',
-    operation: 'chat',
-    price: { input_token: perMillion('0.14'), output_token: perMillion('0.14') },
-    supports: { tools: true, structuredOutput: true },
-    source:
-      'https://github.com/anomalyco/models.dev/blob/dev/providers/togetherai/models/meta-llama/Meta-Llama-3-8B-Instruct-Lite.toml',
-    readOn: '2026-07-02',
-  },
-  {
-    providerId: 'together',
-    providerModel: 'black-forest-labs/FLUX.1-schnell',
-    model: 'black-forest-labs/FLUX.1-schnell',
-    operation: 'images',
-    price: { megapixel: perUnit('0.0027') },
-    source: 'https://www.workflowlab.dev/cost/flux-api-options-compared',
-    readOn: '2026-05-11',
-  },
-  {
-    providerId: 'together',
-    providerModel: 'intfloat/multilingual-e5-large-instruct',
-    model: 'intfloat/multilingual-e5-large-instruct',
-    operation: 'embeddings',
-    price: { input_token: perMillion('0.02') },
-    limits: { contextTokens: 514 },
-    source: 'https://www.together.ai/pricing',
-    readOn: '2025-11-01',
-  },
-  {
-    providerId: 'replicate',
-    providerModel: 'black-forest-labs/flux-schnell',
-    model: 'black-forest-labs/FLUX.1-schnell',
-    operation: 'images',
-    price: { output_image: perUnit('0.003') },
-    source: 'https://oauth.openai-hk.com/docs/en/lab/replicate.html',
-    readOn: '2026-05-25',
-  },
-  {
-    providerId: 'replicate',
-    providerModel: 'black-forest-labs/flux-dev',
-    model: 'black-forest-labs/FLUX.1-dev',
-    operation: 'images',
-    price: { output_image: perUnit('0.025') },
-    source: 'https://oauth.openai-hk.com/docs/en/lab/replicate.html',
-    readOn: '2025-08-01',
-  },
-  {
-    providerId: 'replicate',
-    providerModel: 'black-forest-labs/flux-1.1-pro',
-    model: 'black-forest-labs/flux-1.1-pro',
-    operation: 'images',
-    price: { output_image: perUnit('0.04') },
-    source: 'https://oauth.openai-hk.com/docs/en/lab/replicate.html',
-    readOn: '2025-08-01',
-  },
-  {
-    providerId: 'replicate',
-    providerModel: 'black-forest-labs/flux-1.1-pro-ultra',
-    model: 'black-forest-labs/flux-1.1-pro-ultra',
-    operation: 'images',
-    price: { output_image: perUnit('0.06') },
-    source: 'https://oauth.openai-hk.com/docs/en/lab/replicate.html',
-    readOn: '2025-08-01',
-  },
-  {
-    providerId: 'replicate',
-    providerModel: 'black-forest-labs/flux-kontext-pro',
-    model: 'black-forest-labs/flux-kontext-pro',
-    operation: 'images',
-    price: { output_image: perUnit('0.04') },
-    source: 'https://oauth.openai-hk.com/docs/en/lab/replicate.html',
-    readOn: '2025-08-01',
-  },
-  {
-    providerId: 'replicate',
-    providerModel: 'black-forest-labs/flux-kontext-max',
-    model: 'black-forest-labs/flux-kontext-max',
-    operation: 'images',
-    price: { output_image: perUnit('0.08') },
-    source: 'https://oauth.openai-hk.com/docs/en/lab/replicate.html',
-    readOn: '2025-08-01',
-  },
-  {
-    providerId: 'replicate',
-    providerModel: 'recraft-ai/recraft-v3',
-    model: 'recraft-ai/recraft-v3',
-    operation: 'images',
-    price: { output_image: perUnit('0.04') },
-    source: 'https://oauth.openai-hk.com/docs/en/lab/replicate.html',
-    readOn: '2025-08-01',
-  },
-  {
-    providerId: 'replicate',
-    providerModel: 'black-forest-labs/flux-pro',
-    model: 'black-forest-labs/flux-pro',
-    operation: 'images',
-    price: { output_image: perUnit('0.055') },
-    source: 'https://replicate.com/black-forest-labs/flux-pro',
-    readOn: '2025-01-01',
-  },
-  {
-    providerId: 'replicate',
-    providerModel: 'bytedance/seedream-4',
-    model: 'bytedance/seedream-4',
-    operation: 'images',
-    price: { output_image: perUnit('0.03') },
-    source: 'https://replicate.com/bytedance/seedream-4',
-    readOn: '2025-11-01',
-  },
-  {
-    providerId: 'replicate',
-    providerModel: 'google/nano-banana',
-    model: 'google/nano-banana',
-    operation: 'images',
-    price: { output_image: perUnit('0.039') },
-    source: 'https://replicate.com/google/nano-banana',
-    readOn: '2025-11-01',
-  },
-  {
-    providerId: 'replicate',
-    providerModel: 'qwen/qwen-image',
-    model: 'Qwen/Qwen-Image',
-    operation: 'images',
-    price: { output_image: perUnit('0.025') },
-    source: 'https://replicate.com/qwen/qwen-image',
-    readOn: '2025-11-01',
-  },
-  {
-    providerId: 'replicate',
-    providerModel: 'meta/meta-llama-3-70b-instruct',
-    model: 'meta-llama/Meta-Llama-3-70B-Instruct',
-    operation: 'chat',
-    price: { input_token: perMillion('0.65'), output_token: perMillion('2.75') },
-    supports: { tools: false, structuredOutput: false },
-    source: 'https://replicate.com/meta/meta-llama-3-70b-instruct',
-    readOn: '2025-01-01',
-  },
-  {
-    providerId: 'replicate',
-    providerModel: 'meta/meta-llama-3-8b-instruct',
-    model: 'meta-llama/Meta-Llama-3-8B-Instruct',
-    operation: 'chat',
-    price: { input_token: perMillion('0.05'), output_token: perMillion('0.25') },
-    supports: { tools: false, structuredOutput: false },
-    source: 'https://replicate.com/meta/meta-llama-3-8b-instruct',
-    readOn: '2025-01-01',
-  },
-  {
-    providerId: 'replicate',
-    providerModel: 'stability-ai/sdxl',
-    model: 'stabilityai/stable-diffusion-xl-base-1.0',
-    operation: 'images',
-    price: { compute_second: perUnit('0.000975') },
-    hardware: 'gpu-l40s',
-    limits: { computeSeconds: 60 },
-    source: 'https://replicate.com/pricing',
-    readOn: '2026-07-16',
-  },
-  {
-    providerId: 'replicate',
-    providerModel: 'nightmareai/real-esrgan',
-    model: 'nightmareai/real-esrgan',
-    operation: 'images',
-    price: { compute_second: perUnit('0.000225') },
-    hardware: 'gpu-t4',
-    limits: { computeSeconds: 60 },
-    source: 'https://replicate.com/pricing',
-    readOn: '2026-07-16',
-  },
-]
+export function createPriceBook(editions: readonly PriceEdition[]): PriceBook {
+  if (editions.length > versionsMax) {
+    throw new RangeError(`A price book has at most ${versionsMax} versions, not ${editions.length}.`)
+  }
+  const versions = editions.map(({ effectiveAtMs, rows }): PriceBookVersion => {
+    if (!Number.isSafeInteger(effectiveAtMs) || effectiveAtMs < 0) {
+      throw new RangeError(
+        `A version of a price book cannot take effect at ${effectiveAtMs}; use milliseconds since 1970.`,
+      )
+    }
+    for (const row of rows) checkRow(row)
+    const byKey = new Map(rows.map((row) => [rowKey(row), row]))
+    return { version: versionOf([...byKey.values()]), effectiveAtMs, rows: [...byKey.values()] }
+  })
+  versions.sort((a, b) => a.effectiveAtMs - b.effectiveAtMs)
+  for (const [index, { effectiveAtMs }] of versions.entries()) {
+    if (versions[index - 1]?.effectiveAtMs === effectiveAtMs) {
+      throw new RangeError(
+        `Two versions of a price book take effect at ${new Date(effectiveAtMs).toISOString()}.`,
+      )
+    }
+  }
+  return { versions }
+}
+
+/**
+ * The book of a host: rows that are always in force, or a book with versions of its own.
+ *
+ * @throws RangeError as `createPriceBook`, and when a version is not the hash of its prices.
+ */
+export function bookOf(catalog: readonly CatalogRow[] | PriceBook): PriceBook {
+  if (!('versions' in catalog)) return createPriceBook([{ effectiveAtMs: 0, rows: catalog }])
+  const book = createPriceBook(catalog.versions)
+  for (const { version } of catalog.versions) {
+    if (!book.versions.some((known) => known.version === version)) {
+      throw new RangeError(
+        `catalog: "${version}" is not the version of its prices. Make books with createPriceBook.`,
+      )
+    }
+  }
+  return book
+}
+
+/** The version in force at a moment; `undefined` before the first one. */
+export function versionAt({ versions }: PriceBook, atMs: number): PriceBookVersion | undefined {
+  return versions.findLast(({ effectiveAtMs }) => effectiveAtMs <= atMs)
+}
+
+/** What a row is a price for: a later row with the same key replaces it. */
+export function rowKey({ providerId, model, operation }: CatalogRow): string {
+  return `${providerId}/${model}/${operation}`
+}
+
+/** The first 16 hexadecimal digits of SHA-256 over all prices, in a fixed order. */
+function versionOf(rows: readonly CatalogRow[]): string {
+  const lines = rows.map(({ providerId, providerModel, operation, price, tiers }) => {
+    const service = Object.entries(tiers?.service ?? {}).map(
+      ([tier, at]) => `${tier}{${priceText(at.price)}${ladderText(at.longContext)}}`,
+    )
+    const terms = `${priceText(price)}${ladderText(tiers?.longContext)}${service.sort().join('')}`
+    return `${providerId} ${providerModel} ${operation} ${terms}`
+  })
+  return hash('sha256', lines.sort().join('\n')).slice(0, 16)
+}
+
+function ladderText(tiers: readonly LongContextTier[] = []): string {
+  return tiers.map(({ overInputTokens, price }) => ` >${overInputTokens}{${priceText(price)}}`).join('')
+}
+
+function priceText(price: Price): string {
+  const rates = ratesOf(price).map(([unit, rate]) => `${unit}=${rateText(rate)}`)
+  return rates.sort().join(' ')
+}
+
+/** A rate in lowest terms: the same price is the same text, however it was written. */
+function rateText({ nano, per }: Rate): string {
+  let [a, b] = [nano, per]
+  while (b !== 0n) [a, b] = [b, a % b]
+  return `${nano / a}/${per / a}`
+}

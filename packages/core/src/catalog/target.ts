@@ -1,5 +1,6 @@
 import type { Operation } from '../http/routes.ts'
-import type { Price } from '../price.ts'
+import type { Price, PriceTiers } from '../price.ts'
+import type { PriceBound } from './bounds.ts'
 
 /** One model at one provider, as data. */
 export interface CatalogRow {
@@ -9,7 +10,10 @@ export interface CatalogRow {
   /** The canonical id callers use. */
   readonly model: string
   readonly operation: Operation
+  /** The list price. */
   readonly price: Price
+  /** Where the price is another one: for long prompts, and in other service tiers. @default the list price for all */
+  readonly tiers?: PriceTiers
   readonly limits?: TargetLimits
   readonly supports?: {
     readonly tools?: boolean
@@ -27,12 +31,14 @@ export interface CatalogRow {
 export interface TargetLimits {
   /** Tokens of prompt and answer together. */
   readonly contextTokens?: number
-  /** Tokens of one answer. */
+  /** Tokens of one answer, or of one image that is priced by token. */
   readonly outputTokens?: number
   /** Tokens of one image in the prompt. @default 8192 */
   readonly imageInputTokens?: number
   /** Seconds one job may run; it is cancelled beyond. */
   readonly computeSeconds?: number
+  /** Web searches the model may make for one answer, where they are priced. */
+  readonly webSearches?: number
 }
 
 /** Something a request can be sent to: provider × model × price × limits. */
@@ -42,6 +48,8 @@ export interface Target extends CatalogRow {
   readonly limits: TargetLimits
   /** The version of the price book the price is from. */
   readonly priceVersion: string
+  /** The dearest rates a request can meet. @default worked out from the price each time */
+  readonly bounds?: readonly PriceBound[]
 }
 
 /** What was observed of a target, by this process. */

@@ -22,6 +22,8 @@ export interface InferenceCall {
   readonly inputTokensMax: number
   /** Images in the prompt, whose tokens do not follow from their bytes. */
   readonly inputImages: number
+  /** Pieces of audio in the prompt, whose tokens have a price of their own. `undefined` when nobody looked. */
+  readonly inputAudios?: number
   /** For images: pixels of one image and denoising steps. */
   readonly image: { readonly width: number; readonly height: number; readonly steps: number } | undefined
 }

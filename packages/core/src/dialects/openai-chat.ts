@@ -51,16 +51,19 @@ function parse(body: JsonBody): InferenceCall {
     // Everything in the body may end up in the prompt: messages, tool definitions, schemas.
     inputTokensMax: body.byteLength - content.imageBytes + templateTokens + messages.length * messageTokens,
     inputImages: content.images,
+    inputAudios: content.audios,
     image: undefined,
   }
 }
 
-/** Counts image parts, and the bytes of those that are carried inside the body, which are not text. */
+/** Counts image and audio parts, and the bytes of images that are carried inside the body, which are not text. */
 function measureContent(messages: readonly unknown[]): {
   readonly images: number
+  readonly audios: number
   readonly imageBytes: number
 } {
   let images = 0
+  let audios = 0
   let imageBytes = 0
   for (const [index, message] of messages.entries()) {
     if (typeof message !== 'object' || message === null || Array.isArray(message)) {
@@ -73,13 +76,14 @@ function measureContent(messages: readonly unknown[]): {
     for (const [place, part] of (content as { type?: unknown; image_url?: { url?: unknown } }[]).entries()) {
       if (unboundedParts.includes(part?.type))
         throw unboundedPart(`messages.${index}.content.${place}`, part.type)
+      if (part?.type === 'input_audio') audios += 1
       if (part?.type !== 'image_url') continue
       images += 1
       const url = part.image_url?.url
       if (typeof url === 'string' && url.startsWith('data:')) imageBytes += url.length
     }
   }
-  return { images, imageBytes }
+  return { images, audios, imageBytes }
 }
 
 function unboundedPart(param: string, type: unknown): GatewayError {

@@ -32,6 +32,7 @@ function parse(body: JsonBody): InferenceCall {
     inputs,
     inputTokensMax: body.byteLength + inputs * inputTokens,
     inputImages: 0,
+    inputAudios: 0,
     image: undefined,
   }
 }

@@ -45,6 +45,7 @@ function parse(body: JsonBody): InferenceCall {
     inputs: 1,
     inputTokensMax: body.byteLength,
     inputImages: 0,
+    inputAudios: 0,
     image: { width, height, steps: options.steps ?? defaultSteps },
   }
 }

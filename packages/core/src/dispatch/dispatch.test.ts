@@ -2,6 +2,7 @@ import { createServer, type RequestListener, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net'
 import { afterEach, describe, expect, it } from 'vitest'
 import { createCatalog } from '../catalog/catalog.ts'
+import { bookOf } from '../catalog/price-book.ts'
 import type { Target } from '../catalog/target.ts'
 import { type Clock, fakeClock, systemClock } from '../clock.ts'
 import { openaiChat } from '../dialects/openai-chat.ts'
@@ -110,18 +111,23 @@ function setUp(bases: readonly string[], options: Options) {
   const clock = options.clock ?? systemClock
   const providers =
     options.providers ?? bases.map((baseUrl, index) => openaiCompatible({ id: `p${index}`, baseUrl }))
-  const { targets } = createCatalog(
-    providers.map(({ id }) => ({
-      providerId: id,
-      providerModel: 'm',
-      model: 'acme/m',
-      operation: 'chat',
-      price: { input_token: perMillion('1'), output_token: perMillion('1') },
-      source: 'https://example.com/pricing',
-      readOn: '2026-01-31',
-    })),
-    providers.map(({ id }) => id),
-  )
+  const { targets } = createCatalog({
+    books: [
+      bookOf(
+        providers.map(({ id }) => ({
+          providerId: id,
+          providerModel: 'm',
+          model: 'acme/m',
+          operation: 'chat',
+          price: { input_token: perMillion('1'), output_token: perMillion('1') },
+          source: 'https://example.com/pricing',
+          readOn: '2026-01-31',
+        })),
+      ),
+    ],
+    providerIds: providers.map(({ id }) => id),
+    now: () => 0,
+  })
   const transport = createTransport({ connectionsMax: 8, connectTimeoutMs: 2000, clock })
   open.push(() => transport.close())
   const health = createHealth({ clock, onCircuit: () => undefined })
@@ -612,20 +618,23 @@ describe('a job that is polled', () => {
       timeouts: patient,
       onAttemptFailed: () => undefined,
     })
-    const { targets } = createCatalog(
-      [
-        {
-          providerId: 'replicate',
-          providerModel: 'acme/flux',
-          model: 'acme/flux',
-          operation: 'images',
-          price: { output_image: perUnit('0.003') },
-          source: 'https://example.com/pricing',
-          readOn: '2026-01-31',
-        },
+    const { targets } = createCatalog({
+      books: [
+        bookOf([
+          {
+            providerId: 'replicate',
+            providerModel: 'acme/flux',
+            model: 'acme/flux',
+            operation: 'images',
+            price: { output_image: perUnit('0.003') },
+            source: 'https://example.com/pricing',
+            readOn: '2026-01-31',
+          },
+        ]),
       ],
-      ['replicate'],
-    )
+      providerIds: ['replicate'],
+      now: () => 0,
+    })
     const attempts: Attempt[] = []
     const value = { model: 'acme/flux', prompt: 'a cat' }
     const running = dispatch({

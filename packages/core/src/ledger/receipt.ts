@@ -31,6 +31,8 @@ export type ReceiptAttempt = {
   readonly usage?: { readonly quantities: Quantities; readonly certainty: 'exact' | 'estimate' }
   readonly costSource: CostSource
   readonly priceVersion?: string
+  /** The tier that was served, where its price is another one than the list price. */
+  readonly serviceTier?: string
   /** `null` while it is unknown. */
   readonly cost: Nano | null
   readonly charged: Nano
@@ -40,8 +42,6 @@ export type ReceiptAttempt = {
   readonly payer?: 'own-key'
   /** What the provider will bill the customer itself for an attempt on their own key, as far as it is known. */
   readonly memoCost?: Nano
-  /** The tier that served, where the price depends on it. */
-  readonly serviceTier?: string
 }
 
 /** What the caller gets: what was used, what it cost, who paid, and from which credit. */

@@ -1,7 +1,9 @@
+import { imageUnit } from '../catalog/image-unit.ts'
 import type { Target } from '../catalog/target.ts'
 import type { InferenceCall } from '../dialects/inference-call.ts'
 import { formatDecimal } from '../money.ts'
-import { completeUsage, type Quantities, type Quantity, type Unit, type Usage } from '../usage.ts'
+import type { Unit } from '../unit.ts'
+import { completeUsage, type Quantities, type Usage } from '../usage.ts'
 
 /** English text averages about four bytes a token; a rule of thumb for estimates, never for a bound. */
 const bytesPerToken = 4
@@ -11,14 +13,14 @@ export interface OutputGuess {
   readonly outputTokens: number
 }
 
-/** An estimate of what a call uses, in every unit its price knows: for expected costs. */
+/** An estimate of what a call uses, in every measure its price is for: for expected costs. */
 export function estimateUsage(call: InferenceCall, target: Target, guess: OutputGuess): Quantities {
   return usageWithEstimates(undefined, call, target, guess).quantities
 }
 
 /**
- * Usage in every unit that the price knows: what the provider reported, completed by estimates where it said nothing. A
- * provider that does not mention cached tokens has cached none.
+ * Usage in every measure that the price is for: what the provider reported, completed by estimates where it said nothing.
+ * A provider that tells some classes of tokens has used none of the others.
  */
 export function usageWithEstimates(
   reported: Quantities | undefined,
@@ -30,22 +32,28 @@ export function usageWithEstimates(
   return completeUsage(reported, units, (unit) => estimate(unit, call, target, guess))
 }
 
-function estimate(unit: Unit, call: InferenceCall, target: Target, guess: OutputGuess): Quantity | undefined {
+function estimate(
+  unit: Unit,
+  call: InferenceCall,
+  target: Target,
+  guess: OutputGuess,
+): Quantities | undefined {
   switch (unit) {
     case 'input_token':
-      return BigInt(Math.max(call.inputs, Math.ceil(call.body.byteLength / bytesPerToken)))
+      return { [unit]: BigInt(Math.max(call.inputs, Math.ceil(call.body.byteLength / bytesPerToken))) }
     case 'output_token':
-      return BigInt(guess.outputTokens)
+    case 'output_image_token':
+      return { [unit]: BigInt(guess.outputTokens) }
     case 'output_image':
-      return BigInt(call.choices)
+      return { [unit]: BigInt(call.choices) }
     case 'megapixel':
-      return megapixels(call)
-    case 'compute_second':
-      return String(target.limits.computeSeconds ?? 10)
+      return { [unit]: megapixels(call) }
     case 'request':
-      return 1n
-    case 'cached_input_token':
-      // Nobody can guess how much of a prompt was cached: the whole prompt is estimated as ordinary input.
+      return { [unit]: 1n }
+    default:
+      if (unit.startsWith('compute_second')) return { [unit]: String(target.limits.computeSeconds ?? 10) }
+      if (unit.startsWith('output_image:')) return { [imageUnit(call) ?? unit]: BigInt(call.choices) }
+      // Nobody can guess how much of a prompt was cached or spoken: the whole is estimated as ordinary tokens.
       return undefined
   }
 }

@@ -4,7 +4,7 @@ import { findUsage } from './reply-meter.ts'
 const usage = { prompt_tokens: 9, completion_tokens: 2 }
 
 function find(text: string): unknown {
-  return findUsage(Buffer.from(text))
+  return findUsage(Buffer.from(text))?.usage
 }
 
 describe('the usage of a whole reply', () => {
@@ -26,6 +26,12 @@ describe('the usage of a whole reply', () => {
     ['as the text of the answer only', { choices: [{ message: { content: 'usage' } }] }],
   ])('is not there when it is %s', (_place, reply) => {
     expect(find(JSON.stringify(reply))).toBeUndefined()
+  })
+
+  it('comes with the service tier, which decides what it costs', () => {
+    const reply = { id: 'a', service_tier: 'flex', choices: [{ service_tier: 'none' }], usage }
+    expect(findUsage(Buffer.from(JSON.stringify(reply)))).toEqual({ usage, service_tier: 'flex' })
+    expect(findUsage(Buffer.from(JSON.stringify({ usage })))).toEqual({ usage, service_tier: undefined })
   })
 
   it('is null when the provider wrote null', () => {

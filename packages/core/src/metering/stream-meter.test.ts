@@ -6,11 +6,11 @@ import { openaiChat } from '../dialects/openai-chat.ts'
 import { ByteStream } from '../http/byte-stream.ts'
 import { eventData, eventEnd } from '../http/sse.ts'
 import { formatUsd, perMillion } from '../money.ts'
-import { billable, charge } from '../price.ts'
 import { cerebras } from '../providers/cerebras.ts'
 import { openaiCompatible } from '../providers/openai-compatible.ts'
 import type { Provider } from '../providers/provider.ts'
 import { together } from '../providers/together.ts'
+import { rateUsage } from '../rate-usage.ts'
 import type { Quantities } from '../usage.ts'
 import type { Attempt } from './attempt.ts'
 import { findUsage } from './reply-meter.ts'
@@ -38,10 +38,14 @@ const call = openaiChat.parse({ value, source: undefined, byteLength: 100 })
 const standard = openaiCompatible({ id: 'p', baseUrl: 'https://example.com/v1' })
 
 const shapes: readonly (readonly [string, Provider, Quantities])[] = [
-  ['cerebras', cerebras(), { input_token: 10n, cached_input_token: 64n, output_token: 36n }],
+  [
+    'cerebras',
+    cerebras(),
+    { input_token: 10n, cached_input_token: 64n, output_token: 16n, reasoning_token: 20n },
+  ],
   ['together', together(), { input_token: 6n, cached_input_token: 4n, output_token: 955n }],
   ['openai', standard, { input_token: 9n, output_token: 2n }],
-  ['xai', standard, { input_token: 1n, cached_input_token: 11n, output_token: 342n }],
+  ['xai', standard, { input_token: 1n, cached_input_token: 11n, output_token: 2n, reasoning_token: 340n }],
   ['vllm', standard, { input_token: 31n, output_token: 2n }],
 ]
 
@@ -83,7 +87,7 @@ function start(options: Options = {}) {
     attempt,
     wantsUsage,
     readUsage: (event) => provider.usage(event, call),
-    costOf: (quantities) => formatUsd(charge(billable(quantities, target.price), target.price)),
+    costOf: (quantities) => formatUsd(rateUsage(quantities, target)),
     writeError: (error) => Buffer.from(`data: {"error":{"code":"${error.code}"}}\n\n`),
     signal: options.signal ?? new AbortController().signal,
     settle: async () => {
@@ -137,7 +141,7 @@ describe.each(shapes)('a stream in the shape of %s', (name, provider, quantities
   it('tells the same usage as the reply of the same answer', async () => {
     const { attempt } = await play([stream], { provider })
     expect(attempt.reported).toEqual(quantities)
-    expect(provider.usage({ usage: findUsage(fixture(`${name}.reply.json`)) }, call)).toEqual(quantities)
+    expect(provider.usage(findUsage(fixture(`${name}.reply.json`)), call)).toEqual(quantities)
   })
 
   it('is read and shown alike wherever it is cut into chunks', async () => {
@@ -188,7 +192,7 @@ describe.each(shapes)('a stream in the shape of %s', (name, provider, quantities
 
   it('shows usage with the cost to a caller who asked, and changes nothing else', async () => {
     const { text } = await play([stream], { provider, wantsUsage: true })
-    const cost = formatUsd(charge(quantities, target.price))
+    const cost = formatUsd(rateUsage(quantities, target))
     const expected = dataOf(stream.toString()).map((data) => {
       const usage = data === '[DONE]' ? undefined : JSON.parse(data).usage
       return usage === undefined || usage === null

@@ -5,6 +5,7 @@ import { editObject, type JsonObject, scanObject } from '../http/json-object.ts'
 import { eventEnd, eventStart, lastEventEnd } from '../http/sse.ts'
 import type { Quantities } from '../usage.ts'
 import type { Attempt } from './attempt.ts'
+import { type ReplyUsage, readUsage as readReplyUsage } from './reply-meter.ts'
 
 export interface StreamMeterOptions {
   /** What the provider sends. */
@@ -13,7 +14,7 @@ export interface StreamMeterOptions {
   /** Whether the caller asked to see usage. */
   readonly wantsUsage: boolean
   /** Reads usage from an event, in Farebox' classes. */
-  readonly readUsage: (event: unknown) => Quantities | undefined
+  readonly readUsage: (event: ReplyUsage) => Quantities | undefined
   /** The cost of this usage as decimal US dollars, for the caller. */
   readonly costOf: (quantities: Quantities) => string | undefined
   /** An error as the last event of a stream, in the caller's dialect. */
@@ -160,12 +161,10 @@ function meterUsage(events: Buffer, options: StreamMeterOptions): Buffer {
 
 function meterEvent(event: Buffer, { attempt, wantsUsage, readUsage, costOf }: StreamMeterOptions): Buffer {
   const object = dataObject(event)
-  const usage = object?.members.find((member) => member.name === 'usage')
-  if (object === undefined || usage === undefined) return event
-  const value = parse(event, usage.valueStart, usage.valueEnd)
+  const told = readReplyUsage(event, object)
   // Many providers send `usage: null` until the end. Null is not zero.
-  if (typeof value !== 'object' || value === null) return event
-  const quantities = readUsage({ usage: value })
+  if (object === undefined || typeof told?.usage !== 'object' || told.usage === null) return event
+  const quantities = readUsage(told)
   if (quantities !== undefined) {
     attempt.reported = quantities
     attempt.isReportFinal = isLast(event, object)
@@ -175,7 +174,7 @@ function meterEvent(event: Buffer, { attempt, wantsUsage, readUsage, costOf }: S
   }
   const cost = attempt.reported === undefined ? undefined : costOf(attempt.reported)
   if (cost === undefined) return event
-  return editObject(event, object, { usage: JSON.stringify({ ...value, cost }) })
+  return editObject(event, object, { usage: JSON.stringify({ ...told.usage, cost }) })
 }
 
 /** Whether usage in this event counts everything: some providers repeat a running count in every event. */
@@ -233,14 +232,6 @@ function countOf(bytes: Buffer, part: Buffer): number {
 
 function isEmptyArray(bytes: Buffer, start: number, end: number): boolean {
   return /^\[\s*\]$/.test(bytes.toString('latin1', start, end))
-}
-
-function parse(bytes: Buffer, start: number, end: number): unknown {
-  try {
-    return JSON.parse(bytes.toString('utf8', start, end))
-  } catch {
-    return undefined
-  }
 }
 
 function asBuffer(chunk: Uint8Array): Buffer {

@@ -367,7 +367,7 @@ describe('usage in Farebox’ classes', () => {
         total_tokens: 60,
         completion_tokens_details: { reasoning_tokens: 40 },
       },
-      { input_token: 10n, output_token: 50n },
+      { input_token: 10n, output_token: 10n, reasoning_token: 40n },
     ],
     [
       'with reasoning outside the completion, as the total says',
@@ -377,12 +377,17 @@ describe('usage in Farebox’ classes', () => {
         total_tokens: 354,
         completion_tokens_details: { reasoning_tokens: 340 },
       },
-      { input_token: 12n, output_token: 342n },
+      { input_token: 12n, output_token: 2n, reasoning_token: 340n },
     ],
     [
       'with reasoning and no total, which is taken as inside',
+      { prompt_tokens: 12, completion_tokens: 342, completion_tokens_details: { reasoning_tokens: 340 } },
+      { input_token: 12n, output_token: 2n, reasoning_token: 340n },
+    ],
+    [
+      'with more reasoning than completion and no total, which cannot be inside',
       { prompt_tokens: 12, completion_tokens: 2, completion_tokens_details: { reasoning_tokens: 340 } },
-      { input_token: 12n, output_token: 2n },
+      { input_token: 12n, output_token: 2n, reasoning_token: 340n },
     ],
     ['of embeddings', { prompt_tokens: 5, total_tokens: 5 }, { input_token: 5n }],
     [
@@ -430,7 +435,8 @@ describe('usage in Farebox’ classes', () => {
         fc.boolean(),
         fc.boolean(),
         (prompt, completion, cached, reasoning, isOutside, isFlat) => {
-          const total = prompt + completion + (isOutside ? reasoning : 0)
+          // A part cannot be more than the whole, so then it is outside whatever the total says.
+          const total = prompt + completion + (isOutside || reasoning > completion ? reasoning : 0)
           const quantities = read({
             prompt_tokens: prompt,
             completion_tokens: completion,
@@ -438,12 +444,45 @@ describe('usage in Farebox’ classes', () => {
             ...(isFlat ? { cached_tokens: cached } : { prompt_tokens_details: { cached_tokens: cached } }),
             completion_tokens_details: { reasoning_tokens: reasoning },
           })
-          const counts = Object.values(quantities ?? {}).map(BigInt)
+          const counts = Object.values(quantities ?? {}).map((each) => BigInt(each ?? 0))
           expect(counts.every((each) => each >= 0n)).toBe(true)
           expect(counts.reduce((sum, each) => sum + each, 0n)).toBe(BigInt(total))
         },
       ),
     )
+  })
+
+  it('counts as a provider is declared to count, whatever its totals say', () => {
+    const tokens = { cache: 'beside', reasoning: 'beside' } as const
+    const other = openaiCompatible({ id: 'o', baseUrl: 'http://127.0.0.1', quirks: { tokens } })
+    const usage = {
+      prompt_tokens: 10,
+      completion_tokens: 5,
+      total_tokens: 15,
+      prompt_tokens_details: { cached_tokens: 90 },
+      completion_tokens_details: { reasoning_tokens: 3 },
+    }
+    expect(other.usage({ usage }, call)).toEqual({
+      input_token: 10n,
+      cached_input_token: 90n,
+      output_token: 5n,
+      reasoning_token: 3n,
+    })
+  })
+
+  it.each([
+    ['flex', 'flex'],
+    ['PRIORITY', 'priority'],
+    ['default', undefined],
+    ['auto', undefined],
+    ['on_demand', undefined],
+    ['standard', undefined],
+    [null, undefined],
+    [undefined, undefined],
+    [1, undefined],
+  ])('comes with the service tier %s, where that is not the list price, as %s', (told, tier) => {
+    expect(standard.serviceTier?.({ usage: {}, service_tier: told })).toBe(tier)
+    expect(standard.serviceTier?.(undefined)).toBeUndefined()
   })
 
   it('of images is the images that came, and their megapixels', async () => {
@@ -452,9 +491,45 @@ describe('usage in Farebox’ classes', () => {
       output_image: 2n,
       megapixel: '2.00000000',
     })
+    const sized = await callOf('{"model":"m","prompt":"a","size":"1792x1024","quality":"hd"}', openaiImages)
+    expect(together().usage({ data: [{ url: 'a' }] }, sized)).toEqual({
+      output_image: 1n,
+      'output_image:1792x1024:hd': 1n,
+      megapixel: '1.83500800',
+    })
     expect(together().usage({ data: [] }, images)).toEqual({ output_image: 0n, megapixel: '0.00000000' })
     expect(together().usage({}, images)).toBeUndefined()
     expect(together().usage(undefined, images)).toBeUndefined()
+  })
+
+  it('of images that are sold by token is also in tokens, and in the size and quality that were made', async () => {
+    const auto = await callOf('{"model":"m","prompt":"a cat","quality":"auto"}', openaiImages)
+    const reply = {
+      data: [{ b64_json: '' }],
+      size: '1536x1024',
+      quality: 'medium',
+      usage: {
+        input_tokens: 50,
+        input_tokens_details: { text_tokens: 10, image_tokens: 40 },
+        output_tokens: 1568,
+        total_tokens: 1618,
+      },
+    }
+    expect(standard.usage(reply, auto)).toEqual({
+      output_image: 1n,
+      'output_image:1536x1024:medium': 1n,
+      megapixel: '1.04857600',
+      input_token: 10n,
+      input_image_token: 40n,
+      output_image_token: 1568n,
+    })
+    const told = { ...reply.usage, output_tokens_details: { text_tokens: 8, image_tokens: 1560 } }
+    expect(standard.usage({ ...reply, usage: told }, auto)).toMatchObject({
+      output_token: 8n,
+      output_image_token: 1560n,
+    })
+    const { size: _size, quality: _quality, ...untold } = reply
+    expect(standard.usage(untold, auto)).not.toHaveProperty('output_image:1024x1024:auto')
   })
 })
 

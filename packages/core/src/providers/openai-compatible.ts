@@ -1,8 +1,12 @@
+import { imageUnit } from '../catalog/image-unit.ts'
 import type { InferenceCall } from '../dialects/inference-call.ts'
 import { editObject, type JsonEdits } from '../http/json-object.ts'
 import type { Operation } from '../http/routes.ts'
 import { megapixels } from '../metering/estimate.ts'
-import { count, type Quantities } from '../usage.ts'
+import type { TokenConvention } from '../metering/partition.ts'
+import { openaiConvention, openaiImageTokens, openaiTokens, type Reported } from '../metering/token-shapes.ts'
+import { isPricedApart } from '../rate-usage.ts'
+import type { Quantities } from '../usage.ts'
 import { huggingFaceCosts } from './cost-lookup.ts'
 import type { EncodeContext, Provider, Verdict } from './provider.ts'
 
@@ -34,6 +38,8 @@ export interface Quirks {
   readonly alwaysTellsUsage?: boolean
   /** Further members to write differently, as JSON text, or `undefined` to leave out. */
   readonly rewrite?: (call: InferenceCall) => JsonEdits
+  /** Where tokens are counted otherwise than at OpenAI. @default cached ones inside the prompt, reasoning as the total says */
+  readonly tokens?: Partial<TokenConvention>
   /** Error codes that mean this provider is too strict, not that the request is wrong. */
   readonly fallbackCodes?: readonly string[]
 }
@@ -60,6 +66,7 @@ export function openaiCompatible(options: OpenAICompatibleOptions): Provider {
     for (const name in headers) sent[name] = headers[name as keyof typeof headers] ?? ''
     return sent
   }
+  const convention = { ...openaiConvention, ...quirks.tokens }
   const provider: Provider = {
     id,
     operations: new Set(operations),
@@ -69,7 +76,8 @@ export function openaiCompatible(options: OpenAICompatibleOptions): Provider {
       const body = encodeBody(call, context, quirks)
       return { method: 'POST', url, headers: headersOf(context.attemptId), body }
     },
-    usage: readUsage,
+    usage: (reply, call) => readUsage(reply, call, convention),
+    serviceTier: readServiceTier,
     classify: (status, body) => classify(status, body, quirks.fallbackCodes ?? []),
   }
   if (options.costUrl === undefined) return provider
@@ -115,52 +123,32 @@ function bodyEdits(
   return edits
 }
 
-type Reported = { readonly [name: string]: unknown } | null | undefined
-
-/**
- * Reads OpenAI's usage and the variants of it: cached tokens are inside the prompt wherever they are named, and reasoning
- * is inside the completion unless the total says that it is not.
- */
-function readUsage(reply: unknown, call: InferenceCall): Quantities | undefined {
+/** Reads OpenAI's usage and the variants of it. */
+function readUsage(reply: unknown, call: InferenceCall, convention: TokenConvention): Quantities | undefined {
   if (call.operation === 'images') return readImages(reply, call)
-  const usage = (reply as { usage?: Reported } | undefined)?.usage
-  if (typeof usage !== 'object' || usage === null) return undefined
-  const prompt = count(usage['prompt_tokens'])
-  const completion = count(usage['completion_tokens'])
-  if (prompt === undefined && completion === undefined) return undefined
-  const total = count(usage['total_tokens'])
-  const details = usage['prompt_tokens_details'] as Reported
-  const cached = lower(
-    count(details?.['cached_tokens']) ??
-      count(usage['cached_tokens']) ??
-      count(usage['prompt_cache_hit_tokens']),
-    prompt,
-  )
-  const reasoning = count((usage['completion_tokens_details'] as Reported)?.['reasoning_tokens'])
-  const isReasoningOutside =
-    reasoning !== undefined &&
-    prompt !== undefined &&
-    completion !== undefined &&
-    total === prompt + completion + reasoning
-  const output = isReasoningOutside ? completion + reasoning : completion
-  return {
-    ...(prompt === undefined ? {} : { input_token: prompt - (cached ?? 0n) }),
-    ...(cached === undefined || cached === 0n ? {} : { cached_input_token: cached }),
-    ...(output === undefined ? {} : { output_token: output }),
-  }
+  return openaiTokens((reply as { readonly usage?: Reported } | undefined)?.usage, convention)
 }
 
+/** Images are counted, measured in pixels, and told in tokens by models that are priced so: a price names what counts. */
 function readImages(reply: unknown, call: InferenceCall): Quantities | undefined {
-  const data = (reply as { data?: unknown } | undefined)?.data
+  const { data, usage, size, quality } = (reply ?? {}) as { readonly [name: string]: unknown }
   if (!Array.isArray(data)) return undefined
+  const images = BigInt(data.length)
+  const sized = imageUnit(call, { size, quality })
   return {
-    output_image: BigInt(data.length),
+    output_image: images,
+    ...(sized === undefined ? undefined : { [sized]: images }),
     megapixel: megapixels({ ...call, choices: data.length }),
+    ...openaiImageTokens(usage as Reported),
   }
 }
 
-function lower(value: bigint | undefined, limit: bigint | undefined): bigint | undefined {
-  return value !== undefined && limit !== undefined && value > limit ? limit : value
+/** The tier that was really served: asked for or not, it decides the price. */
+function readServiceTier(reply: unknown): string | undefined {
+  const told = (reply as { readonly service_tier?: unknown } | undefined)?.service_tier
+  if (typeof told !== 'string') return undefined
+  const tier = told.toLowerCase()
+  return isPricedApart(tier) ? tier : undefined
 }
 
 /** Errors come wrapped in `error`, flat, or as text; what they blame decides, not who answers. */

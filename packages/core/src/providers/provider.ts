@@ -62,8 +62,14 @@ export interface Provider {
   /** Why this provider cannot serve a call although it has the model, or `undefined` when it can. */
   refuses?(call: InferenceCall): string | undefined
 
-  /** Usage in Farebox' classes from a reply or an event, of which it may get no more than the `usage` member. */
+  /** Usage in Farebox' classes from a reply or an event, of which it may get no more than `usage` and `service_tier`. */
   usage(reply: unknown, call: InferenceCall): Quantities | undefined
+
+  /**
+   * The service tier a reply or an event says it was served in, in lower case, where that is another one than the tier of
+   * the list price.
+   */
+  serviceTier?(reply: unknown): string | undefined
 
   /** What a status that is not 2xx, or an error inside a 200, means. */
   classify(status: number, body: unknown): Verdict
