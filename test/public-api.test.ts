@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import * as core from '@farebox/core'
+import * as prices from '@farebox/core/prices'
 import * as cerebras from '@farebox/core/providers/cerebras'
 import * as openaiCompatible from '@farebox/core/providers/openai-compatible'
 import * as replicate from '@farebox/core/providers/replicate'
@@ -54,6 +55,18 @@ describe('the public names, under review', () => {
         'systemClock',
         'usd',
         'zero',
+      ],
+    ],
+    [
+      '@farebox/core/prices',
+      prices,
+      [
+        'readFareboxPrices',
+        'readGenaiPrices',
+        'readHuggingFacePrices',
+        'readLiteLlmPrices',
+        'readModelsDevPrices',
+        'readOpenRouterPrices',
       ],
     ],
     ['@farebox/core/providers/cerebras', cerebras, ['cerebras']],

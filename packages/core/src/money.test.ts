@@ -6,6 +6,7 @@ import {
   nano,
   parseDecimal,
   perMillion,
+  perToken,
   perUnit,
   rate,
   usd,
@@ -135,6 +136,24 @@ describe('rate', () => {
 
   it('takes a price of zero, however it is written', () => {
     for (const text of ['0', '0.00', '-0', '0e5']) expect(perMillion(text).nano).toBe(0n)
+  })
+})
+
+describe('a price for one token', () => {
+  it.each([
+    ['1e-07', '0.1'],
+    ['5.46875e-07', '0.546875'],
+    ['0.00000125', '1.25'],
+    ['0.0000000375', '0.0375'],
+    ['1.5000020000000002e-05', '15.000020000000002'],
+    ['0', '0'],
+    ['2', '2000000'],
+  ])('of %s is exactly that for a million of %s', (token, million) => {
+    expect(perToken(token)).toEqual(perMillion(million))
+  })
+
+  it.each(['-1', 'NaN', '', '1e-07x'])('is not %j', (text) => {
+    expect(() => perToken(text)).toThrow(RangeError)
   })
 })
 

@@ -55,6 +55,16 @@ export function perMillion(amount: string): Rate {
   return rate(amount, '1000000')
 }
 
+/** A price in decimal US dollars for one token, the way lists for machines publish it: the same rate as for a million. */
+export function perToken(amount: string): Rate {
+  const { digits, scale } = parseDecimal(amount)
+  return perMillion(
+    formatDecimal(
+      scale >= 6 ? { digits, scale: scale - 6 } : { digits: digits * 10n ** BigInt(6 - scale), scale: 0 },
+    ),
+  )
+}
+
 /** A price in decimal US dollars for a single unit: an image, a second, a megapixel. */
 export function perUnit(amount: string): Rate {
   return rate(amount, '1')

@@ -1,0 +1,7 @@
+export { readFareboxPrices } from './farebox.ts'
+export { readGenaiPrices } from './genai-prices.ts'
+export { type HuggingFaceOptions, readHuggingFacePrices } from './hugging-face.ts'
+export { readLiteLlmPrices } from './litellm.ts'
+export { readModelsDevPrices } from './models-dev.ts'
+export { readOpenRouterPrices } from './openrouter.ts'
+export type { PriceList, PriceListOptions, RefusedEntry } from './price-list.ts'
