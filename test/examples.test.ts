@@ -37,6 +37,31 @@ describe.each(examples)('examples/%s', (example) => {
     },
   )
 
+  it('serves hf_demo_byok from keys of its own, and charges nothing for it', async () => {
+    const headers = { authorization: 'Bearer hf_demo_byok' }
+    const response = await fetch(`${server.baseUrl}/chat/completions`, {
+      method: 'POST',
+      headers,
+      body: JSON.stringify({
+        model: 'openai/gpt-oss-120b',
+        messages: [{ role: 'user', content: 'say 20 tokens' }],
+      }),
+    })
+    expect(response.status).toBe(200)
+    expect(response.headers.get('x-farebox-cost')).toBe('0.00')
+    const receipt = await fetch(`${server.baseUrl}/receipts/${response.headers.get('x-farebox-receipt')}`, {
+      headers,
+    })
+    expect(await receipt.json()).toMatchObject({
+      charged: '0.00',
+      attempts: [
+        { payer: 'own-key', cost: null, memo_cost: expect.stringMatching(/^0\.0+[1-9]/) as unknown },
+      ],
+    })
+    const credits = await fetch(`${server.baseUrl}/credits`, { headers })
+    expect(await credits.json()).toMatchObject({ included: '0.10', charged_total: '0.00', held: '0.00' })
+  })
+
   it('refuses a free account beyond its credit with the fixed 402, and holds nothing', async () => {
     const ask = (maxTokens: number) =>
       fetch(`${server.baseUrl}/chat/completions`, {

@@ -17,3 +17,6 @@ export const demoKeys = {
   hf_demo_team_bob: { accountId: 'demo-team', memberId: 'bob' },
   hf_demo_byok: { accountId: 'demo-byok' },
 }
+
+/** The account that pays providers with keys of its own. */
+export const ownKeyAccountId = 'demo-byok'

@@ -19,6 +19,7 @@ export async function simulateMissing(keys) {
   )
   return {
     ...options,
+    simulated: missing,
     isSimulated: missing.length > 0,
     notice:
       missing.length === 0

@@ -1,5 +1,6 @@
 // The whole product in one file: an Express app with the gateway mounted at /ai, plans, credit on SQLite, and three
 // providers. Without provider keys it simulates them on loopback, so that it runs anywhere and costs nothing.
+import { randomBytes } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -11,7 +12,7 @@ import { middleware } from '@farebox/express'
 import { sqlite } from '@farebox/sqlite'
 import express from 'express'
 import Database from 'libsql'
-import { demoAccounts, demoKeys } from './demo.js'
+import { demoAccounts, demoKeys, ownKeyAccountId } from './demo.js'
 import { simulateMissing } from './providers.js'
 
 if (process.argv.includes('--help')) {
@@ -21,6 +22,7 @@ if (process.argv.includes('--help')) {
 
   PORT                  where to listen (8787)
   FAREBOX_DB            SQLite file (a temporary one, deleted at the end)
+  FAREBOX_KEY           32 bytes in base64 that encrypt keys of accounts (new ones for each run)
   CEREBRAS_API_KEY      use the real Cerebras instead of the simulated one
   TOGETHER_API_KEY      the same for Together AI
   REPLICATE_API_TOKEN   the same for Replicate`)
@@ -41,6 +43,8 @@ const database = new Database(file)
 const gateway = createGateway({
   providers: [cerebras(upstream.cerebras), together(upstream.together), replicate(upstream.replicate)],
   storage: sqlite(database),
+  // Encrypts the provider keys that accounts bring. Yours comes from where you keep secrets.
+  keyRing: [{ id: 'demo', key: process.env.FAREBOX_KEY ?? randomBytes(32) }],
   // Your own sessions, tokens or API keys go here: say who pays.
   authenticate: (request) => demoKeys[bearerKey(request)],
   onEvent(event) {
@@ -51,6 +55,13 @@ const gateway = createGateway({
   },
 })
 for (const account of demoAccounts) await gateway.accounts.configure(account)
+// One account pays the simulated providers itself: its requests there are neither held nor charged.
+for (const providerId of ['cerebras', 'together', 'replicate']) {
+  const key = { accountId: ownKeyAccountId, providerId }
+  if (upstream.simulated.includes(providerId)) {
+    await gateway.providerKeys.set({ ...key, apiKey: `own-key-at-${providerId}` })
+  } else await gateway.providerKeys.remove(key)
+}
 await gateway.reconcile()
 const reconciling = setInterval(() => void gateway.reconcile().catch(console.error), 60_000)
 
@@ -77,7 +88,12 @@ const server = app.listen(port, '127.0.0.1', (error) => {
 ${upstream.notice}
 
 Demo keys:
-${demoAccounts.map(({ planId, keys }) => `  ${keys.join(', ').padEnd(38)} ${planId}`).join('\n')}
+${demoAccounts
+  .map(({ accountId, planId, keys }) => {
+    const note = accountId === ownKeyAccountId ? ', with provider keys of its own' : ''
+    return `  ${keys.join(', ').padEnd(38)} ${planId}${note}`
+  })
+  .join('\n')}
 
 Try it:
   curl -s ${url}/chat/completions -H 'Authorization: Bearer hf_demo_free' -d '{"model":"openai/gpt-oss-120b","max_tokens":100,"messages":[{"role":"user","content":"Hello!"}]}'

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { noOwnKeys } from './auth/own-keys.ts'
 import type { Payer } from './auth/payer.ts'
 import { findCandidates } from './candidates.ts'
 import { createCatalog } from './catalog/catalog.ts'
@@ -33,6 +34,7 @@ function candidates(disabledProviders: readonly string[], model = 'acme/m'): rea
     memberId: undefined,
     preferredProviders: [],
     disabledProviders,
+    ownKeys: noOwnKeys,
   }
   const value = { model, messages: [{ role: 'user', content: 'Hi' }] }
   const call = openaiChat.parse({ value, source: undefined, byteLength: 100 })

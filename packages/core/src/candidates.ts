@@ -17,7 +17,8 @@ export function findCandidates(
   catalog: Catalog,
   providers: ReadonlyMap<string, Provider>,
 ): readonly Target[] {
-  return ableTo(call, enabledFor(call, payer, catalog.candidates(call)), providers)
+  const enabled = enabledFor(call, payer, catalog.candidates(call))
+  return ableTo(call, unlockedFor(payer, enabled), providers)
 }
 
 function enabledFor(call: InferenceCall, payer: Payer, offered: readonly Target[]): readonly Target[] {
@@ -32,6 +33,20 @@ function enabledFor(call: InferenceCall, payer: Payer, offered: readonly Target[
     `The requested model '${call.model}' is not supported by any provider you have enabled. ` +
       `Disabled for '${name}': ${disabled.join(', ')}.`,
     { param: 'model', facts: { payer: name, disabled } },
+  )
+}
+
+/** Leaves out targets whose provider the payer wants to pay with a key that cannot be opened. */
+function unlockedFor({ name, ownKeys }: Payer, enabled: readonly Target[]): readonly Target[] {
+  const { locked } = ownKeys
+  if (locked.length === 0) return enabled
+  const unlocked = enabled.filter(({ providerId }) => !locked.includes(providerId))
+  if (unlocked.length > 0) return unlocked
+  throw new GatewayError(
+    'provider_failed',
+    `No provider could serve this request: the keys that '${name}' brought for ${locked.join(', ')} cannot be read. ` +
+      'Set them again, or remove them.',
+    { facts: { payer: name, locked } },
   )
 }
 

@@ -19,6 +19,8 @@ export type GatewayEvent =
       readonly attemptId: string
       readonly providerId: string
       readonly model: string
+      /** Whether it was the account's own key that was used: then a refusal of the key is the account's affair. */
+      readonly isOwnKey: boolean
       readonly reason: string
       readonly message: string
     }
@@ -60,6 +62,27 @@ export type GatewayEvent =
     }
   /** An answer could not be kept for repeats with the same `Idempotency-Key`. Its caller got it. */
   | { readonly kind: 'answer.not-kept'; readonly requestId: string; readonly cause: unknown }
+  /**
+   * An account's own key at a provider cannot be opened: the key of the ring is missing, or the text was changed or moved.
+   * The account's requests do not go to this provider. Told again every ten seconds at most while they come.
+   */
+  | {
+      readonly kind: 'provider-key.locked'
+      readonly accountId: string
+      readonly providerId: string
+      readonly ringKeyId: string
+    }
 
 /** Called synchronously. An observer that throws never fails a request. */
 export type OnEvent = (event: GatewayEvent) => void
+
+/** An observer that throws must not fail a request. */
+export function guarded(onEvent: OnEvent | undefined): OnEvent {
+  return (event) => {
+    try {
+      onEvent?.(event)
+    } catch (error) {
+      process.emitWarning(`A Farebox event observer threw on "${event.kind}": ${String(error)}`)
+    }
+  }
+}

@@ -1,16 +1,8 @@
+import { createAccountKeeping } from './account-keeping.ts'
 import { showBalance, showReceipt } from './account-views.ts'
-import {
-  type AccountDocuments,
-  createAccountDocuments,
-  noAccountDocuments,
-} from './auth/account-documents.ts'
-import {
-  type AccountSettings,
-  type ChangeSettingsRequest,
-  changeSettings,
-  settingsOf,
-} from './auth/account-settings.ts'
+import type { AccountSettings, ChangeSettingsRequest } from './auth/account-settings.ts'
 import { authenticatePayer, authenticateRequest } from './auth/authenticate.ts'
+import type { ProviderKeys } from './auth/provider-keys.ts'
 import { createCatalog } from './catalog/catalog.ts'
 import { listModels, showModel } from './catalog/models-list.ts'
 import { bookOf } from './catalog/price-book.ts'
@@ -19,7 +11,7 @@ import { systemClock } from './clock.ts'
 import { openaiError } from './dialects/openai-error.ts'
 import { createTransport } from './dispatch/transport.ts'
 import { GatewayError, isGatewayError } from './errors.ts'
-import type { GatewayEvent } from './events.ts'
+import { guarded } from './events.ts'
 import { type GatewayRequest, type GatewayResponse, header } from './http/exchange.ts'
 import { findRoute, methodsOf, type Route } from './http/routes.ts'
 import { fromWeb, toWeb } from './http/web.ts'
@@ -80,6 +72,7 @@ export interface Gateway {
       readonly afterSeq?: bigint
     }): Promise<readonly JournalEntry[]>
   }
+  readonly providerKeys: ProviderKeys
   readonly credits: {
     /** Adds credit. The same `grantId` adds it once, however often it is sent. */
     grant(request: GrantRequest): Promise<GrantResult>
@@ -121,13 +114,12 @@ export function createGateway(options: GatewayOptions): Gateway {
   const clock = options.clock ?? systemClock
   const ids = options.ids ?? randomIds
   const storage = options.storage ?? memoryStorage({ clock })
-  const onEvent = (event: GatewayEvent) => report(options, event)
+  const onEvent = guarded(options.onEvent)
   const ledger = createLedger({
     store: storage.ledger,
     plans: options.plans ?? planPreset('hf-2026-02-04'),
     clock,
   })
-  const documents = storage.keys && createAccountDocuments(storage.keys, clock)
   const transport =
     options.transport ??
     createTransport({
@@ -136,6 +128,13 @@ export function createGateway(options: GatewayOptions): Gateway {
       clock,
     })
   const providers = new Map(options.providers.map((provider) => [provider.id, provider]))
+  const keeping = createAccountKeeping({
+    keys: storage.keys,
+    keyRing: options.keyRing,
+    providers,
+    clock,
+    onEvent,
+  })
   const catalog = createCatalog({
     books: [shippedPrices(), bookOf(options.catalog ?? [])],
     providerIds: [...providers.keys()],
@@ -164,7 +163,7 @@ export function createGateway(options: GatewayOptions): Gateway {
   const holds = createUnderWay()
   const stagesOf = createStages({
     options,
-    documents: documents ?? noAccountDocuments,
+    accounts: keeping.setups,
     limits,
     timeouts,
     catalog,
@@ -223,11 +222,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     requestId: string,
     request: GatewayRequest,
   ): Promise<GatewayResponse> {
-    const { accountId } = await authenticatePayer(
-      options.authenticate,
-      documents ?? noAccountDocuments,
-      request,
-    )
+    const { accountId } = await authenticatePayer(options.authenticate, keeping.setups, request)
     if (route.kind === 'credits') return jsonResponse(requestId, showBalance(await ledger.balance(accountId)))
     const receipt = await ledger.receipt(accountId, route.requestId)
     if (receipt !== undefined) return jsonResponse(requestId, showReceipt(receipt))
@@ -276,11 +271,12 @@ export function createGateway(options: GatewayOptions): Gateway {
     accounts: {
       configure: (request) => ledger.configure(request),
       balance: (accountId) => ledger.balance(accountId),
-      settings: async (accountId) => settingsOf(await kept(documents).read(accountId)),
-      changeSettings: async (request) => changeSettings(kept(documents), request, [...providers.keys()]),
+      settings: keeping.settings,
+      changeSettings: keeping.changeSettings,
       list: (cursor = null) => ledger.accounts(cursor),
       journal: ({ accountId, afterSeq }) => ledger.journal(accountId, afterSeq ?? 0n, 1000),
     },
+    providerKeys: keeping.providerKeys,
     credits: {
       grant: (request) => ledger.grant(request),
       void: (request) => ledger.voidGrant(request),
@@ -298,22 +294,5 @@ export function createGateway(options: GatewayOptions): Gateway {
       closing ??= close()
       return closing
     },
-  }
-}
-
-/** @throws RangeError when the storage has no place for documents. */
-function kept(documents: AccountDocuments | undefined): AccountDocuments {
-  if (documents !== undefined) return documents
-  throw new RangeError(
-    'This needs a storage with `keys`, such as memoryStorage() or sqlite(database); the one given has none.',
-  )
-}
-
-/** An observer that throws must not fail a request. */
-function report(options: GatewayOptions, event: GatewayEvent): void {
-  try {
-    options.onEvent?.(event)
-  } catch (error) {
-    process.emitWarning(`A Farebox event observer threw on "${event.kind}": ${String(error)}`)
   }
 }

@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto'
+import { randomBytes, randomUUID } from 'node:crypto'
 
 /** The only source of identity: a new unique id, at most 64 characters of letters, digits and dashes. */
 export type Ids = () => string
@@ -13,3 +13,8 @@ export function countedIds(prefix: string): Ids {
     return `${prefix}-${last}`
   }
 }
+
+/** The only source of what must never repeat under one key: 12 random bytes. */
+export type Nonces = () => Uint8Array
+
+export const randomNonces: Nonces = () => randomBytes(12)

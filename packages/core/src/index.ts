@@ -1,6 +1,13 @@
 export type { AccountSettings, ChangeSettingsRequest } from './auth/account-settings.ts'
 export { bearerKey } from './auth/authenticate.ts'
 export type { Authenticate, BillableAccount, Principal } from './auth/principal.ts'
+export type {
+  ProviderKey,
+  ProviderKeys,
+  RotateReport,
+  SetProviderKeyRequest,
+} from './auth/provider-keys.ts'
+export type { RingKey } from './auth/sealer.ts'
 export type { PriceBound } from './catalog/bounds.ts'
 export {
   createPriceBook,

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import type { Authenticate } from './auth/principal.ts'
+import type { RingKey } from './auth/sealer.ts'
 import type { PriceBook } from './catalog/price-book.ts'
 import type { CatalogRow } from './catalog/target.ts'
 import type { Clock } from './clock.ts'
@@ -19,6 +20,8 @@ export interface GatewayOptions {
   readonly authenticate: Authenticate
   /** Where money is kept, and what accounts have set. @default memoryStorage(), which forgets everything when the process ends */
   readonly storage?: Storage
+  /** What encrypts the provider keys that accounts bring: the first one encrypts, all open. @default none, so that none can be kept */
+  readonly keyRing?: readonly RingKey[]
   /** The tiers. @default planPreset('hf-2026-02-04') */
   readonly plans?: PlanTable
   /** Rows to add to the price book, or to replace in it; or a book of versions, each with its date. @default none */

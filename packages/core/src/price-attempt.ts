@@ -48,7 +48,7 @@ export function priceAttempt(
 
 // Member by member, and the few that may be missing added: a copy takes longer than pricing does.
 function settledAs(
-  { attemptId, target, outcome, serviceTier }: Attempt,
+  { attemptId, target, outcome, serviceTier, isOwnKey }: Attempt,
   costSource: CostSource,
   cost: Nano | null,
   usage: Usage | undefined,
@@ -62,6 +62,13 @@ function settledAs(
     priceVersion: target.priceVersion,
     costSource,
     cost,
+  }
+  if (isOwnKey) {
+    // What the provider bills the account for it is remembered, and moves no money.
+    settled.payer = 'own-key'
+    settled.costSource = 'own-key'
+    settled.cost = null
+    if (cost !== null) settled.memoCost = cost
   }
   if (usage !== undefined) settled.usage = usage
   if (serviceTier !== undefined) settled.serviceTier = serviceTier

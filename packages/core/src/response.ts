@@ -18,7 +18,8 @@ export type Metered =
 
 /** The answer to an inference call, with the provider, the receipt and, where it is known, the cost in its headers. */
 export function inferenceResponse(admission: Admission, metered: Metered, dialect: Dialect): GatewayResponse {
-  const { requestId, call, loweredTo } = admission
+  const { requestId, call } = admission
+  const loweredTo = boundTold(admission, metered.attempt)
   const headers: Record<string, string> = {
     'x-request-id': requestId,
     'x-inference-provider': metered.attempt.target.providerId,
@@ -35,6 +36,16 @@ export function inferenceResponse(admission: Admission, metered: Metered, dialec
   if (metered.receipt !== undefined) headers['x-farebox-cost'] = formatUsd(metered.receipt.cost)
   headers['content-type'] = 'application/json; charset=utf-8'
   return { status: 200, headers, body: dialect.reply?.(call, metered.reply) ?? metered.reply }
+}
+
+/** The bound on output the caller is told of: of the hold, or where there is none, of the model alone. */
+function boundTold(
+  { call, loweredTo, outputTokens }: Admission,
+  { target, isOwnKey }: Attempt,
+): number | undefined {
+  if (!isOwnKey) return loweredTo
+  const bound = outputTokens(target)
+  return bound !== undefined && bound < (call.outputTokensMax ?? 0) ? bound : undefined
 }
 
 export function jsonResponse(requestId: string, body: string): GatewayResponse {

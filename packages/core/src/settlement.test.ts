@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { Admission } from './admission/admit.ts'
+import { noOwnKeys } from './auth/own-keys.ts'
 import { createCatalog } from './catalog/catalog.ts'
 import { bookOf } from './catalog/price-book.ts'
 import { fakeClock } from './clock.ts'
@@ -64,10 +65,12 @@ async function settle(members: Partial<Attempt>): Promise<Receipt | undefined> {
     targets: [target],
     outputTokens: () => undefined,
     loweredTo: undefined,
+    ownKeys: noOwnKeys.ready,
   }
   const attempt: Attempt = {
     attemptId: 'r1.1',
     target,
+    isOwnKey: false,
     startedMs: 0,
     outcome: 'aborted',
     mayHaveCost: true,
@@ -107,5 +110,33 @@ describe('a stream that broke off', () => {
   it('is not an estimate when it was served whole, though the provider never marks its last usage', async () => {
     const receipt = await settle({ reported, outcome: 'served' })
     expect(receipt?.attempts).toMatchObject([{ costSource: 'price-book', usage: { certainty: 'exact' } }])
+  })
+})
+
+describe('an attempt with the account’s own key', () => {
+  it('has what the provider bills beside no cost at all, whatever it is known from', async () => {
+    for (const members of [
+      { reported, outcome: 'served' as const },
+      { reported, isReportFinal: true },
+      { reported },
+    ]) {
+      const receipt = await settle({ ...members, isOwnKey: true })
+      expect(receipt).toMatchObject({ cost: 0n, charged: 0n, absorbed: 0n, paidFrom: [] })
+      expect(receipt?.attempts).toMatchObject([
+        { payer: 'own-key', costSource: 'own-key', cost: null, memoCost: 24_000n },
+      ])
+    }
+    const estimated = await settle({ isOwnKey: true })
+    expect(estimated?.attempts[0]).toMatchObject({ cost: null, usage: { certainty: 'estimate' } })
+    expect(estimated?.attempts[0]?.memoCost).toBeGreaterThan(0n)
+  })
+
+  it('that failed is not the operator’s, and has no memo when nobody knows one', async () => {
+    const receipt = await settle({ isOwnKey: true, outcome: 'failed', mayHaveCost: true })
+    expect(receipt).toMatchObject({ cost: 0n, absorbed: 0n, seq: null })
+    expect(receipt?.attempts[0]).toMatchObject({ payer: 'own-key', cost: null })
+    expect(receipt?.attempts[0]?.memoCost).toBeUndefined()
+    const told = await settle({ isOwnKey: true, outcome: 'failed', reported })
+    expect(told?.attempts[0]).toMatchObject({ cost: null, absorbed: 0n, memoCost: 24_000n })
   })
 })

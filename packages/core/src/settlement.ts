@@ -69,8 +69,12 @@ export function createSettlement(options: SettlementOptions): Settle {
     const { requestId, accountId, call } = admission
     let settled: readonly SettledAttempt[] | undefined
     try {
-      const broken = brokenOff(attempts, options)
-      const costs = broken === undefined ? noCosts : await costsOf(broken, options)
+      const broken = brokenOff(attempts)
+      const provider = broken && payeeOf(broken, admission, options)
+      const costs =
+        broken === undefined || provider?.costs === undefined
+          ? noCosts
+          : await costsOf(broken, provider, options)
       settled = attempts.map((attempt) => {
         const { settled, unpriced } = priceAttempt(call, attempt, costs.get(attempt.attemptId))
         if (unpriced !== undefined) onEvent(priceMissing(admission, settled, unpriced))
@@ -85,20 +89,27 @@ export function createSettlement(options: SettlementOptions): Settle {
   }
 }
 
-/** The attempt that broke off before it told its final usage, if its provider can be asked what it cost. */
-function brokenOff(attempts: readonly Attempt[], { providers }: SettlementOptions): Attempt | undefined {
+/** The attempt that broke off before it told its final usage. */
+function brokenOff(attempts: readonly Attempt[]): Attempt | undefined {
   const last = attempts.at(-1)
   // A running count in a stream that broke off is less than what the provider charges.
-  if (last?.outcome !== 'aborted' || last.isReportFinal || !last.mayHaveCost) return undefined
-  return providers.get(last.target.providerId)?.costs === undefined ? undefined : last
+  return last?.outcome === 'aborted' && !last.isReportFinal && last.mayHaveCost ? last : undefined
+}
+
+/** The provider as the attempt was paid: it tells costs only to who pays them. */
+function payeeOf(
+  { target, isOwnKey }: Attempt,
+  { ownKeys }: Admission,
+  { providers }: SettlementOptions,
+): Provider | undefined {
+  return isOwnKey ? ownKeys.get(target.providerId)?.provider : providers.get(target.providerId)
 }
 
 async function costsOf(
-  { attemptId, target }: Attempt,
-  { providers, transport, clock }: SettlementOptions,
+  { attemptId }: Attempt,
+  provider: Provider,
+  { transport, clock }: SettlementOptions,
 ): Promise<ReadonlyMap<string, Nano>> {
-  const provider = providers.get(target.providerId)
-  if (provider === undefined) return noCosts
   for (const delayMs of costDelaysMs) {
     await pause(clock, delayMs)
     const costs = await lookUpCosts(provider, [attemptId], transport)

@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto'
 import { createAdmit } from './admission/admit.ts'
-import type { AccountDocuments } from './auth/account-documents.ts'
+import type { AccountSetups } from './auth/account-documents.ts'
 import { authenticatePayer } from './auth/authenticate.ts'
 import { findCandidates } from './candidates.ts'
 import type { Catalog } from './catalog/catalog.ts'
@@ -24,8 +24,8 @@ import type { Ledger } from './ledger/ledger.ts'
 import type { Attempt } from './metering/attempt.ts'
 import { estimateUsage } from './metering/estimate.ts'
 import { findUsage } from './metering/reply-meter.ts'
-import { meterStream } from './metering/stream-meter.ts'
-import { formatUsd } from './money.ts'
+import { type CostMembers, meterStream } from './metering/stream-meter.ts'
+import { formatUsd, zero } from './money.ts'
 import type { CheckedOptions, GatewayOptions } from './options.ts'
 import type { Stages } from './pipeline.ts'
 import { cheapest } from './policies/cheapest.ts'
@@ -54,7 +54,7 @@ export const holdMarginMs = 60_000
 
 export interface StageParts extends CheckedOptions {
   readonly options: GatewayOptions
-  readonly documents: Pick<AccountDocuments, 'known' | 'load'>
+  readonly accounts: AccountSetups
   readonly catalog: Catalog
   readonly ledger: Ledger
   readonly health: Health
@@ -71,7 +71,7 @@ export type StagesOf = (operation: Operation) => Stages
 
 /** Binds every verb to what it needs. No decision is made here. */
 export function createStages(parts: StageParts): StagesOf {
-  const { options, documents, catalog, ledger, health, transport, clock } = parts
+  const { options, accounts, catalog, ledger, health, transport, clock } = parts
   const { limits, timeouts, onEvent, holds, replay } = parts
   const providers = new Map(options.providers.map((provider) => [provider.id, provider]))
   const policies = {
@@ -101,7 +101,7 @@ export function createStages(parts: StageParts): StagesOf {
   const settlement = createSettlement({ ledger, providers, transport, clock, onEvent })
 
   const shared: Omit<Stages, 'parse'> = {
-    authenticate: ({ request }) => authenticatePayer(options.authenticate, documents, request),
+    authenticate: ({ request }) => authenticatePayer(options.authenticate, accounts, request),
     candidates: (call, payer) => findCandidates(call, payer, catalog, providers),
     async admit({ requestId }, payer, call, candidates) {
       const admission = await admit({ requestId, payer, call, candidates })
@@ -115,9 +115,9 @@ export function createStages(parts: StageParts): StagesOf {
         expectedCost: (target) => expectedCost(call, target),
         preferredProviders: payer.preferredProviders,
       }),
-    dispatch: ({ requestId, request }, { call, outputTokens }, targets, attempts) =>
-      dispatch({ requestId, call, targets, outputTokens, attempts, signal: request.signal }),
-    async meter({ request }, { call }, upstream, settle) {
+    dispatch: ({ requestId, request }, { call, outputTokens, ownKeys }, targets, attempts) =>
+      dispatch({ requestId, call, targets, outputTokens, ownKeys, attempts, signal: request.signal }),
+    async meter({ request }, { call, ownKeys }, upstream, settle) {
       const { attempt } = upstream
       const provider = providers.get(attempt.target.providerId)
       const readUsage = (reply: unknown) => {
@@ -140,7 +140,8 @@ export function createStages(parts: StageParts): StagesOf {
         attempt,
         wantsUsage: call.wantsUsage,
         readUsage,
-        costOf: (quantities) => costText(quantities, attempt),
+        costOf: (quantities) => costMembers(quantities, attempt),
+        hide: ownKeys.get(attempt.target.providerId)?.hide,
         writeError: (error) => encodeEvent(JSON.stringify({ error: openaiErrorObject(error) })),
         signal: request.signal,
         settle: async () => {
@@ -213,10 +214,18 @@ function recordHealth(health: Health, attempt: Attempt | undefined): void {
   })
 }
 
-/** What the caller is told in a stream, where it is sure. */
-function costText(quantities: Quantities, { target, serviceTier }: Attempt): string | undefined {
-  const { cost, unpriced } = rateKnown(quantities, target, { serviceTier })
-  return unpriced === undefined ? formatUsd(cost) : undefined
+/**
+ * What the caller is told in a stream, where it is sure: with the account's own key nothing, and beside it what the provider
+ * will bill.
+ */
+function costMembers(
+  quantities: Quantities,
+  { target, serviceTier, isOwnKey }: Attempt,
+): CostMembers | undefined {
+  const rated = rateKnown(quantities, target, { serviceTier })
+  if (rated.unpriced !== undefined) return undefined
+  const cost = formatUsd(rated.cost)
+  return isOwnKey ? { cost: formatUsd(zero), memo_cost: cost } : { cost }
 }
 
 /** What makes a call this one and no other: what is done, and the body as it came. */
@@ -247,12 +256,13 @@ function parseJson(bytes: Buffer): unknown {
   }
 }
 
-function attemptFailed({ attemptId, target, failure }: Attempt): Parameters<OnEvent>[0] {
+function attemptFailed({ attemptId, target, isOwnKey, failure }: Attempt): Parameters<OnEvent>[0] {
   return {
     kind: 'attempt.failed',
     attemptId,
     providerId: target.providerId,
     model: target.model,
+    isOwnKey,
     reason: failure?.reason ?? 'unknown',
     message: failure?.message ?? '',
   }

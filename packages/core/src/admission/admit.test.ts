@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { noOwnKeys, type OwnKeys } from '../auth/own-keys.ts'
 import type { Payer } from '../auth/payer.ts'
 import { createCatalog } from '../catalog/catalog.ts'
 import { bookOf } from '../catalog/price-book.ts'
@@ -14,6 +15,7 @@ import { memoryStorage } from '../ledger/memory-storage.ts'
 import { planPreset } from '../ledger/plan-presets.ts'
 import { formatUsd, type Nano, nano, perMillion, perUnit, usd } from '../money.ts'
 import type { Price } from '../price.ts'
+import { openaiCompatible } from '../providers/openai-compatible.ts'
 import { type AdmitOptions, createAdmit } from './admit.ts'
 import { ceiling } from './ceiling.ts'
 
@@ -55,6 +57,7 @@ const alice: Payer = {
   memberId: undefined,
   preferredProviders: [],
   disabledProviders: [],
+  ownKeys: noOwnKeys,
 }
 
 /** An account on a hard stop with this much bought on top of the $0.10 that its plan includes. */
@@ -78,9 +81,14 @@ async function start(bought?: Nano, options: Partial<AdmitOptions> = {}) {
   let requests = 0
   return {
     ledger,
-    admit: (call: InferenceCall, candidates: readonly Target[], memberId?: string) => {
+    admit: (
+      call: InferenceCall,
+      candidates: readonly Target[],
+      memberId?: string,
+      ownKeys: OwnKeys = noOwnKeys,
+    ) => {
       requests += 1
-      const payer = { ...alice, memberId }
+      const payer = { ...alice, memberId, ownKeys }
       return admit({ requestId: `r${requests}`, payer, call, candidates })
     },
     held: async () => (await ledger.balance('alice')).held,
@@ -313,4 +321,72 @@ it('never admits more than there is, however many requests come at once', async 
   )
   expect(results.filter(({ status }) => status === 'fulfilled')).toHaveLength(10)
   expect(await held()).toBe(usd('0.10'))
+})
+
+describe('an account with keys of its own', () => {
+  function keysFor(...providerIds: readonly string[]): OwnKeys {
+    const own = (id: string) => ({
+      provider: openaiCompatible({ id, baseUrl: 'http://127.0.0.1:9' }),
+      hide: (text: string) => text,
+    })
+    return { ready: new Map(providerIds.map((id) => [id, own(id)])), locked: [] }
+  }
+
+  it('has nothing held when it pays every candidate itself', async () => {
+    const { admit, held } = await start()
+    const admission = await admit(
+      chat({ max_tokens: 1000 }),
+      targets({}, { price: dear }),
+      'ada',
+      keysFor('p0', 'p1'),
+    )
+    expect(admission.reservation.amount).toBe(0n)
+    expect(await held()).toBe(0n)
+    // Costs that the account pays itself are nothing to ask for when this process dies.
+    expect(admission.reservation.subject.costProviderIds).toEqual([])
+  })
+
+  it('is admitted although it has no credit, to the candidates it pays itself', async () => {
+    const { admit, ledger } = await start()
+    const everything = await ledger.reserve({
+      accountId: 'alice',
+      reservationId: 'all',
+      amount: usd('0.10'),
+      timeToLiveMs: 660_000,
+      subject: { model: 'm', costProviderIds: [], attemptsMax: 1 },
+    })
+    expect(everything.outcome).toBe('reserved')
+    const candidates = targets({}, { price: dear }, {})
+    expect((await refusal(admit(chat({ max_tokens: 1000 }), candidates))).code).toBe('insufficient_credits')
+
+    const admission = await admit(chat({ max_tokens: 1000 }), candidates, undefined, keysFor('p1'))
+    expect(admission.targets.map(({ providerId }) => providerId)).toEqual(['p1'])
+    expect(admission.reservation.amount).toBe(0n)
+  })
+
+  it('has the dearest of the other candidates held', async () => {
+    const { admit } = await start(usd('5.00'))
+    const candidates = targets({}, { price: dear })
+    const admission = await admit(chat({ max_tokens: 1000 }), candidates, undefined, keysFor('p1'))
+    expect(admission.reservation.amount).toBe(1_000_000n)
+    expect(admission.targets).toEqual(candidates)
+    expect(admission.reservation.subject.costProviderIds).toEqual([])
+    const other = await admit(chat({ max_tokens: 1000 }), candidates, undefined, keysFor('p0'))
+    expect(other.reservation.amount).toBe(10_000_000n)
+    expect(other.reservation.subject.costProviderIds).toEqual(['p1'])
+  })
+
+  it('gets its own bound sent where it pays itself, however little credit there is', async () => {
+    const { admit } = await start(undefined, { defaults: { outputTokens: 1_000_000 } })
+    const candidates = targets({}, { price: dear }, { limits: { outputTokens: 300_000 } })
+    const call = chat({ max_tokens: 500_000 })
+    const admission = await admit(call, candidates, undefined, keysFor('p0', 'p2'))
+    expect(admission.reservation.amount).toBe(usd('0.10'))
+    expect(admission.loweredTo).toBe(10_000)
+    // As asked for, lowered to what credit pays, and what the model can write at all.
+    expect(candidates.map(admission.outputTokens)).toEqual([500_000, 10_000, 300_000])
+    const unbound = await admit(chat(), candidates, undefined, keysFor('p0', 'p1', 'p2'))
+    expect(candidates.map(unbound.outputTokens)).toEqual([undefined, undefined, undefined])
+    expect(unbound.loweredTo).toBeUndefined()
+  })
 })

@@ -1,3 +1,4 @@
+import type { OwnKey } from '../auth/own-keys.ts'
 import type { Payer } from '../auth/payer.ts'
 import type { Target } from '../catalog/target.ts'
 import type { InferenceCall } from '../dialects/inference-call.ts'
@@ -5,7 +6,7 @@ import { GatewayError } from '../errors.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import type { Reservation } from '../ledger/reservation.ts'
 import type { Insufficient } from '../ledger/reserve.ts'
-import { formatUsd, type Nano } from '../money.ts'
+import { formatUsd, type Nano, zero } from '../money.ts'
 import {
   affordableOutput,
   type CeilingDefaults,
@@ -27,6 +28,8 @@ export interface Admission {
   readonly outputTokens: (target: Target) => number | undefined
   /** The bound the caller is told of, because it is lower than asked for. */
   readonly loweredTo: number | undefined
+  /** Providers that the account pays itself: their attempts are covered by no hold and charged to nobody. */
+  readonly ownKeys: ReadonlyMap<string, OwnKey>
 }
 
 export interface AdmitOptions {
@@ -53,13 +56,18 @@ export type Admit = (request: AdmitRequest) => Promise<Admission>
  * Holds the most a request could cost at its dearest candidate. When the credit cannot pay the longest answer, the answer's
  * bound is lowered to what it can pay; when it cannot even pay a minimal one, dearer candidates are left out; when none
  * is left the request is refused, and nothing was written.
+ *
+ * Candidates that the account pays with a key of its own cost nobody here anything: they do not count into the hold, and
+ * when there are only such the hold is zero, so that an account without credit is served.
  */
 export function createAdmit(options: AdmitOptions): Admit {
   return async ({ requestId, payer, call, candidates }) => {
     const { accountId, memberId } = payer
+    const ownKeys = payer.ownKeys.ready
+    const isPaid = ({ providerId }: Target) => !ownKeys.has(providerId)
     for (let targets = candidates; ; ) {
-      const floors = targets.map((target) => floor(call, target, options))
-      const amount = dearest(targets.map((target) => most(call, target, options)))
+      const floors = targets.map((target) => (isPaid(target) ? floor(call, target, options) : zero))
+      const amount = dearest(targets.map((target) => (isPaid(target) ? most(call, target, options) : zero)))
       const result = await options.ledger.reserve({
         accountId,
         reservationId: requestId,
@@ -69,14 +77,14 @@ export function createAdmit(options: AdmitOptions): Admit {
         subject: {
           model: call.model,
           ...(memberId === undefined ? {} : { memberId }),
-          costProviderIds: targets.map(({ providerId }) => providerId).filter(options.tellsCosts),
+          costProviderIds: costProviderIds(targets, ownKeys, options),
           attemptsMax: options.attemptsMax,
         },
       })
       if (result.outcome === 'conflict') throw new Error(`The request id ${requestId} was used before.`)
       if (result.outcome === 'reserved') {
         return admitted(
-          { requestId, accountId, call, targets, reservation: result.reservation },
+          { requestId, accountId, call, targets, ownKeys, reservation: result.reservation },
           amount,
           options,
         )
@@ -98,15 +106,27 @@ function floor(call: InferenceCall, target: Target, { defaults, outputTokensMin 
   return ceiling(call, target, Math.min(outputTokensMin, outputLimit(call, target, defaults)))
 }
 
-type Reserved = Pick<Admission, 'requestId' | 'accountId' | 'call' | 'targets' | 'reservation'>
+/** Who can be asked for costs when this process is gone: what the account pays itself is nothing to ask for. */
+function costProviderIds(
+  targets: readonly Target[],
+  ownKeys: ReadonlyMap<string, OwnKey>,
+  { tellsCosts }: AdmitOptions,
+): readonly string[] {
+  return targets
+    .map(({ providerId }) => providerId)
+    .filter((providerId) => tellsCosts(providerId) && !ownKeys.has(providerId))
+}
+
+type Reserved = Pick<Admission, 'requestId' | 'accountId' | 'call' | 'targets' | 'ownKeys' | 'reservation'>
 
 /** Works out the bounds that the hold pays for. `amount` is what would have covered everything. */
 function admitted(reserved: Reserved, amount: Nano, { defaults }: AdmitOptions): Admission {
-  const { requestId, accountId, call, targets, reservation } = reserved
+  const { requestId, accountId, call, targets, ownKeys, reservation } = reserved
   const isShort = reservation.amount < amount
   let affordable = Number.MAX_SAFE_INTEGER
   let lowest = Number.MAX_SAFE_INTEGER
   for (const target of targets) {
+    if (ownKeys.has(target.providerId)) continue
     if (isShort) affordable = Math.min(affordable, affordableOutput(call, target, reservation.amount))
     lowest = Math.min(lowest, outputLimit(call, target, defaults))
   }
@@ -118,12 +138,20 @@ function admitted(reserved: Reserved, amount: Nano, { defaults }: AdmitOptions):
     call,
     reservation,
     targets,
-    outputTokens: (target) =>
-      !isShort && keepsLimitItself(call, target)
-        ? undefined
-        : Math.min(affordable, outputLimit(call, target, defaults)),
+    ownKeys,
+    outputTokens: (target) => {
+      if (ownKeys.has(target.providerId)) return ownBound(call, target)
+      if (!isShort && keepsLimitItself(call, target)) return undefined
+      return Math.min(affordable, outputLimit(call, target, defaults))
+    },
     loweredTo: isLowered ? lowest : undefined,
   }
+}
+
+/** Without a hold nothing bounds an answer but the caller and the model. */
+function ownBound(call: InferenceCall, target: Target): number | undefined {
+  if (call.outputTokensMax === undefined) return undefined
+  return outputLimit(call, target, { outputTokens: Number.MAX_SAFE_INTEGER })
 }
 
 function cheapest(amounts: readonly Nano[]): Nano {

@@ -5,6 +5,7 @@ import { memoryKeys } from '../ledger/memory-keys.ts'
 import { OutcomeUnknown, Unavailable } from '../ledger/storage.ts'
 import { type AccountDocument, createAccountDocuments } from './account-documents.ts'
 import { changeSettings, settingsOf } from './account-settings.ts'
+import { noOwnKeys } from './own-keys.ts'
 
 /** Documents over a store whose reads can be counted, held back, and made to fail. */
 function start(keys: KeyStore = memoryKeys()) {
@@ -17,7 +18,12 @@ function start(keys: KeyStore = memoryKeys()) {
       return keys.get(key)
     },
   }
-  return { clock, keys, documents: createAccountDocuments(watched, clock), reads: () => reads }
+  return {
+    clock,
+    keys,
+    documents: createAccountDocuments({ keys: watched, clock, openKeys: () => noOwnKeys }),
+    reads: () => reads,
+  }
 }
 
 const disabling = (...providers: string[]) => ({ disabledProviders: providers })
@@ -30,15 +36,16 @@ describe('documents of accounts', () => {
     const before = reads()
 
     expect(documents.known('alice')).toBeUndefined()
-    expect(await documents.load('alice')).toEqual(disabling('cerebras'))
-    for (let round = 0; round < 5; round += 1) expect(documents.known('alice')).toEqual(disabling('cerebras'))
+    expect((await documents.load('alice')).document).toEqual(disabling('cerebras'))
+    for (let round = 0; round < 5; round += 1)
+      expect(documents.known('alice')?.document).toEqual(disabling('cerebras'))
     expect(reads()).toBe(before + 1)
   })
 
   it('are known to be empty for accounts that have set nothing', async () => {
     const { documents, reads } = start()
-    expect(await documents.load('nobody')).toEqual({})
-    expect(documents.known('nobody')).toEqual({})
+    expect((await documents.load('nobody')).document).toEqual({})
+    expect(documents.known('nobody')?.document).toEqual({})
     expect(reads()).toBe(1)
   })
 
@@ -50,22 +57,24 @@ describe('documents of accounts', () => {
 
   it('are looked at again after ten seconds, so that other processes’ changes arrive', async () => {
     const { documents, clock, keys } = start()
-    const other = createAccountDocuments(keys, clock)
+    const other = createAccountDocuments({ keys, clock, openKeys: () => noOwnKeys })
     await documents.load('alice')
     await other.change('alice', setTo(disabling('together')))
 
     clock.advance(9_999)
-    expect(documents.known('alice')).toEqual({})
+    expect(documents.known('alice')?.document).toEqual({})
     clock.advance(2)
     expect(documents.known('alice')).toBeUndefined()
-    expect(await documents.load('alice')).toEqual(disabling('together'))
+    expect((await documents.load('alice')).document).toEqual(disabling('together'))
   })
 
   it('change at once in the process that changes them', async () => {
     const { documents } = start()
     await documents.load('alice')
     await documents.change('alice', setTo(disabling('cerebras')))
-    expect(documents.known('alice') ?? (await documents.load('alice'))).toEqual(disabling('cerebras'))
+    expect((documents.known('alice') ?? (await documents.load('alice'))).document).toEqual(
+      disabling('cerebras'),
+    )
   })
 
   it('are not remembered as they were when they change while they are read', async () => {
@@ -90,9 +99,9 @@ describe('documents of accounts', () => {
     await documents.change('alice', setTo(disabling('cerebras')))
     release()
 
-    expect(await early).toEqual({})
+    expect((await early).document).toEqual({})
     expect(documents.known('alice')).toBeUndefined()
-    expect(await documents.load('alice')).toEqual(disabling('cerebras'))
+    expect((await documents.load('alice')).document).toEqual(disabling('cerebras'))
   })
 
   it('lose no change when many change the same one at once', async () => {
@@ -137,7 +146,7 @@ describe('documents of accounts', () => {
     })
     await expect(documents.load('alice')).rejects.toMatchObject({ code: 'store_unavailable' })
     isDown = false
-    expect(await documents.load('alice')).toEqual({})
+    expect((await documents.load('alice')).document).toEqual({})
   })
 
   it('are changed once when the answer to the write is lost', async () => {

@@ -3,26 +3,48 @@ import type { Clock } from '../clock.ts'
 import { GatewayError } from '../errors.ts'
 import type { KeyStore } from '../ledger/key-store.ts'
 import { reach } from '../ledger/reach.ts'
+import { noOwnKeys, type OwnKeys, type StoredProviderKey } from './own-keys.ts'
 
 /** What is kept of an account outside the ledger. Every member is absent until it is set. */
 export type AccountDocument = {
   readonly disabledProviders?: readonly string[]
   readonly defaultPayer?: string
+  readonly providerKeys?: readonly StoredProviderKey[]
 }
 
-/** The documents of accounts, ready for requests: most are found without waiting. */
-export interface AccountDocuments {
-  /** What requests of an account go by, if it is known; else `load` it. */
-  known(accountId: string): AccountDocument | undefined
+/** What requests of an account go by. */
+export interface AccountSetup {
+  readonly document: AccountDocument
+  /** The keys in the document, opened once. */
+  readonly ownKeys: OwnKeys
+}
+
+/** What requests need of the documents of accounts. Most are found without waiting. */
+export interface AccountSetups {
+  /** What requests of an account go by, if it is remembered; else `load` it. */
+  known(accountId: string): AccountSetup | undefined
   /** @throws GatewayError `store_unavailable`: nobody knows what the account forbids, so nothing is done in its name. */
-  load(accountId: string): Promise<AccountDocument>
+  load(accountId: string): Promise<AccountSetup>
+}
+
+export interface AccountDocuments extends AccountSetups {
   /** As it is stored now, past everything this process remembers. */
   read(accountId: string): Promise<AccountDocument>
   /**
-   * Changes a document in one step. `edit` is pure, may run again, and gives the very document it got when nothing is to be
-   * written. Requests of this process go by the new document at once, those of others within `rememberedMs`.
+   * Changes a document in one step. `edit` may run again, and gives the very document it got when nothing is to be written.
+   * Requests of this process go by the new document at once, those of others within `rememberedMs`.
    */
   change(accountId: string, edit: (document: AccountDocument) => AccountDocument): Promise<AccountDocument>
+  /** Accounts that have a document, page by page. */
+  page(
+    cursor: string | null,
+  ): Promise<{ readonly accountIds: readonly string[]; readonly cursor: string | null }>
+}
+
+export interface AccountDocumentsOptions {
+  readonly keys: KeyStore
+  readonly clock: Clock
+  readonly openKeys: (accountId: string, document: AccountDocument) => OwnKeys
 }
 
 /** For how long a process goes by a document before it looks again. */
@@ -34,32 +56,42 @@ const rememberedMax = 10_000
 /** How often a change is tried while others change the same document. */
 const changesMax = 20
 
+const pageMax = 100
+
+const keyStart = 'account:'
+
 const nothing: AccountDocument = {}
 
-export function createAccountDocuments(keys: KeyStore, clock: Clock): AccountDocuments {
-  const remembered = new LRUCache<string, AccountDocument>({
+export function createAccountDocuments(options: AccountDocumentsOptions): AccountDocuments {
+  const { keys, clock } = options
+  const remembered = new LRUCache<string, AccountSetup>({
     max: rememberedMax,
     ttl: rememberedMs,
     // Zero keeps it from starting a timer for every look at the time. It takes a time of 0 for none at all.
     ttlResolution: 0,
     perf: { now: () => clock.monotonicMs() + 1 },
   })
-  const loading = new Map<string, Promise<AccountDocument>>()
+  const loading = new Map<string, Promise<AccountSetup>>()
 
-  const find = (accountId: string) => reach(clock, () => keys.get(keyOf(accountId)))
+  const find = (accountId: string) => reach(clock, () => keys.get(keyStart + accountId))
 
   async function read(accountId: string): Promise<AccountDocument> {
     return ((await find(accountId))?.value ?? nothing) as AccountDocument
   }
 
-  async function remember(accountId: string): Promise<AccountDocument> {
-    const reading = read(accountId)
+  async function open(accountId: string): Promise<AccountSetup> {
+    const document = await read(accountId)
+    return { document, ownKeys: options.openKeys(accountId, document) }
+  }
+
+  async function remember(accountId: string): Promise<AccountSetup> {
+    const reading = open(accountId)
     loading.set(accountId, reading)
     try {
-      const document = await reading
+      const setup = await reading
       // Whoever changed it meanwhile has taken the reading away: it may be older than the change.
-      if (loading.get(accountId) === reading) remembered.set(accountId, document)
-      return document
+      if (loading.get(accountId) === reading) remembered.set(accountId, setup)
+      return setup
     } finally {
       if (loading.get(accountId) === reading) loading.delete(accountId)
     }
@@ -75,7 +107,7 @@ export function createAccountDocuments(keys: KeyStore, clock: Clock): AccountDoc
         const before = (found?.value ?? nothing) as AccountDocument
         const after = edit(before)
         if (after === before) return before
-        const put = () => keys.put(keyOf(accountId), after, found?.version ?? null)
+        const put = () => keys.put(keyStart + accountId, after, found?.version ?? null)
         const isWritten = await reach(clock, put)
         // Forgotten rather than replaced, also when it was not written: two changes may come back in any order.
         remembered.delete(accountId)
@@ -90,15 +122,17 @@ export function createAccountDocuments(keys: KeyStore, clock: Clock): AccountDoc
         },
       )
     },
+    async page(cursor) {
+      const page = await reach(clock, () => keys.list(keyStart, cursor, pageMax))
+      return {
+        accountIds: page.documents.map(({ key }) => key.slice(keyStart.length)),
+        cursor: page.cursor,
+      }
+    },
   }
 }
 
-/** Where nothing is kept, nothing is set. */
-export const noAccountDocuments: Pick<AccountDocuments, 'known' | 'load'> = {
-  known: () => nothing,
-  load: async () => nothing,
-}
+const nothingSet: AccountSetup = { document: nothing, ownKeys: noOwnKeys }
 
-function keyOf(accountId: string): string {
-  return `account:${accountId}`
-}
+/** Where nothing is kept, nothing is set. */
+export const noAccountSetups: AccountSetups = { known: () => nothingSet, load: async () => nothingSet }

@@ -1,6 +1,6 @@
 import { GatewayError } from '../errors.ts'
 import { type GatewayRequest, header } from '../http/exchange.ts'
-import type { AccountDocuments } from './account-documents.ts'
+import type { AccountSetups } from './account-documents.ts'
 import { billTo, checkAccountId, choosePayer, type Payer, payerOf } from './payer.ts'
 import type { Authenticate, Principal } from './principal.ts'
 
@@ -13,7 +13,7 @@ import type { Authenticate, Principal } from './principal.ts'
  */
 export async function authenticatePayer(
   authenticate: Authenticate,
-  documents: Pick<AccountDocuments, 'known' | 'load'>,
+  accounts: AccountSetups,
   request: GatewayRequest,
 ): Promise<Payer> {
   const answer = authenticate(request)
@@ -22,14 +22,14 @@ export async function authenticatePayer(
   // A request that names its payer needs nothing of the caller's own account.
   const own =
     named === undefined
-      ? (documents.known(principal.accountId) ?? (await documents.load(principal.accountId)))
+      ? (accounts.known(principal.accountId) ?? (await accounts.load(principal.accountId)))
       : undefined
-  const choice = choosePayer(principal, named, own?.defaultPayer)
-  const document =
+  const choice = choosePayer(principal, named, own?.document.defaultPayer)
+  const setup =
     choice.offered === undefined && own !== undefined
       ? own
-      : (documents.known(choice.accountId) ?? (await documents.load(choice.accountId)))
-  return payerOf(principal, choice, document)
+      : (accounts.known(choice.accountId) ?? (await accounts.load(choice.accountId)))
+  return payerOf(principal, choice, setup)
 }
 
 /**

@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import { type GatewayError, isGatewayError } from '../errors.ts'
 import type { GatewayRequest } from '../http/exchange.ts'
-import { type AccountDocument, noAccountDocuments } from './account-documents.ts'
+import { type AccountDocument, noAccountSetups } from './account-documents.ts'
 import { authenticatePayer } from './authenticate.ts'
+import { noOwnKeys } from './own-keys.ts'
 import { billTo, choosePayer, type Payer, payerOf } from './payer.ts'
 import type { Principal } from './principal.ts'
 
@@ -18,7 +19,10 @@ function request(billTo?: string | readonly string[]): GatewayRequest {
 
 /** Who pays, given what the caller and everybody else have set. */
 function pay(principal: Principal, header?: string | readonly string[], set: AccountDocument = {}): Payer {
-  return payerOf(principal, choosePayer(principal, billTo(request(header)), set.defaultPayer), set)
+  return payerOf(principal, choosePayer(principal, billTo(request(header)), set.defaultPayer), {
+    document: set,
+    ownKeys: noOwnKeys,
+  })
 }
 
 function refusal(
@@ -53,6 +57,7 @@ describe('without a header', () => {
       memberId: 'laptop',
       preferredProviders: ['cerebras'],
       disabledProviders: [],
+      ownKeys: noOwnKeys,
     })
   })
 
@@ -84,6 +89,7 @@ describe('with a header', () => {
       memberId: 'ada',
       preferredProviders: ['cerebras'],
       disabledProviders: [],
+      ownKeys: noOwnKeys,
     })
   })
 
@@ -94,6 +100,7 @@ describe('with a header', () => {
       memberId: 'ada@beta',
       preferredProviders: ['together'],
       disabledProviders: [],
+      ownKeys: noOwnKeys,
     }
     expect(pay(ada, 'beta')).toEqual(beta)
     expect(pay(ada, 'org:17')).toEqual(beta)
@@ -140,11 +147,11 @@ describe('with a header', () => {
 
 describe('a host that gives an account id out of bounds', () => {
   it.each(['', 'x'.repeat(129)])('is at fault itself: %j', async (accountId) => {
-    await expect(authenticatePayer(() => ({ accountId }), noAccountDocuments, request())).rejects.toThrow(
+    await expect(authenticatePayer(() => ({ accountId }), noAccountSetups, request())).rejects.toThrow(
       RangeError,
     )
     const principal = { accountId: 'ada', payers: [{ accountId, name: 'acme' }] }
-    await expect(authenticatePayer(() => principal, noAccountDocuments, request('acme'))).rejects.toThrow(
+    await expect(authenticatePayer(() => principal, noAccountSetups, request('acme'))).rejects.toThrow(
       RangeError,
     )
   })
@@ -187,7 +194,7 @@ describe('authentication', () => {
       known: () => undefined,
       load: async (accountId: string) => {
         loaded.push(accountId)
-        return set[accountId] ?? {}
+        return { document: set[accountId] ?? {}, ownKeys: noOwnKeys }
       },
     }
   }

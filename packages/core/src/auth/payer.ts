@@ -1,6 +1,7 @@
 import { GatewayError } from '../errors.ts'
 import type { GatewayRequest } from '../http/exchange.ts'
-import type { AccountDocument } from './account-documents.ts'
+import type { AccountSetup } from './account-documents.ts'
+import type { OwnKeys } from './own-keys.ts'
 import type { BillableAccount, Principal } from './principal.ts'
 
 /** The account that pays for a request, and who asked inside it. */
@@ -12,6 +13,8 @@ export interface Payer {
   readonly preferredProviders: readonly string[]
   /** Providers this request must not go to, for whichever reason. */
   readonly disabledProviders: readonly string[]
+  /** The account's own keys: a request to a provider it has one for is paid with that. */
+  readonly ownKeys: OwnKeys
 }
 
 /** Who is to pay by the caller's word, before it is known what that account has set. */
@@ -64,7 +67,7 @@ export function choosePayer(
 export function payerOf(
   principal: Principal,
   { accountId, offered }: PayerChoice,
-  document: AccountDocument,
+  { document, ownKeys }: AccountSetup,
 ): Payer {
   const forbidden = both(
     principal.disabledProviders,
@@ -76,6 +79,7 @@ export function payerOf(
     memberId: offered === undefined ? principal.memberId : (offered.memberId ?? principal.accountId),
     preferredProviders: offered?.preferredProviders ?? principal.preferredProviders ?? none,
     disabledProviders: forbidden ?? none,
+    ownKeys,
   }
 }
 

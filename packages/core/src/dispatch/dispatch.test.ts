@@ -1,6 +1,7 @@
 import { createServer, type RequestListener, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterEach, describe, expect, it } from 'vitest'
+import { noOwnKeys, type OwnKey } from '../auth/own-keys.ts'
 import { createCatalog } from '../catalog/catalog.ts'
 import { bookOf } from '../catalog/price-book.ts'
 import type { Target } from '../catalog/target.ts'
@@ -27,7 +28,11 @@ afterEach(async () => {
 interface FakeProvider {
   readonly baseUrl: string
   /** Bodies and ids of the requests that came. */
-  readonly requests: { readonly id: string | undefined; readonly url: string | undefined }[]
+  readonly requests: {
+    readonly id: string | undefined
+    readonly url: string | undefined
+    readonly key: string | undefined
+  }[]
   readonly sockets: Set<object>
 }
 
@@ -36,7 +41,8 @@ async function serve(listener: RequestListener): Promise<FakeProvider> {
   const requests: FakeProvider['requests'] = []
   const sockets = new Set<object>()
   const server = createServer((request, response) => {
-    requests.push({ id: request.headers['x-request-id'] as string | undefined, url: request.url })
+    const { 'x-request-id': id, authorization: key } = request.headers
+    requests.push({ id: id as string | undefined, url: request.url, key })
     request.resume()
     listener(request, response)
   })
@@ -105,12 +111,14 @@ interface Options {
   readonly signal?: AbortSignal
   readonly stream?: boolean
   readonly providers?: readonly Provider[]
+  readonly ownKeys?: ReadonlyMap<string, OwnKey>
 }
 
 function setUp(bases: readonly string[], options: Options) {
   const clock = options.clock ?? systemClock
   const providers =
-    options.providers ?? bases.map((baseUrl, index) => openaiCompatible({ id: `p${index}`, baseUrl }))
+    options.providers ??
+    bases.map((baseUrl, index) => openaiCompatible({ id: `p${index}`, baseUrl, apiKey: 'gateway-key' }))
   const { targets } = createCatalog({
     books: [
       bookOf(
@@ -162,6 +170,7 @@ async function run(bases: readonly string[], options: Options = {}) {
       call: openaiChat.parse({ value, source: undefined, byteLength: 100 }),
       targets,
       outputTokens: () => undefined,
+      ownKeys: options.ownKeys ?? noOwnKeys.ready,
       attempts,
       signal: options.signal ?? new AbortController().signal,
     })
@@ -209,7 +218,7 @@ describe.each([
       firstByteMs: expect.any(Number),
       replyBytes: stream ? 0 : answer.length,
     })
-    expect(provider.requests).toEqual([{ id: 'r.1', url: '/v1/chat/completions' }])
+    expect(provider.requests).toMatchObject([{ id: 'r.1', url: '/v1/chat/completions' }])
     expect(failures).toEqual([])
   })
 
@@ -414,6 +423,7 @@ describe.each([
         call: openaiChat.parse({ value, source: undefined, byteLength: 100 }),
         targets,
         outputTokens: () => undefined,
+        ownKeys: noOwnKeys.ready,
         attempts: [],
         signal: new AbortController().signal,
       })
@@ -642,6 +652,7 @@ describe('a job that is polled', () => {
       call: openaiImages.parse({ value, source: undefined, byteLength: 100 }),
       targets,
       outputTokens: () => undefined,
+      ownKeys: noOwnKeys.ready,
       attempts,
       signal: options.signal ?? new AbortController().signal,
     })
@@ -750,8 +761,114 @@ it('never asks a provider that is not configured', async () => {
     call: openaiChat.parse({ value, source: undefined, byteLength: 100 }),
     targets: stranger,
     outputTokens: () => undefined,
+    ownKeys: noOwnKeys.ready,
     attempts: [],
     signal: new AbortController().signal,
   })
   await expect(running).rejects.toThrow('No provider "stranger" is configured.')
+})
+
+describe('an account’s own key', () => {
+  const apiKey = 'own-key-0123456789'
+
+  function ownKeysFor(...bases: readonly (string | undefined)[]): ReadonlyMap<string, OwnKey> {
+    const keys = bases.flatMap((baseUrl, index): [string, OwnKey][] => {
+      if (baseUrl === undefined) return []
+      const provider = openaiCompatible({ id: `p${index}`, baseUrl, apiKey })
+      return [[`p${index}`, { provider, hide: (text) => text.replaceAll(apiKey, '[key]') }]]
+    })
+    return new Map(keys)
+  }
+
+  it.each([false, true])(
+    'is sent in place of the gateway’s, to its provider only (stream: %s)',
+    async (stream) => {
+      const [first, second] = [await serve(refuse(500)), await serve(well)]
+      const ownKeys = ownKeysFor(undefined, second.baseUrl)
+      const { attempts } = await run([first.baseUrl, second.baseUrl], { ownKeys, stream })
+
+      expect(first.requests.map(({ key }) => key)).toEqual(['Bearer gateway-key'])
+      expect(second.requests.map(({ key }) => key)).toEqual([`Bearer ${apiKey}`])
+      expect(attempts.map(({ isOwnKey }) => isOwnKey)).toEqual([false, true])
+    },
+  )
+
+  it.each([401, 402, 403, 404, 429])(
+    'that is answered %i gives way to the next target, and never to the gateway’s key at this one',
+    async (status) => {
+      const [first, second] = [await serve(refuse(status)), await serve(well)]
+      const { upstream, attempts } = await run([first.baseUrl, second.baseUrl], {
+        ownKeys: ownKeysFor(first.baseUrl),
+      })
+
+      expect(upstream?.attempt.target.providerId).toBe('p1')
+      expect(attempts.map(({ outcome }) => outcome)).toEqual(['failed', 'running'])
+      expect(first.requests.map(({ key }) => key)).toEqual([`Bearer ${apiKey}`])
+      expect(second.requests.map(({ key }) => key)).toEqual(['Bearer gateway-key'])
+    },
+  )
+
+  it('that does not work is named when nobody could serve, with what to do', async () => {
+    const [first, second] = [await serve(refuse(401)), await serve(refuse(503, 'down'))]
+    const { error } = await run([first.baseUrl, second.baseUrl], {
+      ownKeys: ownKeysFor(first.baseUrl, second.baseUrl),
+    })
+
+    expect(error.message).toBe(
+      'No provider could serve this request: p0 answered 401 with your own key; p1 answered 503 with your own key. ' +
+        'Check your own key for p0.',
+    )
+    expect(error.facts).toEqual({
+      tried: [
+        { provider: 'p0', reason: 'status', status: 401, own_key: true },
+        { provider: 'p1', reason: 'status', status: 503, own_key: true },
+      ],
+    })
+  })
+
+  it('that is refused does not close the target for others; a provider that is down does', async () => {
+    for (const [status, isHealthy] of [
+      [401, true],
+      [402, true],
+      [429, true],
+      [500, false],
+    ] as const) {
+      const provider = await serve(refuse(status))
+      const { dispatch, targets, health } = setUp([provider.baseUrl], {})
+      const value = { model: 'acme/m', messages: [{ role: 'user', content: 'Hi' }] }
+      for (const requestId of ['a', 'b', 'c']) {
+        const failing = dispatch({
+          requestId,
+          call: openaiChat.parse({ value, source: undefined, byteLength: 100 }),
+          targets,
+          outputTokens: () => undefined,
+          ownKeys: ownKeysFor(provider.baseUrl),
+          attempts: [],
+          signal: new AbortController().signal,
+        })
+        await expect(failing).rejects.toThrow('with your own key')
+      }
+      expect(targets.map((target) => health.stats(target).isHealthy)).toEqual([isHealthy])
+    }
+  })
+
+  it.each([
+    ['a refusal', refuse(400, { error: { message: `Bad ${apiKey}`, code: apiKey, param: apiKey } }), false],
+    ['a failure', refuse(500, { error: { message: `Bad ${apiKey}` } }), false],
+    ['an error in 200', refuse(200, { error: { message: `Bad ${apiKey}` } }), false],
+    ['a refused stream', refuse(400, { error: { message: `Bad ${apiKey}` } }), true],
+    ['an error as first event', streamOf(`data: {"error":{"message":"Bad ${apiKey}"}}\n\n`), true],
+  ])('is not told when the provider quotes it, in %s', async (_what, listener, stream) => {
+    const provider = await serve(listener)
+    const { error, attempts } = await run([provider.baseUrl], {
+      ownKeys: ownKeysFor(provider.baseUrl),
+      stream,
+    })
+
+    expect(isGatewayError(error)).toBe(true)
+    expect(error.message).toContain('Bad [key]')
+    expect(JSON.stringify([error.message, error.facts, error.param, attempts[0]?.failure])).not.toContain(
+      apiKey,
+    )
+  })
 })

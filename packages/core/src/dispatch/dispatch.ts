@@ -1,3 +1,4 @@
+import type { OwnKey } from '../auth/own-keys.ts'
 import type { Target } from '../catalog/target.ts'
 import type { Clock } from '../clock.ts'
 import type { InferenceCall } from '../dialects/inference-call.ts'
@@ -42,6 +43,8 @@ export interface DispatchRequest {
   readonly targets: readonly Target[]
   /** The bound on output tokens that the hold covers; `undefined` where the model's own maximum is covered. */
   readonly outputTokens: (target: Target) => number | undefined
+  /** The account's own keys by provider: they are used in place of the gateway's, and never besides. */
+  readonly ownKeys: ReadonlyMap<string, OwnKey>
   /** Every attempt is added here, also when this throws. */
   readonly attempts: Attempt[]
   readonly signal: CallerSignal
@@ -54,18 +57,19 @@ export type Dispatch = (request: DispatchRequest) => Promise<Upstream>
  * silence, a broken answer — is not the caller's: the next target is tried. A request that is itself at fault ends here.
  */
 export function createDispatch(options: DispatchOptions): Dispatch {
-  return async ({ requestId, call, targets, outputTokens, attempts, signal }) => {
+  return async ({ requestId, call, targets, outputTokens, ownKeys, attempts, signal }) => {
     const deadlineMs = options.clock.monotonicMs() + options.timeouts.totalMs
     for (const target of attemptOrder(targets, options.attemptsMax)) {
       if (attempts.length > 0 && !isWorthTrying(target, attempts, options.clock.monotonicMs() - deadlineMs))
         break
-      const attempt = begin(target, attemptId(requestId, attempts.length + 1), options.clock)
+      const own = ownKeys.get(target.providerId)
+      const attempt = begin(target, attemptId(requestId, attempts.length + 1), own, options.clock)
       attempts.push(attempt)
       try {
         return await tryTarget(
           call,
           attempt,
-          { outputTokens: outputTokens(target), deadlineMs, signal },
+          { outputTokens: outputTokens(target), own, deadlineMs, signal },
           options,
         )
       } catch (error) {
@@ -79,7 +83,7 @@ export function createDispatch(options: DispatchOptions): Dispatch {
         attempt.outcome = 'failed'
         attempt.failure = error.failure
         attempt.mayHaveCost = error.mayHaveCost
-        options.health.recordFailure(target)
+        if (isTargetsFault(attempt)) options.health.recordFailure(target)
         options.onAttemptFailed(attempt)
       }
     }
@@ -91,6 +95,11 @@ export function createDispatch(options: DispatchOptions): Dispatch {
 function hasLeftUnderWay(error: unknown): boolean {
   if (!isGatewayError(error) || error.code !== 'client_closed') return false
   return !isTransportError(error.cause) || error.cause.wasSent
+}
+
+/** Whether a failure tells anything to others: an account whose own key is bad or used up must not close a target for all. */
+function isTargetsFault({ isOwnKey, failure }: Attempt): boolean {
+  return !isOwnKey || failure?.status === undefined || failure.status >= 500
 }
 
 /** A single target gets a second try: a kept connection may just have been closed by the other side. */
@@ -105,10 +114,11 @@ function isWorthTrying(target: Target, attempts: readonly Attempt[], overtimeMs:
   return last?.target !== target || (last.failure?.reason === 'reset' && last.firstByteMs === undefined)
 }
 
-function begin(target: Target, id: string, clock: Clock): Attempt {
+function begin(target: Target, id: string, own: OwnKey | undefined, clock: Clock): Attempt {
   return {
     attemptId: id,
     target,
+    isOwnKey: own !== undefined,
     startedMs: clock.monotonicMs(),
     outcome: 'running',
     mayHaveCost: true,
@@ -123,15 +133,16 @@ async function tryTarget(
   attempt: Attempt,
   bounds: {
     readonly outputTokens: number | undefined
+    readonly own: OwnKey | undefined
     readonly deadlineMs: number
     readonly signal: CallerSignal
   },
   options: DispatchOptions,
 ): Promise<Upstream> {
   const { target } = attempt
-  const provider = options.providers.get(target.providerId)
+  const { own, outputTokens, deadlineMs, signal } = bounds
+  const provider = own?.provider ?? options.providers.get(target.providerId)
   if (provider === undefined) throw new Error(`No provider "${target.providerId}" is configured.`)
-  const { outputTokens, deadlineMs, signal } = bounds
   const request = provider.encode(call, { target, attemptId: attempt.attemptId, outputTokens })
   const { firstByteMs, replyMs, idleMs } = options.timeouts
   const isStream = call.isStreaming && provider.follow === undefined
@@ -139,6 +150,7 @@ async function tryTarget(
     call,
     attempt,
     provider,
+    hide: own?.hide,
     transport: options.transport,
     clock: options.clock,
     options: {

@@ -2,9 +2,9 @@ import { ByteStream } from '../http/byte-stream.ts'
 import { scanObject } from '../http/json-object.ts'
 import { eventData, eventEnd, lastEventEnd } from '../http/sse.ts'
 import type { UpstreamRequest } from '../providers/provider.ts'
-import { answerError, exchangeError, malformed } from './failure.ts'
+import { exchangeError, malformed } from './failure.ts'
 import { TransportError } from './transport.ts'
-import { type ReplyContext, readRefusal } from './whole-reply.ts'
+import { type ReplyContext, readRefusal, refusal } from './whole-reply.ts'
 
 /** Bytes in which an event without an end is waited for; they are then handed on as they are. */
 const firstEventBytesMax = 64 * 1024
@@ -14,7 +14,7 @@ const firstEventBytesMax = 64 * 1024
  * anything.
  */
 export async function openStream(request: UpstreamRequest, context: ReplyContext): Promise<ByteStream> {
-  const { attempt, clock, provider, transport, options } = context
+  const { attempt, clock, transport, options } = context
   let response: Awaited<ReturnType<typeof transport.send>>
   try {
     response = await transport.send(request, options)
@@ -34,7 +34,7 @@ export async function openStream(request: UpstreamRequest, context: ReplyContext
   if (error === undefined) return stream
   stream.cancel()
   const answer = { status: response.status, headers: response.headers, body: error }
-  throw answerError(answer, provider.classify(response.status, error), provider.id)
+  throw refusal(answer, context)
 }
 
 /** Waits for the first whole event without taking it away. Its head alone does not mean that a stream has begun. */

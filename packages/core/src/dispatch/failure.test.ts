@@ -38,6 +38,7 @@ function attempt(providerId: string, failure?: AttemptFailure): Attempt {
   return {
     attemptId: 'r.1',
     target,
+    isOwnKey: false,
     startedMs: 0,
     outcome: 'failed',
     ...(failure === undefined ? {} : { failure }),

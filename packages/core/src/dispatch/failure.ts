@@ -38,6 +38,17 @@ export function answerError(answer: UpstreamAnswer, verdict: Verdict, providerId
   )
 }
 
+/** A verdict without a key in it: some providers quote the one they were sent. */
+export function hideIn(verdict: Verdict, hide: (text: string) => string): Verdict {
+  const { message, code, param } = verdict
+  return {
+    ...verdict,
+    message: message && hide(message),
+    code: code && hide(code),
+    param: param && hide(param),
+  }
+}
+
 /** What a failure of the exchange itself means. */
 export function exchangeError(error: unknown): Error {
   if (error instanceof BodyTooLargeError) {
@@ -70,27 +81,41 @@ export function malformed(what: string): AttemptFailedError {
 
 /** Nobody could serve: names every target that was tried, and why it failed. */
 export function exhausted(attempts: readonly Attempt[]): GatewayError {
-  const failures = attempts.flatMap(({ target, failure }) =>
-    failure === undefined ? [] : [{ target, failure }],
+  const failures = attempts.flatMap(({ target, isOwnKey, failure }) =>
+    failure === undefined ? [] : [{ target, isOwnKey, failure }],
   )
-  const tried = failures.map(({ target, failure }) => `${target.providerId} ${failure.message}`)
+  const tried = failures.map(
+    ({ target, isOwnKey, failure }) =>
+      `${target.providerId} ${failure.message}${isOwnKey ? ' with your own key' : ''}`,
+  )
+  const refused = failures.filter(({ isOwnKey, failure }) => isOwnKey && isKeysFault(failure))
+  const remedy =
+    refused.length === 0
+      ? ''
+      : ` Check your own key for ${[...new Set(refused.map(({ target }) => target.providerId))].join(', ')}.`
   const isTimeout = failures.length > 0 && failures.every(({ failure }) => failure.reason === 'timeout')
   const waits = failures.flatMap(({ failure }) => failure.retryAfterSeconds ?? [])
   return new GatewayError(
     isTimeout ? 'provider_timeout' : 'provider_failed',
-    `No provider could serve this request: ${tried.join('; ')}.`,
+    `No provider could serve this request: ${tried.join('; ')}.${remedy}`,
     {
       retryAfterSeconds:
         waits.length === failures.length && waits.length > 0 ? Math.min(...waits) : undefined,
       facts: {
-        tried: failures.map(({ target, failure }) => ({
+        tried: failures.map(({ target, isOwnKey, failure }) => ({
           provider: target.providerId,
           reason: failure.reason,
           ...(failure.status === undefined ? {} : { status: failure.status }),
+          ...(isOwnKey ? { own_key: true } : {}),
         })),
       },
     },
   )
+}
+
+/** Whether the key is not accepted, not paid for, or used up. */
+function isKeysFault({ status }: AttemptFailure): boolean {
+  return status !== undefined && (ownAccountStatuses.includes(status) || status === 429)
 }
 
 function rejected(status: number, verdict: Verdict, providerId: string): GatewayError {

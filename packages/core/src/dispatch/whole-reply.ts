@@ -6,7 +6,7 @@ import type { Operation } from '../http/routes.ts'
 import type { Attempt } from '../metering/attempt.ts'
 import type { Provider, UpstreamAnswer, UpstreamRequest } from '../providers/provider.ts'
 import type { Quantities } from '../usage.ts'
-import { answerError, exchangeError, malformed } from './failure.ts'
+import { answerError, exchangeError, hideIn, malformed } from './failure.ts'
 import { readBody } from './read-body.ts'
 import {
   isTransportError,
@@ -20,6 +20,8 @@ export interface ReplyContext {
   readonly call: InferenceCall
   readonly attempt: Attempt
   readonly provider: Provider
+  /** Takes the account's own key out of what the provider says; `undefined` when the gateway's key is used. */
+  readonly hide: ((text: string) => string) | undefined
   readonly transport: Transport
   readonly clock: Clock
   readonly options: SendOptions
@@ -168,8 +170,10 @@ function checkReply(response: TransportResponse, bytes: Buffer, context: ReplyCo
   return object
 }
 
-function refusal(answer: UpstreamAnswer, { provider }: ReplyContext): Error {
-  return answerError(answer, provider.classify(answer.status, answer.body), provider.id)
+/** What an answer that is none means, in an error that holds no key. */
+export function refusal(answer: UpstreamAnswer, { provider, hide }: ReplyContext): Error {
+  const verdict = provider.classify(answer.status, answer.body)
+  return answerError(answer, hide === undefined ? verdict : hideIn(verdict, hide), provider.id)
 }
 
 function toAnswer({ status, headers }: TransportResponse, bytes: Buffer): UpstreamAnswer {

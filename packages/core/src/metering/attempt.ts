@@ -6,6 +6,8 @@ export interface Attempt {
   /** `<request id>.<ordinal>`, also sent to the provider, so that its cost can be asked for later. */
   readonly attemptId: string
   readonly target: Target
+  /** Whether the account pays the provider itself, with its own key. */
+  readonly isOwnKey: boolean
   readonly startedMs: number
   /** `served`: the caller has all of it. `aborted`: it broke off after the provider had begun. `failed`: nothing came of it. */
   outcome: 'running' | 'served' | 'aborted' | 'failed'

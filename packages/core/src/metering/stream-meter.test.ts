@@ -58,6 +58,7 @@ interface Options {
   readonly provider?: Provider
   readonly settle?: () => Promise<void>
   readonly signal?: AbortSignal
+  readonly hide?: (text: string) => string
 }
 
 /** A metered stream, and what its caller reads of it. */
@@ -66,6 +67,7 @@ function start(options: Options = {}) {
   const attempt: Attempt = {
     attemptId: 'r.1',
     target,
+    isOwnKey: false,
     startedMs: 0,
     outcome: 'running',
     mayHaveCost: true,
@@ -87,7 +89,8 @@ function start(options: Options = {}) {
     attempt,
     wantsUsage,
     readUsage: (event) => provider.usage(event, call),
-    costOf: (quantities) => formatUsd(rateUsage(quantities, target)),
+    costOf: (quantities) => ({ cost: formatUsd(rateUsage(quantities, target)) }),
+    hide: options.hide,
     writeError: (error) => Buffer.from(`data: {"error":{"code":"${error.code}"}}\n\n`),
     signal: options.signal ?? new AbortController().signal,
     settle: async () => {
@@ -571,4 +574,26 @@ it('settles exactly once whatever the provider and the caller do, in whatever or
     }),
     { numRuns: 200 },
   )
+})
+
+it('takes an account’s own key out of errors in the stream, and looks at nothing else', async () => {
+  const key = 'own-key-0123456789'
+  const looked: string[] = []
+  const { upstream, response } = start({
+    hide: (text) => {
+      looked.push(text)
+      return text.replaceAll(key, '[key]')
+    },
+  })
+  const read = readText(response)
+  const failed = `data: {"error":{"message":"é ${key}"}}\n\n`
+  upstream.write(Buffer.from(chunkEvent('a')))
+  upstream.write(Buffer.from(failed.slice(0, 40)))
+  upstream.write(Buffer.from(failed.slice(40)))
+  upstream.end()
+
+  const text = await read
+  expect(text).toContain('"é [key]"')
+  expect(text).not.toContain(key)
+  expect(looked).toHaveLength(1)
 })

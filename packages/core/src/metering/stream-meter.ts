@@ -15,8 +15,10 @@ export interface StreamMeterOptions {
   readonly wantsUsage: boolean
   /** Reads usage from an event, in Farebox' classes. */
   readonly readUsage: (event: ReplyUsage) => Quantities | undefined
-  /** The cost of this usage as decimal US dollars, for the caller. */
-  readonly costOf: (quantities: Quantities) => string | undefined
+  /** The cost of this usage, for the caller; `undefined` when nothing of it has a price. */
+  readonly costOf: (quantities: Quantities) => CostMembers | undefined
+  /** Takes the account's own key out of an error in the stream; `undefined` when the gateway's key is used. */
+  readonly hide: ((text: string) => string) | undefined
   /** An error as the last event of a stream, in the caller's dialect. */
   readonly writeError: (error: GatewayError) => Buffer
   /** Aborts when the caller has gone. */
@@ -25,6 +27,9 @@ export interface StreamMeterOptions {
   readonly settle: () => Promise<void>
   readonly monotonicMs: () => number
 }
+
+/** What is added to usage: decimal US dollars. */
+export type CostMembers = { readonly cost: string; readonly memo_cost?: string }
 
 const usageName = Buffer.from('"usage"')
 const errorName = Buffer.from('"error"')
@@ -89,9 +94,13 @@ export function meterStream(options: StreamMeterOptions): ByteStream {
     void options.settle()
   }
 
-  function forward(events: Buffer): boolean {
+  function forward(received: Buffer): boolean {
+    let events = received
     attempt.outputEvents += countOf(events, dataField)
-    if (events.includes(errorName)) hasFailed ||= hasErrorEvent(events)
+    if (events.includes(errorName)) {
+      hasFailed ||= hasErrorEvent(events)
+      if (options.hide !== undefined) events = Buffer.from(options.hide(events.toString('latin1')), 'latin1')
+    }
     const shown = events.includes(usageName) ? meterUsage(events, options) : events
     const done = doneAt(shown)
     if (done === -1) return shown.length === 0 || response.write(shown)
@@ -172,9 +181,9 @@ function meterEvent(event: Buffer, { attempt, wantsUsage, readUsage, costOf }: S
   if (!wantsUsage) {
     return isUsageOnly(event, object) ? Buffer.alloc(0) : editObject(event, object, { usage: undefined })
   }
-  const cost = attempt.reported === undefined ? undefined : costOf(attempt.reported)
-  if (cost === undefined) return event
-  return editObject(event, object, { usage: JSON.stringify({ ...told.usage, cost }) })
+  const members = attempt.reported === undefined ? undefined : costOf(attempt.reported)
+  if (members === undefined) return event
+  return editObject(event, object, { usage: JSON.stringify({ ...told.usage, ...members }) })
 }
 
 /** Whether usage in this event counts everything: some providers repeat a running count in every event. */

@@ -79,6 +79,7 @@ export function openaiCompatible(options: OpenAICompatibleOptions): Provider {
     usage: (reply, call) => readUsage(reply, call, convention),
     serviceTier: readServiceTier,
     classify: (status, body) => classify(status, body, quirks.fallbackCodes ?? []),
+    withKey: (apiKey) => openaiCompatible({ ...options, apiKey }),
   }
   if (options.costUrl === undefined) return provider
   return { ...provider, costs: huggingFaceCosts({ url: options.costUrl, headers }) }

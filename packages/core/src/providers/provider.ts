@@ -84,6 +84,9 @@ export interface Provider {
   cancel?(answer: UpstreamAnswer): UpstreamRequest | undefined
 
   readonly costs?: CostLookup
+
+  /** The same provider at the same address, paid with another key. Without it no account can bring its own. */
+  withKey?(apiKey: string): Provider
 }
 
 export interface FollowUp {

@@ -51,6 +51,7 @@ export function replicate(options: ProviderOptions = {}): Provider {
     follow: (answer) => follow(answer, base, headers),
     decode,
     cancel: (answer) => cancel(answer, base, headers),
+    withKey: (apiKey) => replicate({ ...options, apiKey }),
   }
   if (options.costUrl === undefined) return provider
   return { ...provider, costs: huggingFaceCosts({ url: options.costUrl, headers }) }
