@@ -68,6 +68,16 @@ describe('docs/audit.md', () => {
   })
 })
 
+describe('docs/events.md', () => {
+  it('has a row for every event, and for no other', () => {
+    const source = read('packages/core/src/events.ts')
+    const kinds = [...source.matchAll(/readonly kind: '([a-z.-]+)'/g)].map((match) => match[1])
+    const explained = [...read('docs/events.md').matchAll(/^\| `([a-z.-]+)` \|/gm)].map((match) => match[1])
+    expect(kinds.length).toBeGreaterThan(9)
+    expect(explained.toSorted()).toEqual(kinds.toSorted())
+  })
+})
+
 describe('the options table of the README', () => {
   const rows = tableRows(read('README.md'), '| option | default |')
   const options = optionsOf(read('packages/core/src/options.ts'))

@@ -1,5 +1,7 @@
 import type { ErrorCode } from './errors.ts'
+import type { Alert } from './ledger/alerts.ts'
 import type { Receipt } from './ledger/receipt.ts'
+import type { Nano } from './money.ts'
 
 /** Everything observable, as plain data. No event holds a key, a prompt or an answer. */
 export type GatewayEvent =
@@ -71,6 +73,46 @@ export type GatewayEvent =
       readonly accountId: string
       readonly providerId: string
       readonly ringKeyId: string
+    }
+  /**
+   * An account has used up 50, 80 or 100 % of its credit or its spending limit. Once for each of them and period, whatever
+   * the number of processes: the account remembers it. A process that dies as it settles may take one with it.
+   */
+  | ({ readonly kind: 'alert.threshold'; readonly accountId: string } & Alert)
+  /**
+   * An account was refused for lack of credit that no request under way will give back. Once a period in each process, as a
+   * refusal writes nothing that others could remember.
+   */
+  | {
+      readonly kind: 'alert.hard-stop'
+      readonly accountId: string
+      readonly periodKey: string
+      /** What the request needed beyond what is left, at its cheapest. */
+      readonly missing: Nano
+      readonly spendable: Nano
+      readonly planId: string
+      readonly resetsAtMs: number
+    }
+  /** A provider told what a request cost only after the request was over. The receipt is settled. */
+  | {
+      readonly kind: 'cost.late'
+      readonly accountId: string
+      readonly requestId: string
+      readonly cost: Nano
+      readonly charged: Nano
+      readonly absorbed: Nano
+    }
+  /** A provider charges something else than the price book says of the very same usage. Booked as the provider told it. */
+  | {
+      readonly kind: 'cost.drift'
+      readonly accountId: string
+      readonly requestId: string
+      readonly attemptId: string
+      readonly providerId: string
+      readonly providerModel: string
+      readonly priceVersion: string
+      readonly reported: Nano
+      readonly rated: Nano
     }
 
 /** Called synchronously. An observer that throws never fails a request. */

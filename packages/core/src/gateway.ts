@@ -1,5 +1,6 @@
 import { createAccountKeeping } from './account-keeping.ts'
 import { showBalance, showReceipt } from './account-views.ts'
+import { createAnnounce } from './announce.ts'
 import type { AccountSettings, ChangeSettingsRequest } from './auth/account-settings.ts'
 import { authenticatePayer, authenticateRequest } from './auth/authenticate.ts'
 import type { ProviderKeys } from './auth/provider-keys.ts'
@@ -141,6 +142,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     now: clock.now,
   })
   const rate = rateBy(catalog)
+  const announce = createAnnounce(onEvent, rate)
   const health = createHealth({
     clock,
     onCircuit: ({ providerId, model }, state) =>
@@ -172,6 +174,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     transport,
     clock,
     onEvent,
+    announce,
     holds,
     replay,
   })
@@ -285,7 +288,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     },
     receipts: { get: ({ accountId, requestId }) => ledger.receipt(accountId, requestId) },
     async reconcile() {
-      const report = await reconcile({ ledger, providers, transport, onEvent })
+      const report = await reconcile({ ledger, providers, transport, onEvent, announce })
       await replay.prune()
       return report
     },

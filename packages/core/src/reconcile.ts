@@ -1,3 +1,4 @@
+import type { Announce } from './announce.ts'
 import { lookUpCosts } from './dispatch/costs.ts'
 import type { Transport } from './dispatch/transport.ts'
 import type { OnEvent } from './events.ts'
@@ -12,6 +13,7 @@ export interface ReconcileOptions {
   readonly providers: ReadonlyMap<string, Provider>
   readonly transport: Transport
   readonly onEvent: OnEvent
+  readonly announce: Announce
 }
 
 /** What one run of reconciliation did. */
@@ -29,7 +31,7 @@ export interface ReconcileReport {
  * along, and settles. Safe to run at any time, in several processes, and again after it broke off.
  */
 export async function reconcile(options: ReconcileOptions): Promise<ReconcileReport> {
-  const { ledger, onEvent } = options
+  const { ledger, onEvent, announce } = options
   let settled = 0
   let released = 0
   let pending = 0
@@ -52,7 +54,8 @@ export async function reconcile(options: ReconcileOptions): Promise<ReconcileRep
         const result = await ledger.settle({ accountId, reservationId: requestId, attempts })
         if (result.outcome !== 'settled') continue
         settled += 1
-        onEvent({ kind: 'request.settled', receipt: result.receipt })
+        const { cost, charged, absorbed } = announce(result)
+        onEvent({ kind: 'cost.late', accountId, requestId, cost, charged, absorbed })
         onEvent({ kind: 'hold.resolved', requestId, accountId, outcome: 'settled' })
       }
     }

@@ -66,6 +66,7 @@ async function settle(members: Partial<Attempt>): Promise<Receipt | undefined> {
     outputTokens: () => undefined,
     loweredTo: undefined,
     ownKeys: noOwnKeys.ready,
+    warning: undefined,
   }
   const attempt: Attempt = {
     attemptId: 'r1.1',
@@ -86,6 +87,7 @@ async function settle(members: Partial<Attempt>): Promise<Receipt | undefined> {
     transport: nowhere,
     clock,
     onEvent: () => undefined,
+    announce: () => undefined,
   })
   return settlement(admission, [attempt])
 }

@@ -1,4 +1,5 @@
 import type { Admission } from './admission/admit.ts'
+import type { Announce } from './announce.ts'
 import type { Clock } from './clock.ts'
 import { lookUpCosts } from './dispatch/costs.ts'
 import type { Transport } from './dispatch/transport.ts'
@@ -17,6 +18,7 @@ export interface SettlementOptions {
   readonly transport: Transport
   readonly clock: Clock
   readonly onEvent: OnEvent
+  readonly announce: Announce
 }
 
 /**
@@ -32,7 +34,7 @@ const retryDelaysMs = [200, 1_000, 5_000, 20_000]
 const costDelaysMs = [100, 500, 2_000]
 
 export function createSettlement(options: SettlementOptions): Settle {
-  const { ledger, onEvent } = options
+  const { ledger, onEvent, announce } = options
 
   async function settle(
     admission: Admission,
@@ -42,8 +44,7 @@ export function createSettlement(options: SettlementOptions): Settle {
     const result = await ledger.settle({ accountId, reservationId: requestId, attempts })
     if (result.outcome === 'unknown-reservation')
       throw new Error(`The hold of request ${requestId} has disappeared.`)
-    onEvent({ kind: 'request.settled', receipt: result.receipt })
-    return result.receipt
+    return announce(result)
   }
 
   async function settleLater(admission: Admission, attempts: readonly SettledAttempt[]): Promise<void> {

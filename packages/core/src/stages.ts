@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto'
 import { createAdmit } from './admission/admit.ts'
+import type { Announce } from './announce.ts'
 import type { AccountSetups } from './auth/account-documents.ts'
 import { authenticatePayer } from './auth/authenticate.ts'
 import { findCandidates } from './candidates.ts'
@@ -15,6 +16,7 @@ import { openaiImages } from './dialects/openai-images.ts'
 import { createDispatch } from './dispatch/dispatch.ts'
 import type { Transport } from './dispatch/transport.ts'
 import type { OnEvent } from './events.ts'
+import { createHardStops } from './hard-stops.ts'
 import { ByteStream } from './http/byte-stream.ts'
 import { header } from './http/exchange.ts'
 import { readJsonBody } from './http/request-body.ts'
@@ -61,6 +63,7 @@ export interface StageParts extends CheckedOptions {
   readonly transport: Transport
   readonly clock: Clock
   readonly onEvent: OnEvent
+  readonly announce: Announce
   /** Holds of this process that are not settled yet. */
   readonly holds: UnderWay
   readonly replay: Replay
@@ -72,7 +75,7 @@ export type StagesOf = (operation: Operation) => Stages
 /** Binds every verb to what it needs. No decision is made here. */
 export function createStages(parts: StageParts): StagesOf {
   const { options, accounts, catalog, ledger, health, transport, clock } = parts
-  const { limits, timeouts, onEvent, holds, replay } = parts
+  const { limits, timeouts, onEvent, announce, holds, replay } = parts
   const providers = new Map(options.providers.map((provider) => [provider.id, provider]))
   const policies = {
     default: options.policy ?? fastest(),
@@ -87,6 +90,7 @@ export function createStages(parts: StageParts): StagesOf {
     timeToLiveMs: timeouts.totalMs + holdMarginMs,
     attemptsMax: limits.attemptsMax,
     tellsCosts: (providerId) => providers.get(providerId)?.costs !== undefined,
+    onRefused: createHardStops(onEvent),
   })
   const dispatch = createDispatch({
     providers,
@@ -98,7 +102,7 @@ export function createStages(parts: StageParts): StagesOf {
     timeouts,
     onAttemptFailed: (attempt) => onEvent(attemptFailed(attempt)),
   })
-  const settlement = createSettlement({ ledger, providers, transport, clock, onEvent })
+  const settlement = createSettlement({ ledger, providers, transport, clock, onEvent, announce })
 
   const shared: Omit<Stages, 'parse'> = {
     authenticate: ({ request }) => authenticatePayer(options.authenticate, accounts, request),

@@ -3,6 +3,7 @@ import type { Payer } from '../auth/payer.ts'
 import type { Target } from '../catalog/target.ts'
 import type { InferenceCall } from '../dialects/inference-call.ts'
 import { GatewayError } from '../errors.ts'
+import type { Alert } from '../ledger/alerts.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import type { Reservation } from '../ledger/reservation.ts'
 import type { Insufficient } from '../ledger/reserve.ts'
@@ -30,6 +31,8 @@ export interface Admission {
   readonly loweredTo: number | undefined
   /** Providers that the account pays itself: their attempts are covered by no hold and charged to nobody. */
   readonly ownKeys: ReadonlyMap<string, OwnKey>
+  /** What the caller is warned of: most of the credit, or of the spending limit, is used up. */
+  readonly warning: Alert | undefined
 }
 
 export interface AdmitOptions {
@@ -41,6 +44,8 @@ export interface AdmitOptions {
   readonly attemptsMax: number
   /** Whether a provider can tell costs afterwards. */
   readonly tellsCosts: (providerId: string) => boolean
+  /** Told of every refusal for lack of credit, with what the request would have needed at its cheapest. */
+  readonly onRefused?: (accountId: string, refusal: Insufficient, least: Nano) => void
 }
 
 export interface AdmitRequest {
@@ -83,14 +88,19 @@ export function createAdmit(options: AdmitOptions): Admit {
       })
       if (result.outcome === 'conflict') throw new Error(`The request id ${requestId} was used before.`)
       if (result.outcome === 'reserved') {
+        const { reservation, warning } = result
         return admitted(
-          { requestId, accountId, call, targets, ownKeys, reservation: result.reservation },
+          { requestId, accountId, call, targets, ownKeys, reservation, warning },
           amount,
           options,
         )
       }
       const affordable = targets.filter((_, index) => (floors[index] ?? amount) <= result.spendable)
-      if (affordable.length === 0) throw insufficientCredits(payer, result, cheapest(floors))
+      if (affordable.length === 0) {
+        const least = cheapest(floors)
+        options.onRefused?.(accountId, result, least)
+        throw insufficientCredits(payer, result, least)
+      }
       targets = affordable
     }
   }
@@ -117,11 +127,14 @@ function costProviderIds(
     .filter((providerId) => tellsCosts(providerId) && !ownKeys.has(providerId))
 }
 
-type Reserved = Pick<Admission, 'requestId' | 'accountId' | 'call' | 'targets' | 'ownKeys' | 'reservation'>
+type Reserved = Pick<
+  Admission,
+  'requestId' | 'accountId' | 'call' | 'targets' | 'ownKeys' | 'reservation' | 'warning'
+>
 
 /** Works out the bounds that the hold pays for. `amount` is what would have covered everything. */
 function admitted(reserved: Reserved, amount: Nano, { defaults }: AdmitOptions): Admission {
-  const { requestId, accountId, call, targets, ownKeys, reservation } = reserved
+  const { requestId, accountId, call, targets, ownKeys, reservation, warning } = reserved
   const isShort = reservation.amount < amount
   let affordable = Number.MAX_SAFE_INTEGER
   let lowest = Number.MAX_SAFE_INTEGER
@@ -145,6 +158,7 @@ function admitted(reserved: Reserved, amount: Nano, { defaults }: AdmitOptions):
       return Math.min(affordable, outputLimit(call, target, defaults))
     },
     loweredTo: isLowered ? lowest : undefined,
+    warning,
   }
 }
 

@@ -52,6 +52,15 @@ export type OverageLine = {
   readonly used: Nano
 }
 
+/** The alerts that were raised in a period, and what the account had paid in all when it began. */
+export type AlertMarks = {
+  readonly periodKey: string
+  readonly paidBefore: Nano
+  /** The highest percentage of credit, and of the spending limit, that an alert was raised for. */
+  readonly credit: 0 | 50 | 80 | 100
+  readonly limit: 0 | 50 | 80 | 100
+}
+
 /** The head of an account: everything a decision needs, small and rewritten by each write. */
 export type Account = {
   readonly accountId: string
@@ -88,6 +97,8 @@ export type Account = {
   readonly closedThrough: string | null
   /** What invoices have not billed yet because it is less than a cent, or is owed to the customer. */
   readonly carry: Nano
+  /** `null` before the first settlement. */
+  readonly alerted: AlertMarks | null
 }
 
 export const defaultPriority: Readonly<Record<GrantKind, number>> = {

@@ -74,7 +74,7 @@ export function createPriceCheck(rate: RateAttempt, findings: Findings, driftsMa
 }
 
 /** Whether a provider charged something else than the price book says. One nano-USD is rounding. */
-function hasDrifted(reported: Nano, rated: Nano): boolean {
+export function hasDrifted(reported: Nano, rated: Nano): boolean {
   const difference = reported - rated
   return difference > 1n || difference < -1n
 }

@@ -71,6 +71,7 @@ function copyOf(head: Account, now: number): MutableAccount {
     refunded: head.refunded ?? zero,
     closedThrough: head.closedThrough ?? null,
     carry: head.carry ?? zero,
+    alerted: head.alerted ?? null,
   }
 }
 
@@ -96,6 +97,7 @@ function newAccount(accountId: string, plans: PlanTable, now: number): MutableAc
     refunded: zero,
     closedThrough: null,
     carry: zero,
+    alerted: null,
   }
 }
 

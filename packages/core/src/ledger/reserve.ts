@@ -1,5 +1,6 @@
 import { assert } from '../assert.ts'
 import type { Nano } from '../money.ts'
+import { type Alert, warningOf } from './alerts.ts'
 import { type Draft, decide, held, keep, overageLeft, planOf, spendable } from './draft.ts'
 import { drawHold } from './draw.ts'
 import { openAccount } from './open-account.ts'
@@ -21,7 +22,8 @@ export interface ReserveRequest {
 }
 
 export type ReserveResult =
-  | { readonly outcome: 'reserved'; readonly reservation: Reservation }
+  /** `warning` is there when most of the credit, or of the spending limit, is used up. */
+  | { readonly outcome: 'reserved'; readonly reservation: Reservation; readonly warning?: Alert }
   | Insufficient
   /** The id was used before for something else. */
   | { readonly outcome: 'conflict' }
@@ -39,7 +41,8 @@ export interface Insufficient {
   readonly planId: string
   /** The most this account may owe for a period; 0 under a hard stop. */
   readonly overageLimit: Nano
-  /** When the next included credit arrives. */
+  /** The period that the account is in, and when the next included credit arrives. */
+  readonly periodKey: string
   readonly resetsAtMs: number
 }
 
@@ -87,7 +90,13 @@ export function reserve(request: ReserveRequest, plans: PlanTable): Reduce<Reser
     }
     assert(overageLeft(draft) >= 0n, 'the overage line is beyond its limit')
     keep(draft, putReservation(reservation, 'create', draft.now))
-    return decide(draft, { outcome: 'reserved', reservation })
+    const warning = warningOf(draft)
+    return decide(
+      draft,
+      warning === undefined
+        ? { outcome: 'reserved', reservation }
+        : { outcome: 'reserved', reservation, warning },
+    )
   }
 }
 
@@ -100,6 +109,7 @@ function refuse(draft: Draft, minimum: Nano, able: Nano): Insufficient {
     held: held(account),
     planId: account.planId,
     overageLimit: overageLimit(draft.plans, planOf(draft), account.spendingLimit),
+    periodKey: account.period.key,
     resetsAtMs: account.period.endMs,
   }
 }

@@ -1,5 +1,6 @@
 import { assert } from '../assert.ts'
 import { type Nano, zero } from '../money.ts'
+import { type Alert, crossAlerts } from './alerts.ts'
 import { append, type Draft, decide, keep, spendable } from './draft.ts'
 import { drawExcess, resolvePart } from './draw.ts'
 import type { Entry, Posting } from './entry.ts'
@@ -33,7 +34,8 @@ export interface SettleRequest {
 }
 
 export type SettleResult =
-  | { readonly outcome: 'settled'; readonly receipt: Receipt }
+  /** `alerts` is there when this settlement, and no other, has crossed some. */
+  | { readonly outcome: 'settled'; readonly receipt: Receipt; readonly alerts?: readonly Alert[] }
   /** No such hold, or it was forgotten long ago. Nothing was charged. */
   | { readonly outcome: 'unknown-reservation' }
 
@@ -103,7 +105,11 @@ function charge(
   const receipt = receiptOf(account.accountId, entry, seq)
   const ending: Ending = seq === null ? { state: 'released', receipt } : { state: 'settled', settledBy: seq }
   keep(draft, putReservation(ended(reservation, ending), 'replace', draft.now))
-  return decide(draft, { outcome: 'settled', receipt })
+  const alerts = crossAlerts(draft, receipt.charged, periodKey)
+  return decide(
+    draft,
+    alerts.length === 0 ? { outcome: 'settled', receipt } : { outcome: 'settled', receipt, alerts },
+  )
 }
 
 function owedFor(attempts: readonly SettledAttempt[]): Nano {

@@ -1,4 +1,5 @@
 import { adjustCases } from './adjust-cases.ts'
+import { alertCases } from './alert-cases.ts'
 import { anchorCases } from './anchor-cases.ts'
 import { concurrencyCases } from './concurrency-cases.ts'
 import { expiryCases } from './expiry-cases.ts'
@@ -36,6 +37,7 @@ export const ledgerCases: readonly LedgerCase[] = [
   ...expiryCases,
   ...monthEndCases,
   ...journalCases,
+  ...alertCases,
   ...concurrencyCases,
 ]
 

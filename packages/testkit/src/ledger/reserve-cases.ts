@@ -42,6 +42,7 @@ export const reserveCases: readonly LedgerCase[] = [
       held: 10n,
       planId: 'metered',
       overageLimit: usd('1.00'),
+      periodKey: '2026-11',
       resetsAtMs: Date.UTC(2026, 11, 1),
     })
   }),
