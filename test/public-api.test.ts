@@ -54,6 +54,7 @@ describe('the public names, under review', () => {
         'rateUsage',
         'systemClock',
         'usd',
+        'webhooks',
         'zero',
       ],
     ],

@@ -114,9 +114,30 @@ export type GatewayEvent =
       readonly reported: Nano
       readonly rated: Nano
     }
+  /** An event could not be delivered to a webhook, and will not be tried again. */
+  | {
+      readonly kind: 'webhook.dropped'
+      readonly webhookId: string
+      /** The kind of the event that is lost. */
+      readonly event: string
+      readonly attempts: number
+      readonly reason: WebhookDropReason
+      /** What the receiver answered last. */
+      readonly status?: number
+    }
+
+/**
+ * Why an event was given up: the receiver kept refusing it, could not be reached or did not answer in time, wants no more
+ * events (410), or too many events, or the end of the process, left no room for it.
+ */
+export type WebhookDropReason = 'refused' | 'unreachable' | 'gone' | 'queue-full' | 'closed'
 
 /** Called synchronously. An observer that throws never fails a request. */
-export type OnEvent = (event: GatewayEvent) => void
+export interface OnEvent {
+  (event: GatewayEvent): void
+  /** Awaited as the gateway closes, after the last event. */
+  readonly close?: () => Promise<void>
+}
 
 /** An observer that throws must not fail a request. */
 export function guarded(onEvent: OnEvent | undefined): OnEvent {

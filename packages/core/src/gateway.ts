@@ -238,7 +238,11 @@ export function createGateway(options: GatewayOptions): Gateway {
     // What is still running is cut off here, and settled before the store goes.
     await transport.close()
     await Promise.race([holds.idle(), within(cutOffMs)])
-    await storage.ledger.close()
+    try {
+      await storage.ledger.close()
+    } finally {
+      await options.onEvent?.close?.()
+    }
   }
 
   async function handle(request: GatewayRequest): Promise<GatewayResponse | undefined> {

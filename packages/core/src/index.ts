@@ -27,7 +27,7 @@ export {
   type TransportResponse,
 } from './dispatch/transport.ts'
 export { type ErrorCode, errorCodes, GatewayError, isGatewayError } from './errors.ts'
-export type { GatewayEvent, OnEvent } from './events.ts'
+export type { GatewayEvent, OnEvent, WebhookDropReason } from './events.ts'
 export { createGateway, type Gateway } from './gateway.ts'
 export { ByteStream, type Sink, type Source as StreamSource } from './http/byte-stream.ts'
 export type {
@@ -123,3 +123,4 @@ export type { ReconcileReport } from './reconcile.ts'
 export type { RouteContext, RoutePolicy } from './routing/policy.ts'
 export type { Unit } from './unit.ts'
 export type { Quantities, Quantity, Usage } from './usage.ts'
+export { type WebhookOptions, type Webhooks, webhooks } from './webhooks.ts'

@@ -87,7 +87,7 @@ async function settle(members: Partial<Attempt>): Promise<Receipt | undefined> {
     transport: nowhere,
     clock,
     onEvent: () => undefined,
-    announce: () => undefined,
+    announce: ({ receipt }) => receipt,
   })
   return settlement(admission, [attempt])
 }
