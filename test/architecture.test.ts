@@ -99,6 +99,7 @@ describe('the other packages', () => {
     testkit: [
       '@farebox/core',
       '@farebox/core/providers/cerebras',
+      '@farebox/core/providers/openai-compatible',
       '@farebox/core/providers/together',
       '@farebox/core/providers/replicate',
     ],

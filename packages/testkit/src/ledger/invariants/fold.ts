@@ -1,14 +1,8 @@
 import assert from 'node:assert/strict'
-import {
-  decodeValue,
-  type Entry,
-  type EntryKind,
-  type PlanTable,
-  type Posting,
-  type StoredEntry,
-} from '@farebox/core'
+import type { Entry, EntryKind, PlanTable, Posting, StoredEntry } from '@farebox/core'
 import { type BookedAttempt, foldAttempts, foldRefund } from './fold-attempts.ts'
 import { checkIncluded, foldTerms, type Included, limitOf, type Terms } from './fold-terms.ts'
+import { readEntry } from './read-entry.ts'
 
 /** The account's terms and sums as the journal alone tells them. */
 export interface Fold {
@@ -80,7 +74,7 @@ export function foldJournal(entries: readonly StoredEntry[], plans: PlanTable): 
     included: { startMs: 0, best: 0n, pools: new Map() },
     limitMax: limitOf(terms, plans),
   }
-  for (const { seq, text } of entries) foldEntry(fold, seq, decodeValue(text) as unknown as Entry, plans)
+  for (const stored of entries) foldEntry(fold, stored.seq, readEntry(stored), plans)
   return fold
 }
 

@@ -1,0 +1,2 @@
+export { SimulationError, type SimulationOptions, type SimulationReport, simulate } from './simulate.ts'
+export type { Breakage } from './simulation.ts'

@@ -1,0 +1,155 @@
+import {
+  countedIds,
+  createGateway,
+  type Gateway,
+  type GatewayEvent,
+  type LedgerStore,
+  type PlanTable,
+  type Provider,
+} from '@farebox/core'
+import { catalog } from './price-list.ts'
+import type { Providers } from './provider.ts'
+import { type RemoteStoreOptions, remoteStore } from './remote-store.ts'
+import type { Life } from './scheduler.ts'
+import { createWire, type Wire } from './wire.ts'
+import { clockOf, type World } from './world.ts'
+
+/** A process of the host: a gateway while it lives, nothing while it does not. */
+export interface Process {
+  readonly name: string
+  /** The gateway and the life it belongs to; `undefined` while the process is down. */
+  readonly running: Running | undefined
+  start(): void
+  /** Ends its life at once. */
+  crash(): void
+  /** Shuts down in good order, and then ends. */
+  close(): void
+}
+
+export interface Running {
+  readonly life: Life
+  readonly gateway: Gateway
+  /** The id of the request that came last. */
+  readonly lastRequestId: string
+  /** Runs when this life ends. */
+  onEnd(listener: () => void): void
+}
+
+export interface ProcessOptions {
+  readonly name: string
+  readonly world: World
+  /** The store that all processes share. */
+  readonly inner: LedgerStore
+  readonly truth: Providers
+  readonly plans: PlanTable
+  readonly upstreams: readonly Provider[]
+  readonly onEvent: (event: GatewayEvent) => void
+  readonly onDecision?: RemoteStoreOptions['onDecision']
+  /** A fault of the gateway itself: nothing may ever cause one. */
+  readonly onFault: (error: unknown) => void
+}
+
+/** How often a host looks after holds that were left behind: some often, some seldom. */
+const reconcileEveryMs = [5_000, 60_000, 300_000]
+
+/** The one task of a process that is always there. */
+export const reconcileLabel = 'reconciles'
+
+const timeouts = {
+  connectMs: 1_000,
+  firstByteMs: 4_000,
+  replyMs: 8_000,
+  idleMs: 3_000,
+  totalMs: 30_000,
+  closeMs: 5_000,
+} as const
+
+export function createProcess(options: ProcessOptions): Process {
+  const { name, world } = options
+  let starts = 0
+  let running: (Running & { readonly wire: Wire; readonly ended: (() => void)[] }) | undefined
+
+  function start(): void {
+    starts += 1
+    const life: Life = { name: `${name}.${starts}`, isOver: false }
+    const wire = createWire(world, life, options.truth)
+    const skewMs = world.faults.happens('clock skewed')
+      ? world.random.pick([-86_400_000, -60_000, 60_000, 86_400_000])
+      : 0
+    const nextId = countedIds(life.name)
+    let lastRequestId = ''
+    const gateway = createGateway({
+      providers: options.upstreams,
+      catalog,
+      plans: options.plans,
+      timeouts,
+      storage: {
+        ledger: remoteStore({ world, life, inner: options.inner, onDecision: options.onDecision }),
+      },
+      authenticate: ({ headers }) => ({ accountId: String(headers['x-account']) }),
+      transport: wire,
+      clock: clockOf(world, life, skewMs),
+      ids() {
+        lastRequestId = nextId()
+        return lastRequestId
+      },
+      onEvent: options.onEvent,
+    })
+    const ended: (() => void)[] = []
+    running = {
+      life,
+      gateway,
+      wire,
+      ended,
+      get lastRequestId() {
+        return lastRequestId
+      },
+      onEnd: (listener) => ended.push(listener),
+    }
+    world.log(() => `${life.name} starts`)
+    lookAfter(gateway, life)
+  }
+
+  /** What a host's timer does. */
+  function lookAfter(gateway: Gateway, life: Life): void {
+    const delayMs = world.faults.isHealed
+      ? Math.max(...reconcileEveryMs)
+      : world.random.pick(reconcileEveryMs)
+    world.scheduler.after(delayMs, life, reconcileLabel, () => {
+      gateway.reconcile().then(
+        () => lookAfter(gateway, life),
+        (error: unknown) => {
+          if ((error as { code?: unknown }).code !== 'store_unavailable') options.onFault(error)
+          lookAfter(gateway, life)
+        },
+      )
+    })
+  }
+
+  function end(): void {
+    if (running === undefined) return
+    const { life, wire, ended } = running
+    running = undefined
+    life.isOver = true
+    wire.cut()
+    world.log(() => `${life.name} is gone`)
+    for (const listener of ended) listener()
+  }
+
+  return {
+    name,
+    get running() {
+      return running
+    },
+    start,
+    crash: end,
+    close() {
+      const closing = running
+      if (closing === undefined) return
+      world.log(() => `${closing.life.name} closes`)
+      closing.gateway.close().then(() => {
+        if (running === closing) end()
+      }, options.onFault)
+    },
+  }
+}

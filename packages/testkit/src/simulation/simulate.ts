@@ -1,0 +1,148 @@
+import { drawFaults } from './faults.ts'
+import { createHost, type Host } from './host.ts'
+import type { Process } from './process.ts'
+import { seededRandom } from './random.ts'
+import { drawScenario, type Wish } from './scenario.ts'
+import { type Breakage, createSimulation, type Simulation } from './simulation.ts'
+import { judge, rest } from './verdict.ts'
+
+export interface SimulationOptions {
+  readonly breakage?: Breakage | undefined
+  /** Gets every line of the log, as it is written. */
+  readonly onLine?: ((line: string) => void) | undefined
+}
+
+/** What a run came to. */
+export interface SimulationReport {
+  readonly seed: number
+  readonly steps: number
+  /** How often each thing happened: faults, endings, explanations. */
+  readonly counts: ReadonlyMap<string, number>
+}
+
+/** A run that found something wrong, with the log of it. */
+export class SimulationError extends Error {
+  override readonly name: string = 'SimulationError'
+  readonly seed: number
+  /** Every decision, message, write and event, in order. */
+  readonly lines: readonly string[]
+  constructor(seed: number, cause: unknown, lines: readonly string[]) {
+    const what = cause instanceof Error ? cause.message : String(cause)
+    super(`Seed ${seed} found something wrong: ${what}\nIts last steps:\n${lines.slice(-40).join('\n')}`, {
+      cause,
+    })
+    this.seed = seed
+    this.lines = lines
+  }
+}
+
+/** Trouble goes on for at most so many steps, and so many milliseconds after the last wish. */
+const troubleStepsMax = 3_000
+const troubleMs = 60_000
+
+/**
+ * One run: a short history with faults, then a rest without any. It is a function of its seed: the same seed does the same,
+ * step by step, so that a failure is simply played again to get its log.
+ *
+ * @throws SimulationError when money is not conserved, a hold is never resolved, or the books are not what the providers
+ * charge.
+ */
+export async function simulate(seed: number, options: SimulationOptions = {}): Promise<SimulationReport> {
+  const lines: string[] = []
+  const onLine = (line: string): void => {
+    lines.push(line)
+    options.onLine?.(line)
+  }
+  // A log makes a run half again as long: only those keep one from the start that are watched.
+  const isWatched = options.onLine !== undefined
+  try {
+    return await play(seed, isWatched ? { ...options, onLine } : options)
+  } catch (cause) {
+    if (isWatched) throw new SimulationError(seed, cause, lines)
+    const again = await play(seed, { ...options, onLine }).then(
+      () => new Error('It went well the second time: the run is not a function of its seed.', { cause }),
+      (second: unknown) => second,
+    )
+    throw new SimulationError(seed, again, lines)
+  }
+}
+
+async function play(seed: number, options: SimulationOptions): Promise<SimulationReport> {
+  const random = seededRandom(seed)
+  const scenario = drawScenario(random)
+  const simulation = createSimulation({
+    random,
+    faults: (onFault) => drawFaults(random, onFault),
+    startMs: scenario.startMs,
+    processes: scenario.processes,
+    breakage: options.breakage,
+    onLine: options.onLine,
+  })
+  const { world, processes } = simulation
+  for (const process of processes) process.start()
+  const host = createHost(world, processes)
+  let open = scenario.wishes.length
+  for (const wish of scenario.wishes) {
+    world.scheduler.after(wish.atMs, world.nature, `somebody wants to ${wish.label}`, () => {
+      simulation.watch(
+        fulfil(wish, simulation, host).then(() => {
+          open -= 1
+        }),
+      )
+    })
+  }
+  const untilMs = Math.max(...scenario.wishes.map(({ atMs }) => atMs)) + troubleMs
+  let steps = 0
+  while (open > 0 && steps < troubleStepsMax && world.scheduler.elapsedMs < untilMs) {
+    disturb(simulation)
+    await simulation.step()
+    steps += 1
+  }
+  await rest(simulation)
+  await judge(simulation)
+  return { seed, steps, counts: simulation.counts }
+}
+
+async function fulfil(wish: Wish, { world, ask }: Simulation, host: Host): Promise<void> {
+  if (wish.kind === 'ask') {
+    await ask(await host.anyRunning(), wish.question).ending
+    return
+  }
+  // A host whose own queue delivers at least once sends some things twice, and to another process.
+  const times = world.faults.happens('host repeats') ? 2 : 1
+  const work = Array.from({ length: times }, () =>
+    host.insist(wish.label, ({ gateway }) => wish.run(gateway)),
+  )
+  await Promise.all(work)
+}
+
+/** What can go wrong between any two steps. */
+function disturb({ world, processes }: Simulation): void {
+  const { faults, random, scheduler, nature } = world
+  const running = processes.filter((process) => process.running !== undefined)
+  if (running.length > 0 && faults.happens('process crash')) {
+    const process = random.pick(running)
+    process.crash()
+    startLater(process)
+  }
+  if (running.length > 0 && faults.happens('process close')) {
+    const process = random.pick(running)
+    process.running?.onEnd(() => startLater(process))
+    process.close()
+  }
+  if (faults.happens('clock back')) world.setWall(world.wallMs() - random.pick(jumpsMs))
+  if (faults.happens('clock ahead')) world.setWall(world.wallMs() + random.pick(jumpsMs))
+  if (faults.happens('clock month end')) {
+    const date = new Date(world.wallMs())
+    world.setWall(Date.UTC(date.getUTCFullYear(), date.getUTCMonth() + 1) + random.between(-2, 1))
+  }
+
+  function startLater(process: Process): void {
+    const delayMs = random.pick([10, 1_000, 30_000])
+    scheduler.after(delayMs, nature, `${process.name} is started again`, () => {
+      if (process.running === undefined) process.start()
+    })
+  }
+}
+
+const jumpsMs = [1_000, 60_000, 3_600_000, 40 * 24 * 3_600_000]

@@ -1,0 +1,227 @@
+import assert from 'node:assert/strict'
+import {
+  type Cut,
+  type Decision,
+  decodeValue,
+  type Entry,
+  formatUsd,
+  type GatewayEvent,
+  isGatewayError,
+  type LedgerStore,
+  memoryStorage,
+  nano,
+  type Provider,
+  type Reduce,
+  type Reservation,
+  type Storage,
+} from '@farebox/core'
+import { checkInvariants, type Reading } from '../ledger/check-invariants.ts'
+import { casePlans } from '../ledger/ledger-case.ts'
+import { type Asking, ask, type Ending, type Question } from './caller.ts'
+import type { FaultKind, Faults } from './faults.ts'
+import { providers } from './price-list.ts'
+import { createProcess, type Process, type Running } from './process.ts'
+import { createProviders, type Served } from './provider.ts'
+import type { Random } from './random.ts'
+import { sameDecision } from './remote-store.ts'
+import { type Choose, createScheduler, type Task } from './scheduler.ts'
+import type { World } from './world.ts'
+
+/** Ways to break what is simulated on purpose, to show that what is broken is found. */
+export interface Breakage {
+  readonly store?: (store: LedgerStore) => LedgerStore
+  readonly upstream?: (provider: Provider) => Provider
+}
+
+export interface SimulationParts {
+  readonly random: Random
+  readonly faults: (onFault: (kind: FaultKind) => void) => Faults
+  /** Milliseconds since 1970. */
+  readonly startMs: number
+  readonly processes: number
+  /** @default the earliest task first */
+  readonly choose?: Choose | undefined
+  readonly breakage?: Breakage | undefined
+  /** Gets every line of the log. */
+  readonly onLine?: ((line: string) => void) | undefined
+}
+
+/** Processes over one store and two providers, with everything between them simulated. */
+export interface Simulation {
+  readonly world: World
+  readonly processes: readonly Process[]
+  /** How often each thing happened: faults, endings, explanations. */
+  readonly counts: ReadonlyMap<string, number>
+  /** The store itself, without the network before it. */
+  readonly storage: Storage
+  /** What the providers know, by attempt id. */
+  readonly served: ReadonlyMap<string, Served>
+  /** Requests whose process gave up settling them, and those whose caller left. */
+  readonly givenUp: ReadonlySet<string>
+  readonly left: ReadonlySet<string>
+  /** Asks a process, and checks what the caller was told against the store. */
+  ask(running: Running, question: Question): Asking
+  /** Whatever goes wrong with this ends the next step. */
+  watch(work: Promise<unknown>): void
+  /**
+   * Runs the next task, and checks every account that it changed.
+   *
+   * @throws AssertionError when money is not conserved, or the error of a gateway at fault.
+   */
+  step(): Promise<Task | undefined>
+  /** Brings the store's clock to where nothing has been earlier. */
+  catchUp(): void
+}
+
+export function createSimulation(parts: SimulationParts): Simulation {
+  const { random, onLine, breakage } = parts
+  const counts = new Map<string, number>()
+  const count = (what: string): void => {
+    counts.set(what, (counts.get(what) ?? 0) + 1)
+  }
+  const log = (line: () => string) => onLine?.(line())
+  const scheduler = createScheduler({
+    tieBreak: random.next,
+    choose: parts.choose,
+    onStep: ({ label }) => log(() => `${scheduler.elapsedMs} ms: ${label}`),
+  })
+  let shiftMs = parts.startMs
+  let latestMs = shiftMs
+  const world: World = {
+    random,
+    scheduler,
+    faults: parts.faults((kind) => {
+      count(kind)
+      log(() => `  fault: ${kind}`)
+    }),
+    nature: { name: 'nature', isOver: false },
+    wallMs: () => shiftMs + scheduler.elapsedMs,
+    setWall(nowMs) {
+      latestMs = Math.max(latestMs, world.wallMs())
+      shiftMs = nowMs - scheduler.elapsedMs
+      log(() => `the store's clock is set to ${new Date(nowMs).toISOString()}`)
+    },
+    count,
+    log,
+  }
+
+  const memory = memoryStorage({
+    clock: { now: world.wallMs, monotonicMs: () => scheduler.elapsedMs, after: () => () => undefined },
+  })
+  const written = new Set<string>()
+  const store = noteWrites(breakage?.store?.(memory.ledger) ?? memory.ledger, written)
+  const storage: Storage = { ledger: store }
+  const truth = createProviders(world)
+  const failures: unknown[] = []
+  const fail = (error: unknown): void => {
+    failures.push(error)
+  }
+  const givenUp = new Set<string>()
+  const left = new Set<string>()
+  const readings = new Map<string, Reading>()
+  // Twice the work, so not in every run.
+  const onDecision = random.chance(0.2) ? checkPurity : undefined
+
+  const processes = Array.from({ length: parts.processes }, (_, index) =>
+    createProcess({
+      name: `p${index + 1}`,
+      world,
+      inner: store,
+      truth,
+      plans: casePlans,
+      upstreams: providers().map((provider) => breakage?.upstream?.(provider) ?? provider),
+      onEvent,
+      onFault: fail,
+      onDecision,
+    }),
+  )
+
+  function onEvent(event: GatewayEvent): void {
+    count(event.kind)
+    log(
+      () =>
+        `  event: ${JSON.stringify(event, (_, value) => (typeof value === 'bigint' ? `${value}n` : value))}`,
+    )
+    if (event.kind !== 'settle.failed') return
+    givenUp.add(event.requestId)
+    // Only a store that is out of reach is a reason.
+    if (!isGatewayError(event.cause) || event.cause.code !== 'store_unavailable') fail(event.cause)
+  }
+
+  function checkPurity(reduce: Reduce<unknown>, cut: Cut, decision: Decision<unknown>): void {
+    if (sameDecision(decision, reduce(cut))) return
+    fail(new Error('A reducer decided differently on the same cut.'))
+  }
+
+  /** What a caller is told must be so at that moment. */
+  async function checkEnding({ requestId, kind, code, cost }: Ending, accountId: string): Promise<void> {
+    const key = `hold:${requestId}`
+    const hold = await store.transact<Reservation | undefined>(accountId, [key], ({ records }) => ({
+      result: records.get(key) as Reservation | undefined,
+    }))
+    if (code === 'insufficient_credits')
+      assert.equal(hold, undefined, `${requestId} was refused and holds money`)
+    if (kind !== 'whole' || givenUp.has(requestId)) return
+    assert.equal(hold?.state, 'settled', `${requestId} was answered whole and its hold is ${hold?.state}`)
+    if (cost === undefined) return
+    const [entry] = await store.journal(accountId, (hold?.settledBy ?? 0n) - 1n, 1)
+    const { attempts = [] } = decodeValue(entry?.text ?? '{}') as unknown as Entry
+    const booked = attempts.reduce((sum, attempt) => sum + (attempt.cost ?? 0n), 0n)
+    assert.equal(cost, formatUsd(nano(booked)), `${requestId} was told another cost than is booked`)
+  }
+
+  return {
+    world,
+    processes,
+    counts,
+    storage,
+    served: truth.served,
+    givenUp,
+    left,
+    ask(running, question) {
+      const asking = ask(world, running, question)
+      const check = async (): Promise<Ending> => {
+        const ending = await asking.ending
+        count(`caller: ${ending.code ?? ending.kind}`)
+        if (ending.kind === 'left') left.add(ending.requestId)
+        await checkEnding(ending, question.accountId)
+        return ending
+      }
+      return { ...asking, ending: check() }
+    },
+    watch(work) {
+      work.catch(fail)
+    },
+    async step() {
+      const task = await scheduler.step()
+      if (task === undefined) return undefined
+      if (failures.length > 0) throw failures[0]
+      for (const accountId of written) {
+        readings.set(accountId, await checkInvariants(storage, accountId, casePlans, readings.get(accountId)))
+      }
+      written.clear()
+      return task
+    },
+    catchUp() {
+      world.setWall(Math.max(latestMs, world.wallMs()))
+    },
+  }
+}
+
+/** Tells which accounts were written. */
+function noteWrites(store: LedgerStore, written: Set<string>): LedgerStore {
+  return {
+    ...store,
+    transact: (accountId, keys, reduce, options) =>
+      store.transact(
+        accountId,
+        keys,
+        (cut) => {
+          const decision = reduce(cut)
+          if (decision.write !== undefined) written.add(accountId)
+          return decision
+        },
+        options,
+      ),
+  }
+}

@@ -1,0 +1,102 @@
+import assert from 'node:assert/strict'
+import type { Receipt, ReceiptAttempt, StoredEntry } from '@farebox/core'
+import { readEntry } from '../ledger/invariants/read-entry.ts'
+import { listCost } from './price-list.ts'
+import type { Served } from './provider.ts'
+
+/** Why an attempt is booked as it is. All but the first are deviations that have to be justified. */
+export type Explanation =
+  /** At what the provider charges. */
+  | 'exact'
+  /** At the list price of the usage that the provider told; it charges otherwise. */
+  | 'list price'
+  /** At an estimate, which is marked as one: the provider never told. */
+  | 'estimate'
+  /** Not at all: it failed, and nobody told what it cost. The operator pays. */
+  | 'failed attempt'
+  /** Not at all: nobody could tell before its hold had to be given back. The operator pays. */
+  | 'never told'
+  /** A provider refused it, or never began: it cost nothing, and nothing is booked. */
+  | 'no cost'
+
+/** What is known of a request beyond the books. */
+export interface RequestFacts {
+  /** The process died before it could settle, or gave up because the store never took the settlement. */
+  readonly wasAbandoned: boolean
+  /** Everybody who was asked for costs answered, and in time, and time went as it does. */
+  readonly couldBeTold: boolean
+  readonly hasCallerLeft: boolean
+}
+
+/** What the accounts say about attempts, all of them together. */
+export interface Books {
+  readonly attempts: Map<string, ReceiptAttempt>
+  charged: bigint
+  absorbed: bigint
+}
+
+export function emptyBooks(): Books {
+  return { attempts: new Map(), charged: 0n, absorbed: 0n }
+}
+
+/** @throws AssertionError when an attempt is booked twice. */
+export function addEntries(books: Books, entries: readonly StoredEntry[]): void {
+  for (const entry of entries) for (const attempt of readEntry(entry).attempts ?? []) add(books, attempt)
+}
+
+/** @throws AssertionError when an attempt is booked twice. */
+export function addReceipts(books: Books, receipts: readonly Receipt[]): void {
+  for (const { attempts } of receipts) for (const attempt of attempts) add(books, attempt)
+}
+
+function add(books: Books, attempt: ReceiptAttempt): void {
+  assert.ok(!books.attempts.has(attempt.attemptId), `${attempt.attemptId} is booked twice`)
+  books.attempts.set(attempt.attemptId, attempt)
+  books.charged += attempt.charged
+  books.absorbed += attempt.absorbed
+}
+
+/**
+ * Says why an attempt is booked as it is.
+ *
+ * @throws AssertionError when nothing justifies it.
+ */
+export function explain(
+  name: string,
+  record: Served | undefined,
+  attempt: ReceiptAttempt | undefined,
+  facts: RequestFacts,
+): Explanation {
+  const cost = record?.cost ?? 0n
+  if (attempt === undefined) {
+    if (cost === 0n && facts.wasAbandoned) return 'no cost'
+    assert.ok(facts.wasAbandoned, `${name} cost ${cost} and is booked nowhere`)
+    assert.ok(!facts.couldBeTold, `${name} cost ${cost}, its provider tells so, and nobody asked`)
+    return 'never told'
+  }
+  if (attempt.cost === cost) return 'exact'
+  if (attempt.cost === null) {
+    if (cost === 0n) return 'no cost'
+    assert.equal(attempt.outcome, 'failed', `${name} cost ${cost}, and its cost is taken for unknown`)
+    return 'failed attempt'
+  }
+  if (attempt.costSource === 'estimate') {
+    assert.equal(attempt.usage?.certainty, 'estimate', `${name} is estimated and not marked`)
+    assert.ok(
+      record?.toldUsage === undefined || facts.hasCallerLeft,
+      `${name} is estimated at ${attempt.cost}, though its provider told what was used, at ${cost}`,
+    )
+    return 'estimate'
+  }
+  assert.equal(attempt.costSource, 'price-book', `${name} cost ${cost} and is booked at ${attempt.cost}`)
+  assert.ok(
+    record?.toldUsage !== undefined,
+    `${name} is booked at ${attempt.cost}, and nobody told its usage`,
+  )
+  assert.equal(
+    attempt.cost,
+    listCost(record.providerId, record.toldUsage),
+    `${name} is booked at a price that is not its list price`,
+  )
+  return 'list price'
+}

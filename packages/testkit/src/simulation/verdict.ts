@@ -1,0 +1,114 @@
+import assert from 'node:assert/strict'
+import type { Receipt, Reservation, Storage } from '@farebox/core'
+import { checkInvariants, readAccount, readJournal } from '../ledger/check-invariants.ts'
+import { casePlans } from '../ledger/ledger-case.ts'
+import { reconcileLabel } from './process.ts'
+import type { Simulation } from './simulation.ts'
+import { addEntries, addReceipts, emptyBooks, explain } from './truth.ts'
+
+/** Long enough for every hold to expire and for the providers to be asked about it, in milliseconds. */
+const restMs = 60 * 60_000
+
+/** An attempt whose cost is told this soon is asked about while there is time, however long the trouble before took. */
+const askedWithinMs = 20 * 60_000
+
+/** A rest of more steps than this goes round in circles. */
+const restStepsMax = 20_000
+
+/**
+ * Heals the world and lets time pass: by the end every hold must be resolved, however it was left.
+ *
+ * @throws AssertionError when one is not.
+ */
+export async function rest({ world, processes, storage, step, catchUp }: Simulation): Promise<void> {
+  const { scheduler } = world
+  world.log(() => 'everything is healed')
+  world.faults.heal()
+  catchUp()
+  for (const process of processes) if (process.running === undefined) process.start()
+  const endMs = scheduler.elapsedMs + restMs
+  const accountIds = await allAccounts(storage)
+  for (let steps = 0; scheduler.elapsedMs < endMs; steps += 1) {
+    assert.ok(steps < restStepsMax, 'the processes never come to rest')
+    await step()
+    if (scheduler.tasks.some(({ label }) => label !== reconcileLabel)) continue
+    if (!(await hasOpenHolds(storage, accountIds))) return
+  }
+  assert.ok(!(await hasOpenHolds(storage, accountIds)), 'a hold was never resolved')
+}
+
+/**
+ * Compares the books with what the providers know, attempt by attempt.
+ *
+ * @throws AssertionError when an attempt is not booked at its cost and nothing justifies that, or the sums differ.
+ */
+export async function judge(simulation: Simulation): Promise<void> {
+  const { world, storage, served, givenUp, left, processes, counts } = simulation
+  const living = processes.flatMap(({ running }) => running?.life.name ?? [])
+  const requestIds = [...new Set([...served.keys()].map(requestOf))]
+  const books = emptyBooks()
+  for (const accountId of await allAccounts(storage)) {
+    await checkInvariants(storage, accountId, casePlans)
+    addEntries(books, await readJournal(storage.ledger, accountId))
+    addReceipts(books, await releasedReceipts(storage, accountId, requestIds))
+  }
+  const isTimely = ['clock back', 'clock ahead', 'clock month end', 'clock skewed'].every(
+    (kind) => !counts.has(kind),
+  )
+  let owed = 0n
+  let deviation = 0n
+  for (const attemptId of new Set([...served.keys(), ...books.attempts.keys()])) {
+    const requestId = requestOf(attemptId)
+    const record = served.get(attemptId)
+    const attempt = books.attempts.get(attemptId)
+    const explanation = explain(attemptId, record, attempt, {
+      wasAbandoned: givenUp.has(requestId) || !living.includes(lifeOf(requestId)),
+      hasCallerLeft: left.has(requestId),
+      couldBeTold: isTimely && record?.providerId === 'telling' && record.costFromMs < askedWithinMs,
+    })
+    world.count(`booked: ${explanation}`)
+    world.log(
+      () => `${attemptId} cost ${record?.cost ?? 0n} and is booked at ${attempt?.cost}: ${explanation}`,
+    )
+    owed += record?.cost ?? 0n
+    if (explanation !== 'exact') deviation += (attempt?.cost ?? 0n) - (record?.cost ?? 0n)
+  }
+  assert.equal(
+    books.charged + books.absorbed,
+    owed + deviation,
+    'the books do not add up to what the providers charge',
+  )
+}
+
+/** `p1.1-2.1` is the first attempt of request `p1.1-2`, which came second in the first life of process `p1`. */
+function requestOf(attemptId: string): string {
+  return attemptId.slice(0, attemptId.lastIndexOf('.'))
+}
+
+function lifeOf(requestId: string): string {
+  return requestId.slice(0, requestId.lastIndexOf('-'))
+}
+
+async function allAccounts({ ledger }: Storage): Promise<readonly string[]> {
+  return (await ledger.scan('all', null, 1000)).accountIds
+}
+
+async function hasOpenHolds({ ledger }: Storage, accountIds: readonly string[]): Promise<boolean> {
+  for (const accountId of accountIds) {
+    if ((await readAccount(ledger, accountId)).due.length > 0) return true
+  }
+  return false
+}
+
+/** Receipts of requests that moved no money: they are in the records of their holds and nowhere else. */
+async function releasedReceipts(
+  { ledger }: Storage,
+  accountId: string,
+  requestIds: readonly string[],
+): Promise<readonly Receipt[]> {
+  const keys = requestIds.map((id) => `hold:${id}`)
+  const holds = await ledger.transact<readonly Reservation[]>(accountId, keys, ({ records }) => ({
+    result: [...records.values()] as unknown as readonly Reservation[],
+  }))
+  return holds.flatMap(({ receipt }) => receipt ?? [])
+}
