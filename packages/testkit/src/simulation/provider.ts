@@ -14,8 +14,10 @@ export interface Served {
   isOver: boolean
   /** When it tells the cost to those who ask, on the elapsed time; never for `Infinity`. */
   costFromMs: number
-  /** The whole usage as it was told to a gateway that lived, or `undefined` when it was not. */
-  toldUsage: Tokens | undefined
+  /** The usage that a gateway which lived was told last. */
+  told: Tokens | undefined
+  /** Whether that was said to be all of it. */
+  isToldFinally: boolean
 }
 
 /** The provider's end of one exchange. What it says arrives in order, or not at all. */
@@ -63,7 +65,8 @@ export function createProviders(world: World): Providers {
       surcharge: faults.happens('provider charges otherwise') ? BigInt(random.between(-40_000, 40_000)) : 0n,
       isOver: false,
       costFromMs: Number.POSITIVE_INFINITY,
-      toldUsage: undefined,
+      told: undefined,
+      isToldFinally: false,
     }
     if (served.has(attemptId)) throw new Error(`${attemptId} was sent to a provider twice.`)
     served.set(attemptId, record)
@@ -106,7 +109,7 @@ export function createProviders(world: World): Providers {
       }
       if (faults.happens('connection silent')) return undefined
       line.say(text, () => {
-        if (isTold) record.toldUsage = record.tokens
+        if (isTold) tell(record, record.tokens, true)
       })
       return line.end()
     })
@@ -136,7 +139,10 @@ export function createProviders(world: World): Providers {
       const output = piece === pieces - 1 ? left : random.between(0, left)
       left -= output
       work(record, output)
-      line.say(pieceOf(output, tellsRunning ? usageOf(record.tokens) : undefined))
+      const { tokens } = record
+      line.say(pieceOf(output, tellsRunning ? usageOf(tokens) : undefined), () => {
+        if (tellsRunning) tell(record, tokens, false)
+      })
       return later(random.between(1, 60), label, () => goOn(piece + 1))
     }
     const conclude = () => {
@@ -144,7 +150,7 @@ export function createProviders(world: World): Providers {
       line.say('data: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\n')
       if (!faults.happens('provider tells no usage')) {
         line.say(`data: ${JSON.stringify({ choices: [], usage: usageOf(record.tokens) })}\n\n`, () => {
-          record.toldUsage = record.tokens
+          tell(record, record.tokens, true)
         })
       }
       if (!faults.happens('provider breaks off')) line.say('data: [DONE]\n\n')
@@ -176,6 +182,11 @@ export function createProviders(world: World): Providers {
       return line.end()
     },
   }
+}
+
+function tell(record: Served, tokens: Tokens, isFinal: boolean): void {
+  record.told = tokens
+  record.isToldFinally = isFinal
 }
 
 /** How long after its end an attempt's cost can be asked for. */

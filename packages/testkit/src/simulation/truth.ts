@@ -14,6 +14,11 @@ export type Explanation =
   | 'estimate'
   /** Not at all: it failed, and nobody told what it cost. The operator pays. */
   | 'failed attempt'
+  /**
+   * Not at all: the store's clock jumped ahead, so that its request was resolved by others while it was still under way.
+   * The operator pays.
+   */
+  | 'resolved early'
   /** Not at all: nobody could tell before its hold had to be given back. The operator pays. */
   | 'never told'
   /** A provider refused it, or never began: it cost nothing, and nothing is booked. */
@@ -23,6 +28,10 @@ export type Explanation =
 export interface RequestFacts {
   /** The process died before it could settle, or gave up because the store never took the settlement. */
   readonly wasAbandoned: boolean
+  /** Another attempt of the request is booked. */
+  readonly isResolved: boolean
+  /** The store's clock went as clocks do. */
+  readonly wasClockSteady: boolean
   /** Everybody who was asked for costs answered, and in time, and time went as it does. */
   readonly couldBeTold: boolean
   readonly hasCallerLeft: boolean
@@ -69,6 +78,7 @@ export function explain(
 ): Explanation {
   const cost = record?.cost ?? 0n
   if (attempt === undefined) {
+    if (!facts.wasAbandoned && !facts.wasClockSteady && facts.isResolved) return 'resolved early'
     if (cost === 0n && facts.wasAbandoned) return 'no cost'
     assert.ok(facts.wasAbandoned, `${name} cost ${cost} and is booked nowhere`)
     assert.ok(!facts.couldBeTold, `${name} cost ${cost}, its provider tells so, and nobody asked`)
@@ -83,19 +93,18 @@ export function explain(
   if (attempt.costSource === 'estimate') {
     assert.equal(attempt.usage?.certainty, 'estimate', `${name} is estimated and not marked`)
     assert.ok(
-      record?.toldUsage === undefined || facts.hasCallerLeft,
+      record?.isToldFinally !== true || facts.hasCallerLeft,
       `${name} is estimated at ${attempt.cost}, though its provider told what was used, at ${cost}`,
     )
     return 'estimate'
   }
   assert.equal(attempt.costSource, 'price-book', `${name} cost ${cost} and is booked at ${attempt.cost}`)
-  assert.ok(
-    record?.toldUsage !== undefined,
-    `${name} is booked at ${attempt.cost}, and nobody told its usage`,
-  )
+  assert.ok(record?.told !== undefined, `${name} is booked at ${attempt.cost}, and nobody told its usage`)
+  // What is told last in an answer that was served whole is all of it, also where nobody says so.
+  assert.ok(record.isToldFinally || attempt.outcome === 'served', `${name} is booked at usage so far`)
   assert.equal(
     attempt.cost,
-    listCost(record.providerId, record.toldUsage),
+    listCost(record.providerId, record.told),
     `${name} is booked at a price that is not its list price`,
   )
   return 'list price'

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import type { Receipt, Reservation, Storage } from '@farebox/core'
 import { checkInvariants, readAccount, readJournal } from '../ledger/check-invariants.ts'
 import { casePlans } from '../ledger/ledger-case.ts'
+import type { FaultKind } from './faults.ts'
 import { reconcileLabel } from './process.ts'
 import type { Simulation } from './simulation.ts'
 import { addEntries, addReceipts, emptyBooks, explain } from './truth.ts'
@@ -11,6 +12,8 @@ const restMs = 60 * 60_000
 
 /** An attempt whose cost is told this soon is asked about while there is time, however long the trouble before took. */
 const askedWithinMs = 20 * 60_000
+
+const clockFaults: readonly FaultKind[] = ['clock back', 'clock ahead', 'clock month end']
 
 /** A rest of more steps than this goes round in circles. */
 const restStepsMax = 20_000
@@ -52,9 +55,8 @@ export async function judge(simulation: Simulation): Promise<void> {
     addEntries(books, await readJournal(storage.ledger, accountId))
     addReceipts(books, await releasedReceipts(storage, accountId, requestIds))
   }
-  const isTimely = ['clock back', 'clock ahead', 'clock month end', 'clock skewed'].every(
-    (kind) => !counts.has(kind),
-  )
+  const wasClockSteady = clockFaults.every((kind) => !counts.has(kind))
+  const resolved = new Set([...books.attempts.keys()].map(requestOf))
   let owed = 0n
   let deviation = 0n
   for (const attemptId of new Set([...served.keys(), ...books.attempts.keys()])) {
@@ -64,7 +66,9 @@ export async function judge(simulation: Simulation): Promise<void> {
     const explanation = explain(attemptId, record, attempt, {
       wasAbandoned: givenUp.has(requestId) || !living.includes(lifeOf(requestId)),
       hasCallerLeft: left.has(requestId),
-      couldBeTold: isTimely && record?.providerId === 'telling' && record.costFromMs < askedWithinMs,
+      isResolved: resolved.has(requestId),
+      wasClockSteady,
+      couldBeTold: wasClockSteady && record?.providerId === 'telling' && record.costFromMs < askedWithinMs,
     })
     world.count(`booked: ${explanation}`)
     world.log(
