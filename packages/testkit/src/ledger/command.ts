@@ -77,7 +77,7 @@ export async function playCommands(subject: LedgerSubject, commands: readonly Co
           clock.set((await ledger.balance('alice')).resetsAtMs + command.byMs)
         } else {
           const expected = model.run(command, clock.now())
-          assert.deepEqual(await answer(ledger, command, clock.now()), expected)
+          assert.deepEqual(await answerOf(ledger, command, clock.now()), expected)
         }
         assert.deepEqual(await showBalance(ledger), model.balance(clock.now()))
         assert.deepEqual(await showCredits(storage.ledger), model.credits())
@@ -92,7 +92,8 @@ export async function playCommands(subject: LedgerSubject, commands: readonly Co
   }
 }
 
-async function answer(
+/** Does what a command says, and puts what the ledger answers as the model does. */
+export async function answerOf(
   ledger: Ledger,
   command: Exclude<Command, { do: 'wait' | 'period-end' }>,
   nowMs: number,
@@ -209,13 +210,15 @@ async function byHand(
   }
 }
 
-async function showBalance(ledger: Ledger): Promise<Answer> {
+/** A balance as the model shows it. */
+export async function showBalance(ledger: Ledger): Promise<Answer> {
   const { accountId: _accountId, overage, ...balance } = await ledger.balance('alice')
   const { policy, limit, used, held, left } = overage
   return { ...balance, policy, limit, used, overageHeld: held, overageLeft: left }
 }
 
-async function showCredits(store: LedgerStore): Promise<Answer> {
+/** Every credit as the model counts it. */
+export async function showCredits(store: LedgerStore): Promise<Answer> {
   const { head } = await readAccount(store, 'alice')
   if (head === null) return {}
   const { grants } = head as unknown as Account

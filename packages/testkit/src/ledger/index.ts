@@ -7,6 +7,7 @@ import { extendCases } from './extend-cases.ts'
 import { grantCases } from './grant-cases.ts'
 import { journalCases } from './journal-cases.ts'
 import type { LedgerCase, LedgerSubject } from './ledger-case.ts'
+import { linearizableCases } from './linearizable-cases.ts'
 import { monthEndCases } from './month-end-cases.ts'
 import { ownKeyCases } from './own-key-cases.ts'
 import { planCases } from './plan-cases.ts'
@@ -18,6 +19,17 @@ import { voidCases } from './void-cases.ts'
 
 export { checkChain, checkInvariants, type Reading } from './check-invariants.ts'
 export { type Command, playCommands } from './command.ts'
+export { checkHistory } from './history/check.ts'
+export {
+  type Operation,
+  type Recorder,
+  type RecorderOptions,
+  type Request,
+  recordHistory,
+  type Step,
+} from './history/record.ts'
+export { checkRecorded, type HistoryOptions, playHistory } from './history/run.ts'
+export { isExplained } from './history/search.ts'
 export type { LedgerCase, LedgerSubject } from './ledger-case.ts'
 
 /** What the money keeps to on every store: the operations, their refusals and their limits. */
@@ -39,6 +51,7 @@ export const ledgerCases: readonly LedgerCase[] = [
   ...journalCases,
   ...alertCases,
   ...concurrencyCases,
+  ...linearizableCases,
 ]
 
 /**

@@ -100,7 +100,7 @@ async function play(seed: number, options: SimulationOptions): Promise<Simulatio
   }
   await rest(simulation)
   await judge(simulation)
-  return { seed, steps, counts: simulation.counts }
+  return { seed, steps, counts: world.counts }
 }
 
 async function fulfil(wish: Wish, { world, ask }: Simulation, host: Host): Promise<void> {

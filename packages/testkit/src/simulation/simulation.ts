@@ -18,14 +18,12 @@ import {
 import { checkInvariants, type Reading } from '../ledger/check-invariants.ts'
 import { casePlans } from '../ledger/ledger-case.ts'
 import { type Asking, ask, type Ending, type Question } from './caller.ts'
-import type { FaultKind, Faults } from './faults.ts'
 import { providers } from './price-list.ts'
 import { createProcess, type Process, type Running } from './process.ts'
 import { createProviders, type Served } from './provider.ts'
-import type { Random } from './random.ts'
 import { sameDecision } from './remote-store.ts'
-import { type Choose, createScheduler, type Task } from './scheduler.ts'
-import type { World } from './world.ts'
+import type { Task } from './scheduler.ts'
+import { clockOf, createWorld, type World, type WorldParts } from './world.ts'
 
 /** Ways to break what is simulated on purpose, to show that what is broken is found. */
 export interface Breakage {
@@ -33,25 +31,15 @@ export interface Breakage {
   readonly upstream?: (provider: Provider) => Provider
 }
 
-export interface SimulationParts {
-  readonly random: Random
-  readonly faults: (onFault: (kind: FaultKind) => void) => Faults
-  /** Milliseconds since 1970. */
-  readonly startMs: number
+export interface SimulationParts extends WorldParts {
   readonly processes: number
-  /** @default the earliest task first */
-  readonly choose?: Choose | undefined
   readonly breakage?: Breakage | undefined
-  /** Gets every line of the log. */
-  readonly onLine?: ((line: string) => void) | undefined
 }
 
 /** Processes over one store and two providers, with everything between them simulated. */
 export interface Simulation {
   readonly world: World
   readonly processes: readonly Process[]
-  /** How often each thing happened: faults, endings, explanations. */
-  readonly counts: ReadonlyMap<string, number>
   /** The store itself, without the network before it. */
   readonly storage: Storage
   /** What the providers know, by attempt id. */
@@ -69,45 +57,13 @@ export interface Simulation {
    * @throws AssertionError when money is not conserved, or the error of a gateway at fault.
    */
   step(): Promise<Task | undefined>
-  /** Brings the store's clock to where nothing has been earlier. */
-  catchUp(): void
 }
 
 export function createSimulation(parts: SimulationParts): Simulation {
-  const { random, onLine, breakage } = parts
-  const counts = new Map<string, number>()
-  const count = (what: string): void => {
-    counts.set(what, (counts.get(what) ?? 0) + 1)
-  }
-  const log = (line: () => string) => onLine?.(line())
-  const scheduler = createScheduler({
-    tieBreak: random.next,
-    choose: parts.choose,
-    onStep: ({ label }) => log(() => `${scheduler.elapsedMs} ms: ${label}`),
-  })
-  let shiftMs = parts.startMs
-  let latestMs = shiftMs
-  const world: World = {
-    random,
-    scheduler,
-    faults: parts.faults((kind) => {
-      count(kind)
-      log(() => `  fault: ${kind}`)
-    }),
-    nature: { name: 'nature', isOver: false },
-    wallMs: () => shiftMs + scheduler.elapsedMs,
-    setWall(nowMs) {
-      latestMs = Math.max(latestMs, world.wallMs())
-      shiftMs = nowMs - scheduler.elapsedMs
-      log(() => `the store's clock is set to ${new Date(nowMs).toISOString()}`)
-    },
-    count,
-    log,
-  }
-
-  const memory = memoryStorage({
-    clock: { now: world.wallMs, monotonicMs: () => scheduler.elapsedMs, after: () => () => undefined },
-  })
+  const { random, breakage } = parts
+  const world = createWorld(parts)
+  const { count, log } = world
+  const memory = memoryStorage({ clock: clockOf(world, world.nature, 0) })
   const written = new Set<string>()
   const store = noteWrites(breakage?.store?.(memory.ledger) ?? memory.ledger, written)
   const storage: Storage = { ledger: store }
@@ -173,7 +129,6 @@ export function createSimulation(parts: SimulationParts): Simulation {
   return {
     world,
     processes,
-    counts,
     storage,
     served: truth.served,
     givenUp,
@@ -193,7 +148,7 @@ export function createSimulation(parts: SimulationParts): Simulation {
       work.catch(fail)
     },
     async step() {
-      const task = await scheduler.step()
+      const task = await world.scheduler.step()
       if (task === undefined) return undefined
       if (failures.length > 0) throw failures[0]
       for (const accountId of written) {
@@ -201,9 +156,6 @@ export function createSimulation(parts: SimulationParts): Simulation {
       }
       written.clear()
       return task
-    },
-    catchUp() {
-      world.setWall(Math.max(latestMs, world.wallMs()))
     },
   }
 }

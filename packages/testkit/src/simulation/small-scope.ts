@@ -113,7 +113,7 @@ export async function playSmallScope(
   armed.clear()
   await rest(simulation)
   await judge(simulation)
-  return { wasOver, wasOtherOver, counts: simulation.counts }
+  return { wasOver, wasOtherOver, counts: world.counts }
 }
 
 function interrupt(

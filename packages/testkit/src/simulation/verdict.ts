@@ -23,11 +23,11 @@ const restStepsMax = 20_000
  *
  * @throws AssertionError when one is not.
  */
-export async function rest({ world, processes, storage, step, catchUp }: Simulation): Promise<void> {
+export async function rest({ world, processes, storage, step }: Simulation): Promise<void> {
   const { scheduler } = world
   world.log(() => 'everything is healed')
   world.faults.heal()
-  catchUp()
+  world.catchUp()
   for (const process of processes) if (process.running === undefined) process.start()
   const endMs = scheduler.elapsedMs + restMs
   const accountIds = await allAccounts(storage)
@@ -46,7 +46,7 @@ export async function rest({ world, processes, storage, step, catchUp }: Simulat
  * @throws AssertionError when an attempt is not booked at its cost and nothing justifies that, or the sums differ.
  */
 export async function judge(simulation: Simulation): Promise<void> {
-  const { world, storage, served, givenUp, left, processes, counts } = simulation
+  const { world, storage, served, givenUp, left, processes } = simulation
   const living = processes.flatMap(({ running }) => running?.life.name ?? [])
   const requestIds = [...new Set([...served.keys()].map(requestOf))]
   const books = emptyBooks()
@@ -55,7 +55,7 @@ export async function judge(simulation: Simulation): Promise<void> {
     addEntries(books, await readJournal(storage.ledger, accountId))
     addReceipts(books, await releasedReceipts(storage, accountId, requestIds))
   }
-  const wasClockSteady = clockFaults.every((kind) => !counts.has(kind))
+  const wasClockSteady = clockFaults.every((kind) => !world.counts.has(kind))
   const resolved = new Set([...books.attempts.keys()].map(requestOf))
   let owed = 0n
   let deviation = 0n

@@ -34,12 +34,14 @@ export interface LedgerModel {
   credits(): Answer
   /** How much a hold has set aside; 0 when there is none. */
   heldFor(id: string): bigint
+  /** Another one that goes on from here by itself. */
+  fork(): LedgerModel
 }
 
 const usualPriority: Readonly<Record<string, number>> = { promotional: 20, courtesy: 20, purchased: 50 }
 
-export function ledgerModel(plans: PlanTable): LedgerModel {
-  let world: World | undefined
+export function ledgerModel(plans: PlanTable, from?: World): LedgerModel {
+  let world = from
 
   /** Tries something on a copy of the world; it becomes the world only when it is saved. */
   function attempt(nowMs: number): World {
@@ -224,5 +226,6 @@ export function ledgerModel(plans: PlanTable): LedgerModel {
       )
     },
     heldFor: (id) => sum((world?.holds.get(id)?.parts ?? []).map(([, amount]) => amount)),
+    fork: () => ledgerModel(plans, structuredClone(world)),
   }
 }
