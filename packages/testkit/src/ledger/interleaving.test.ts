@@ -86,9 +86,10 @@ async function play(
   if (result.outcome !== 'reserved') return undefined
   const attempts = [served(flow.cost)]
   const settlement = { accountId: 'alice', reservationId: id, attempts }
-  const receipts = await Promise.all(flow.settledBy.map((by) => insist(() => ledgers[by].settle(settlement))))
+  const results = await Promise.all(flow.settledBy.map((by) => insist(() => ledgers[by].settle(settlement))))
+  const receipts = results.map(settled)
   for (const receipt of receipts) assert.deepEqual(receipt, receipts[0])
-  return receipts[0] === undefined ? undefined : settled(receipts[0])
+  return receipts[0]
 }
 
 describe('two ledgers over one store', () => {
