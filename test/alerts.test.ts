@@ -13,6 +13,7 @@ import {
   planPreset,
   type Storage,
   systemClock,
+  usd,
 } from '@farebox/core'
 import { cerebras } from '@farebox/core/providers/cerebras'
 import { sqlite } from '@farebox/sqlite'
@@ -72,6 +73,14 @@ const question: GatewayRequest = {
   signal: new AbortController().signal,
 }
 
+const streamed: GatewayRequest = {
+  ...question,
+  body: {
+    kind: 'parsed',
+    value: { ...(question.body.kind === 'parsed' ? (question.body.value as object) : {}), stream: true },
+  },
+}
+
 const alertsOf = (events: readonly GatewayEvent[]) =>
   events.flatMap((event) => (event.kind === 'alert.threshold' ? [`${event.of} ${event.percent}`] : []))
 
@@ -102,6 +111,29 @@ describe('the alerts of an account', () => {
       { kind: 'request.settled', receipt: { charged: 10_000_000n } },
       { kind: 'alert.threshold', of: 'credit', percent: 50, used: 50_000_000n, total: 100_000_000n },
     ])
+    await gateway.close()
+  })
+
+  it('reach the customer from 80 % on, with whole answers and streams, until credit is bought', async () => {
+    const clock = fakeClock(Date.UTC(2026, 10, 22))
+    const { gateway } = start(memoryStorage({ clock }), clock)
+    const warningOf = async (stream: boolean) => {
+      const response = await gateway.handle(stream ? streamed : question)
+      if (typeof response?.body === 'object' && Symbol.asyncIterator in response.body)
+        for await (const _ of response.body);
+      return response?.headers['x-hf-warning']
+    }
+    for (let index = 0; index < 8; index += 1) expect(await warningOf(index % 2 === 0)).toBeUndefined()
+
+    expect(await warningOf(false)).toBe(
+      'credits-80-2026-11; You have used 80% of your credits in 2026-11: $0.08 of $0.10.',
+    )
+    expect(await warningOf(true)).toBe(
+      'credits-80-2026-11; You have used 90% of your credits in 2026-11: $0.09 of $0.10.',
+    )
+
+    await gateway.credits.grant({ accountId: 'alice', grantId: 'g1', amount: usd('1.00') })
+    expect(await warningOf(false)).toBeUndefined()
     await gateway.close()
   })
 

@@ -5,6 +5,7 @@ import type { GatewayResponse } from './http/exchange.ts'
 import type { Receipt } from './ledger/receipt.ts'
 import type { Attempt } from './metering/attempt.ts'
 import { formatUsd } from './money.ts'
+import { warningText } from './warning.ts'
 
 /** An answer whose usage is known, or will be when it ends. */
 export type Metered =
@@ -26,6 +27,8 @@ export function inferenceResponse(admission: Admission, metered: Metered, dialec
     'x-farebox-receipt': requestId,
   }
   if (loweredTo !== undefined) headers['x-farebox-max-tokens'] = String(loweredTo)
+  const warning = warningText(admission.warning, metered.kind === 'reply' ? metered.receipt : undefined)
+  if (warning !== undefined) headers['x-hf-warning'] = warning
   if (metered.kind === 'stream') {
     headers['content-type'] = 'text/event-stream; charset=utf-8'
     // Proxies on the way must neither hold events back nor compress them together.
