@@ -73,25 +73,35 @@ it('proves zero markup for every request of every kind, at the very cost the pro
   await gateway.close()
 })
 
-it('says that it cannot verify costs of a price version it does not know, and finds nothing wrong with them', async () => {
+const dearer: CatalogRow = {
+  providerId: 'cerebras',
+  providerModel: 'gpt-oss-120b',
+  model: 'openai/gpt-oss-120b',
+  operation: 'chat',
+  price: { input_token: perMillion('9'), output_token: perMillion('9') },
+  source: 'https://example.com/pricing',
+  readOn: '2026-11-22',
+}
+
+it('rates each request at the prices that were in force, also when they have changed since', async () => {
   const storage = memoryStorage()
   await useEverything(open(storage))
-  const dearer = open(storage, [
-    {
-      providerId: 'cerebras',
-      providerModel: 'gpt-oss-120b',
-      model: 'openai/gpt-oss-120b',
-      operation: 'chat',
-      price: { input_token: perMillion('9'), output_token: perMillion('9') },
-      source: 'https://example.com/pricing',
-      readOn: '2026-11-22',
-    },
-  ])
+  await useEverything(open(storage, [dearer]))
 
-  const { isSound, prices } = await dearer.audit('alice')
+  const { isSound, prices } = await open(storage, [dearer]).audit('alice')
 
   expect(isSound).toBe(true)
-  expect(prices).toMatchObject({ verified: 0, unverifiable: 6 })
+  expect(prices).toMatchObject({ verified: 12, unverifiable: 0, mispriced: 0 })
+})
+
+it('says that it cannot verify costs of a price version it does not know, and finds nothing wrong with them', async () => {
+  const storage = memoryStorage()
+  await useEverything(open(storage, [dearer]))
+
+  const { isSound, prices } = await open(storage).audit('alice')
+
+  expect(isSound).toBe(true)
+  expect(prices).toMatchObject({ verified: 4, unverifiable: 2 })
 })
 
 it('lists all accounts, page by page', async () => {

@@ -14,7 +14,7 @@ export interface WebhookOptions {
    * them, and a receiver accepts any.
    */
   readonly secret: string | readonly string[]
-  /** The kinds of events to send. @default alerts and costs: `alert.threshold`, `alert.hard-stop`, `cost.late`, `cost.drift` */
+  /** The kinds of events to send. @default `alert.threshold`, `alert.hard-stop`, `cost.late`, `cost.drift`, `price.missing` */
   readonly events?: readonly GatewayEvent['kind'][]
   /** Events on their way at most, those waiting to be tried again among them. More are dropped. @default 1000 */
   readonly queueMax?: number
@@ -46,6 +46,7 @@ const eventsSent: readonly GatewayEvent['kind'][] = [
   'alert.hard-stop',
   'cost.late',
   'cost.drift',
+  'price.missing',
 ]
 
 /**

@@ -1,7 +1,7 @@
 import { formatUsd } from '../money.ts'
 import type { Source } from './account.ts'
 import type { AuditFinding, Findings } from './audit-report.ts'
-import { type KindRule, ruleOf } from './audit-rules.ts'
+import { amountOf, type KindRule, ruleOf } from './audit-rules.ts'
 import type { Bucket, EntryKind, JournalEntry, Posting } from './entry.ts'
 import type { ReceiptAttempt } from './receipt.ts'
 
@@ -79,6 +79,11 @@ export function foldEntry(fold: Fold, entry: JournalEntry, findings: Findings): 
       'unbalanced-entry',
       `Entry ${seq} charges $${formatUsd(charged)} and takes $${formatUsd(drawn)} from the account.`,
     )
+  }
+  const moved = entry.postings.reduce((sum, { amount }) => sum + amount, 0n)
+  const { least, most } = rule.total?.(amountOf(entry.terms)) ?? { least: moved, most: moved }
+  if (moved < least || moved > most) {
+    tell('unbalanced-entry', `Entry ${seq} moves $${formatUsd(moved)}, which is not what it says it does.`)
   }
   if (kind === 'refunded') fold.refunded -= charged
   else if (kind !== 'adjusted') fold.charged += charged

@@ -7,6 +7,8 @@ export interface KindRule {
   readonly moves: readonly Move[]
   /** What its postings must take from the customer's sources, net of what they give back. */
   readonly charges: (entry: JournalEntry) => bigint
+  /** What all its postings move together, at least and at most, where its terms say so. */
+  readonly total?: (amount: bigint) => { readonly least: bigint; readonly most: bigint }
 }
 
 const nothing = () => 0n
@@ -37,11 +39,13 @@ const rules: Readonly<Record<EntryKind, KindRule>> = {
     // Credit that is taken is voided, not paid; the bill changes by what its line moved.
     charges: ({ postings }) =>
       postings.reduce((sum, { from, to, amount }) => sum + billed(from, to, amount), 0n),
+    // What is taken is taken at once; what is given lowers the bill first, and the rest is a grant with an entry of its own.
+    total: (amount) => (amount < 0n ? { least: -amount, most: -amount } : { least: 0n, most: amount }),
   },
   closed: { moves: [], charges: nothing },
 }
 
-function amountOf(terms: JournalEntry['terms']): bigint {
+export function amountOf(terms: JournalEntry['terms']): bigint {
   const amount = terms?.['amount']
   return typeof amount === 'bigint' ? amount : 0n
 }
