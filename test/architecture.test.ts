@@ -96,6 +96,7 @@ describe('the other packages', () => {
     fastify: ['@farebox/core', '@farebox/core/node', 'fastify'],
     koa: ['@farebox/core', '@farebox/core/node', 'koa'],
     sqlite: ['@farebox/core'],
+    stripe: ['@farebox/core', 'stripe'],
     testkit: [
       '@farebox/core',
       '@farebox/core/providers/cerebras',

@@ -10,6 +10,7 @@ import * as express from '@farebox/express'
 import * as fastify from '@farebox/fastify'
 import * as koa from '@farebox/koa'
 import * as sqlite from '@farebox/sqlite'
+import * as stripe from '@farebox/stripe'
 import * as farebox from 'farebox'
 import { describe, expect, it } from 'vitest'
 
@@ -78,6 +79,7 @@ describe('the public names, under review', () => {
     ['@farebox/koa', koa, ['middleware']],
     ['@farebox/fastify', fastify, ['middleware', 'plugin']],
     ['@farebox/sqlite', sqlite, ['sqlite']],
+    ['@farebox/stripe', stripe, ['createPayments']],
     ['farebox', farebox, ['run']],
   ])('%s exports exactly these values', (_name, names, expected) => {
     expect(Object.keys(names).sort()).toEqual(expected)
@@ -90,10 +92,11 @@ it('can be required from CommonJS, because no module awaits at its top level', (
     const { cerebras } = require('@farebox/core/providers/cerebras')
     const { middleware } = require('@farebox/express')
     const { sqlite } = require('@farebox/sqlite')
-    console.log([createGateway, cerebras, middleware, sqlite].map((value) => typeof value).join())`
+    const { createPayments } = require('@farebox/stripe')
+    console.log([createGateway, cerebras, middleware, sqlite, createPayments].map((value) => typeof value).join())`
   const { stdout, stderr } = spawnSync(process.execPath, ['--input-type=commonjs', '-e', script], {
     cwd: fileURLToPath(new URL('.', import.meta.url)),
     encoding: 'utf8',
   })
-  expect(stdout.trim(), stderr).toBe('function,function,function,function')
+  expect(stdout.trim(), stderr).toBe('function,function,function,function,function')
 })

@@ -18,6 +18,7 @@ const invoiceParameters = [
   'days_until_due',
   'default_payment_method',
   'description',
+  'discounts',
   'expand',
   'footer',
   'metadata',

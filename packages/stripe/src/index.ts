@@ -1,0 +1,7 @@
+export type { CheckoutRequest, CheckoutResult } from './checkout.ts'
+export type { PaymentEvent } from './events.ts'
+export type { CreditPack, InvoiceOptions, PaymentsOptions } from './options.ts'
+export { createPayments, type Payments } from './payments.ts'
+export type { DueInvoice, SendInvoiceResult } from './send-invoice.ts'
+export type { DueLine } from './stripe-lines.ts'
+export type { WebhookRequest, WebhookResult } from './webhook.ts'
