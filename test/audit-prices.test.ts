@@ -1,4 +1,5 @@
 import {
+  type CatalogRow,
   createGateway,
   type GatewayRequest,
   memoryStorage,
