@@ -52,10 +52,10 @@ export type OverageLine = {
   readonly used: Nano
 }
 
-/** The alerts that were raised in a period, and what the account had paid in all when it began. */
+/** The alerts that were raised in a period, and what was paid from credit in it. */
 export type AlertMarks = {
   readonly periodKey: string
-  readonly paidBefore: Nano
+  readonly creditPaid: Nano
   /** The highest percentage of credit, and of the spending limit, that an alert was raised for. */
   readonly credit: 0 | 50 | 80 | 100
   readonly limit: 0 | 50 | 80 | 100
@@ -97,7 +97,7 @@ export type Account = {
   readonly closedThrough: string | null
   /** What invoices have not billed yet because it is less than a cent, or is owed to the customer. */
   readonly carry: Nano
-  /** `null` before the first settlement. */
+  /** `null` before the first payment. */
   readonly alerted: AlertMarks | null
 }
 

@@ -1,6 +1,7 @@
-import type { Nano } from '../money.ts'
-import { type Account, isActive, overageLine } from './account.ts'
+import { type Nano, zero } from '../money.ts'
+import { type AlertMarks, isActive, overageLine } from './account.ts'
 import { type Draft, planOf } from './draft.ts'
+import type { Posting } from './entry.ts'
 import { overageLimit } from './plan.ts'
 
 /** How far an account has used up its credit, or its spending limit, in one period. */
@@ -25,47 +26,40 @@ const warnedFrom = 80
 const nothing: readonly Alert[] = []
 
 /**
- * Raises the alerts that a settlement of `charged` for a hold of `periodKey` has crossed, each once a period, and remembers
- * them in the head: in one step with the charge, so that no two processes raise the same.
- *
- * What was paid from credit this period is what was paid in all, less what had been paid when the period began, less what
- * pay-as-you-go paid. So nothing is written while nothing is crossed.
+ * Raises the alerts that a payment for a hold of `periodKey` has crossed, each once a period, and remembers them in the head:
+ * in one step with the payment, so that no two processes raise the same.
  */
-export function crossAlerts(draft: Draft, charged: Nano, periodKey: string): readonly Alert[] {
+export function crossAlerts(draft: Draft, postings: readonly Posting[], periodKey: string): readonly Alert[] {
   const { account } = draft
-  const isOfNow = periodKey === account.period.key
-  let marks = account.alerted
-  if (marks?.periodKey !== account.period.key) {
-    marks = {
-      periodKey: account.period.key,
-      paidBefore: (isOfNow ? account.charged - charged : account.charged) as Nano,
-      credit: 0,
-      limit: 0,
-    }
-    account.alerted = marks
-  } else if (!isOfNow && charged > 0n) {
-    // A request of an earlier period says nothing about this one.
-    marks = { ...marks, paidBefore: (marks.paidBefore + charged) as Nano }
-    account.alerted = marks
-  }
+  // What a request of an earlier period cost says nothing about this one.
+  if (postings.length === 0 || periodKey !== account.period.key) return nothing
+  const before = account.alerted?.periodKey === periodKey ? account.alerted : noMarks(periodKey)
+  const marks = { ...before, creditPaid: (before.creditPaid + paidByCredit(postings)) as Nano }
+  account.alerted = marks
   if (marks.credit === 100 && marks.limit === 100) return nothing
-  const credit = creditUsed(draft, marks.paidBefore)
+  const credit = creditUsed(draft, marks.creditPaid)
   const limit = limitUsed(draft)
-  const reached = { credit: highest(credit), limit: highest(limit) }
-  if (reached.credit <= marks.credit && reached.limit <= marks.limit) return nothing
-  account.alerted = {
-    ...marks,
-    credit: reached.credit > marks.credit ? reached.credit : marks.credit,
-    limit: reached.limit > marks.limit ? reached.limit : marks.limit,
-  }
-  const alertsOf = (of: Alert['of'], { used, total }: Used, from: number, to: number): Alert[] =>
+  marks.credit = higher(marks.credit, highest(credit))
+  marks.limit = higher(marks.limit, highest(limit))
+  if (marks.credit === before.credit && marks.limit === before.limit) return nothing
+  const raised = (of: Alert['of'], { used, total }: Used, from: number, to: number): Alert[] =>
     percents
       .filter((percent) => percent > from && percent <= to)
-      .map((percent) => ({ of, percent, periodKey: account.period.key, used, total }))
+      .map((percent) => ({ of, percent, periodKey, used, total }))
   return [
-    ...alertsOf('credit', credit, marks.credit, reached.credit),
-    ...alertsOf('spending-limit', limit, marks.limit, reached.limit),
+    ...raised('credit', credit, before.credit, marks.credit),
+    ...raised('spending-limit', limit, before.limit, marks.limit),
   ]
+}
+
+function noMarks(periodKey: string): AlertMarks {
+  return { periodKey, creditPaid: zero, credit: 0, limit: 0 }
+}
+
+function paidByCredit(postings: readonly Posting[]): bigint {
+  let paid = 0n
+  for (const { to, amount } of postings) if (to === 'settled') paid += amount
+  return paid
 }
 
 /**
@@ -83,7 +77,7 @@ export function warningOf(draft: Draft): Alert | undefined {
   const ofLimit = highest(limit)
   if (ofLimit >= warnedFrom)
     return { of: 'spending-limit', percent: ofLimit as AlertPercent, periodKey, ...limit }
-  const credit = creditUsed(draft, marks.paidBefore)
+  const credit = creditUsed(draft, marks.creditPaid)
   const ofCredit = highest(credit)
   if (ofCredit >= warnedFrom) return { of: 'credit', percent: ofCredit as AlertPercent, periodKey, ...credit }
   return undefined
@@ -94,29 +88,29 @@ interface Used {
   readonly total: Nano
 }
 
-function creditUsed({ account, now }: Draft, paidBefore: Nano): Used {
-  const used = account.charged - paidBefore - overageUsed(account)
+function creditUsed({ account, now }: Draft, paid: Nano): Used {
   let left = 0n
   for (const grant of account.grants) if (isActive(grant, now)) left += grant.available + grant.held
-  const paid = used > 0n ? used : 0n
-  return { used: paid as Nano, total: (paid + left) as Nano }
+  return { used: paid, total: (paid + left) as Nano }
 }
 
-const none: Used = { used: 0n as Nano, total: 0n as Nano }
-
 function limitUsed(draft: Draft): Used {
-  const used = overageUsed(draft.account)
+  const { used } = overageLine(draft.account, draft.account.period.key)
   if (used === 0n) return none
   return { used, total: overageLimit(draft.plans, planOf(draft), draft.account.spendingLimit) }
 }
 
-function overageUsed(account: Account): Nano {
-  return overageLine(account, account.period.key).used
-}
+const none: Used = { used: zero, total: zero }
+
+type Mark = AlertMarks['credit']
 
 /** The highest alert that this is enough for; 0 for none. */
-function highest({ used, total }: Used): AlertPercent | 0 {
+function highest({ used, total }: Used): Mark {
   if (used === 0n || used * 2n < total) return 0
   if (used >= total) return 100
   return used * 5n >= total * 4n ? 80 : 50
+}
+
+function higher(a: Mark, b: Mark): Mark {
+  return a > b ? a : b
 }

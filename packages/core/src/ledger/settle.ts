@@ -105,7 +105,7 @@ function charge(
   const receipt = receiptOf(account.accountId, entry, seq)
   const ending: Ending = seq === null ? { state: 'released', receipt } : { state: 'settled', settledBy: seq }
   keep(draft, putReservation(ended(reservation, ending), 'replace', draft.now))
-  const alerts = crossAlerts(draft, receipt.charged, periodKey)
+  const alerts = crossAlerts(draft, postings, periodKey)
   return decide(
     draft,
     alerts.length === 0 ? { outcome: 'settled', receipt } : { outcome: 'settled', receipt, alerts },

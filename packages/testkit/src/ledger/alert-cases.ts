@@ -109,6 +109,23 @@ export const alertCases: readonly LedgerCase[] = [
     assert.deepEqual([alert?.used, alert?.total], [usd('1.00'), usd('2.00')])
   }),
 
+  ledgerCase('counts what was given back as left', async ({ ledger }) => {
+    await give(ledger, 'g1', 100n)
+    await alertsOf(ledger, 'r1', 45n)
+    const by = { actor: 'support', reason: 'broken answer' }
+    await ledger.refund({ accountId: 'alice', opId: 'o1', requestId: 'r1', attemptId: 'attempt', ...by })
+    assert.deepEqual(await alertsOf(ledger, 'r2', 20n), [])
+  }),
+
+  ledgerCase('raises alerts of the limit by a bill that was corrected', async ({ ledger }) => {
+    await ledger.configure({ accountId: 'alice', planId: 'metered', spendingLimit: nano(100n) })
+    assert.deepEqual(percents(await alertsOf(ledger, 'r1', 60n)), ['spending-limit 50'])
+    const by = { actor: 'support', reason: 'goodwill' }
+    await ledger.adjust({ accountId: 'alice', opId: 'o1', amount: nano(40n), ...by })
+    assert.deepEqual(await alertsOf(ledger, 'r2', 59n), [])
+    assert.deepEqual(percents(await alertsOf(ledger, 'r3', 1n)), ['spending-limit 80'])
+  }),
+
   ledgerCase('raises no alert for a settlement that is repeated', async ({ ledger }) => {
     await give(ledger, 'g1', 100n)
     assert.deepEqual(percents(await alertsOf(ledger, 'r1', 60n)), ['credit 50'])
