@@ -91,7 +91,7 @@ describe('core', () => {
 
 describe('the other packages', () => {
   const allowed: Readonly<Record<string, readonly string[]>> = {
-    cli: ['@farebox/core', '@farebox/sqlite'],
+    cli: ['@farebox/core', '@farebox/core/providers/openai-compatible', '@farebox/sqlite'],
     express: ['@farebox/core', '@farebox/core/node', 'express'],
     fastify: ['@farebox/core', '@farebox/core/node', 'fastify'],
     koa: ['@farebox/core', '@farebox/core/node', 'koa'],

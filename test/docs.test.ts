@@ -72,7 +72,9 @@ describe('docs/events.md', () => {
   it('has a row for every event, and for no other', () => {
     const source = read('packages/core/src/events.ts')
     const kinds = [...source.matchAll(/readonly kind: '([a-z.-]+)'/g)].map((match) => match[1])
-    const explained = [...read('docs/events.md').matchAll(/^\| `([a-z-]+\.[a-z-]+)` \|/gm)].map((match) => match[1])
+    const explained = [...read('docs/events.md').matchAll(/^\| `([a-z-]+\.[a-z-]+)` \|/gm)].map(
+      (match) => match[1],
+    )
     expect(kinds.length).toBeGreaterThan(9)
     expect(explained.toSorted()).toEqual(kinds.toSorted())
   })

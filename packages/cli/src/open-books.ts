@@ -2,7 +2,8 @@ import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type { AuditOptions, AuditReport, Gateway, ReconcileReport, Storage } from '@farebox/core'
-import { createLedger, planPreset, systemClock } from '@farebox/core'
+import { createGateway } from '@farebox/core'
+import { openaiCompatible } from '@farebox/core/providers/openai-compatible'
 import { type Call, text } from './command.ts'
 import { openSqlite } from './open-sqlite.ts'
 import { CommandError, UsageError } from './terminal.ts'
@@ -71,21 +72,27 @@ async function openModule(file: string): Promise<Books> {
     }
   }
   const storage = candidates.find(isStorage)
-  if (storage !== undefined) return booksOf(storage, () => storage.ledger.close())
+  if (storage !== undefined) return booksOf(storage, async () => undefined)
   throw new CommandError(`${file} exports neither a \`gateway\` of createGateway() nor a \`storage\`.`)
 }
 
-/** Without a gateway there is neither its price book nor its plan table: costs and default plans stay unproved. */
+/**
+ * A gateway on a bare storage. It knows the prices that Farebox was released with, but neither the host's own prices nor its
+ * plans: what was priced by those stays unproved.
+ */
 function booksOf(storage: Storage, close: () => Promise<void>): Books {
-  const ledger = createLedger({
-    store: storage.ledger,
-    plans: planPreset('hf-2026-02-04'),
-    clock: systemClock,
+  const gateway = createGateway({
+    storage,
+    providers: [openaiCompatible({ id: 'none', baseUrl: 'http://127.0.0.1' })],
+    authenticate: () => undefined,
   })
   return {
-    accounts: (cursor) => ledger.accounts(cursor),
-    audit: (accountId, options) => ledger.audit(accountId, { ...options, defaultPlanId: null }),
-    close,
+    accounts: (cursor) => gateway.accounts.list(cursor),
+    audit: (accountId, options) => gateway.audit(accountId, { ...options, defaultPlanId: null }),
+    async close() {
+      await gateway.close()
+      await close()
+    },
   }
 }
 

@@ -15,7 +15,7 @@ export interface SqliteFile {
 }
 
 /**
- * Opens a database file of `@farebox/sqlite` for reading.
+ * Opens a database file of `@farebox/sqlite` for reading. `close` lets go of the file, after the storage was closed.
  *
  * @throws CommandError when there is no such file, no driver, or no table of Farebox in it.
  */
@@ -41,7 +41,6 @@ export async function openSqlite({
     return {
       storage,
       async close() {
-        await storage.ledger.close()
         database.close()
       },
     }

@@ -16,7 +16,7 @@ Usage: farebox audit [account...] (--gateway FILE | --sqlite FILE) [options]
 
 Replays the journal of each account, of all accounts unless some are named, and proves that it is whole, that the balance
 is what it adds up to, and that nobody paid more than the provider charges. It writes nothing and may run while the server
-does. Prices are proved with --gateway only: a file has no price book.
+does. A file alone proves the prices that Farebox was released with; your own are proved with --gateway.
 
 ${booksHelp}
   --since FILE       what an earlier \`farebox audit --json\` wrote: proves that nothing changed since

@@ -11,6 +11,7 @@ import { findRepeats } from './audit-repeats.ts'
 import { type AuditReport, createFindings, type Findings } from './audit-report.ts'
 import { emptyChain, type JournalEntry } from './entry.ts'
 import { createOpIdSet, type OpIdSet } from './op-id-set.ts'
+import type { PlanTable } from './plan.ts'
 import type { Cut, StoredEntry, Value } from './storage.ts'
 import { decodeValue } from './value-text.ts'
 
@@ -23,6 +24,8 @@ export interface AuditOptions {
   readonly onProgress?: (done: bigint, all: bigint) => void
   /** Ends the audit before its next page; it rejects with the signal's reason. */
   readonly signal?: AbortSignal
+  /** The plan of accounts that were never configured; `null` when it is not known. @default the plan table's */
+  readonly defaultPlanId?: string | null
 }
 
 /** What an audit reads an account with, and what it compares with. */
@@ -35,8 +38,7 @@ export interface AuditSource {
     limit: number,
   ) => Promise<readonly StoredEntry[]>
   readonly rate: RateAttempt
-  /** The plan of accounts that were never configured; `null` when it is not known. */
-  readonly defaultPlanId: string | null
+  readonly plans: PlanTable
 }
 
 /** Entries read at a time: some milliseconds of work, after which the event loop gets its turn. */
@@ -50,8 +52,10 @@ const pageMax = 500
 export async function audit(
   source: AuditSource,
   accountId: string,
-  { since, findingsMax = 100, onProgress, signal }: AuditOptions = {},
+  options: AuditOptions = {},
 ): Promise<AuditReport> {
+  const { since, findingsMax = 100, onProgress, signal } = options
+  const { defaultPlanId = source.plans.defaultPlanId } = options
   const findings = createFindings(accountId, findingsMax)
   const cut = await source.readHead(accountId)
   const head = readHead(cut.head, findings)
@@ -87,7 +91,7 @@ export async function audit(
   let holds: AuditReport['holds'] = { compared: 0, isComplete: true }
   if (head !== undefined) {
     await findBeyond(source, accountId, head.seq, findings)
-    compareHead(head, fold, source.defaultPlanId, findings)
+    compareHead(head, fold, defaultPlanId, findings)
     holds = compareHolds(head, cut, findings)
   } else if (cut.head === null && last !== undefined) {
     findings.add({ kind: 'wrong-head', seq: null, message: 'The account has a journal and no head.' })

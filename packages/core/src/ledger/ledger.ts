@@ -54,8 +54,6 @@ export interface Ledger {
 export interface LedgerAuditOptions extends AuditOptions {
   /** What recorded usage costs. @default nobody knows: no cost can be verified */
   readonly rate?: RateAttempt
-  /** The plan of accounts that were never configured; `null` when it is not known. @default the plan table's */
-  readonly defaultPlanId?: string | null
 }
 
 export interface LedgerOptions {
@@ -155,17 +153,14 @@ export function createLedger({ store, plans, clock }: LedgerOptions): Ledger {
       return run(accountId, [], unresolved(accountId, plans), { dueBy, dueMax })
     },
     accounts: (cursor) => reach(clock, () => store.scan('all', cursor, 100)),
-    audit: async (
-      accountId,
-      { rate = () => undefined, defaultPlanId = plans.defaultPlanId, ...options } = {},
-    ) =>
+    audit: async (accountId, { rate = () => undefined, ...options } = {}) =>
       audit(
         {
           readHead: () =>
             run(accountId, [], (cut) => ({ result: cut }), { dueBy: Number.MAX_SAFE_INTEGER, dueMax }),
           readJournal,
           rate,
-          defaultPlanId,
+          plans,
         },
         accountId,
         options,
