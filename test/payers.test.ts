@@ -26,13 +26,13 @@ const people: Readonly<Record<string, Principal>> = {
   eve: { accountId: 'eve' },
 }
 
-/** A dollar a token: more than what a free account has. */
+/** A cent a token, the dearest that a row may be: a thousand of them cost more than two seats have. */
 const dear: CatalogRow = {
   providerId: 'cerebras',
   providerModel: 'sim/dear',
   model: 'test/dear',
   operation: 'chat',
-  price: { input_token: perUnit('1'), output_token: perUnit('1') },
+  price: { input_token: perUnit('0.01'), output_token: perUnit('0.01') },
   source: 'https://example.com/test',
   readOn: '2026-11-22',
 }
@@ -128,8 +128,13 @@ describe('an organisation with two members, over HTTP', () => {
 
   it('is named when its credit is used up, and the member’s own credit stays untouched', async () => {
     await withOrganisation(async (rig) => {
-      await rig.gateway.accounts.configure({ accountId: 'org:acme', planId: 'free', seats: 1 })
-      const answer = await ask(rig, 'ada', 'acme', chatBody({ model: dear.model }))
+      const content = 'x'.repeat(1_000)
+      const answer = await ask(
+        rig,
+        'ada',
+        'acme',
+        chatBody({ model: dear.model, messages: [{ role: 'user', content }] }),
+      )
 
       expect(answer.status).toBe(402)
       const { error } = answer.json() as { error: Record<string, unknown> }
