@@ -35,6 +35,7 @@ import { graceMs, resolveWithinMs } from './ledger/reservation.ts'
 import type { VoidGrantRequest, VoidGrantResult } from './ledger/void-grant.ts'
 import { checkOptions, type GatewayOptions } from './options.ts'
 import { handleInference } from './pipeline.ts'
+import { createPrices, type Prices } from './prices.ts'
 import { rateBy } from './rate-attempt.ts'
 import { type ReconcileReport, reconcile } from './reconcile.ts'
 import { createReplay } from './replay/replay.ts'
@@ -87,6 +88,8 @@ export interface Gateway {
   readonly receipts: {
     get(request: { readonly accountId: string; readonly requestId: string }): Promise<Receipt | undefined>
   }
+  /** What past requests cost at other prices, and what differs between prices. Nothing there moves money. */
+  readonly prices: Prices
   /** Resolves holds that a dead process left behind. Call it now and then; once a minute is plenty. */
   reconcile(): Promise<ReconcileReport>
   /**
@@ -290,6 +293,7 @@ export function createGateway(options: GatewayOptions): Gateway {
       adjust: (request) => ledger.adjust(request),
       refund: (request) => ledger.refund(request),
     },
+    prices: createPrices(catalog, ledger),
     receipts: { get: ({ accountId, requestId }) => ledger.receipt(accountId, requestId) },
     async reconcile() {
       const report = await reconcile({ ledger, providers, transport, onEvent, announce })

@@ -9,6 +9,7 @@ export type {
 } from './auth/provider-keys.ts'
 export type { RingKey } from './auth/sealer.ts'
 export type { PriceBound } from './catalog/bounds.ts'
+export type { PriceChange, PriceLineChange } from './catalog/compare-prices.ts'
 export {
   createPriceBook,
   type PriceBook,
@@ -110,6 +111,18 @@ export {
   UnpricedUnitError,
 } from './price.ts'
 export type {
+  CompareRequest,
+  CompareResult,
+  KnownPrices,
+  PriceMoment,
+  Prices,
+  ProposedPrices,
+  RerateRequest,
+  RerateResult,
+  SimulateRequest,
+  SimulateResult,
+} from './prices.ts'
+export type {
   CostLookup,
   EncodeContext,
   FollowUp,
@@ -120,6 +133,7 @@ export type {
 } from './providers/provider.ts'
 export { type RateOptions, rateUsage, UnpricedTierError } from './rate-usage.ts'
 export type { ReconcileReport } from './reconcile.ts'
+export type { ReratedAttempt, RerateTotals, UnratedReason } from './rerate.ts'
 export type { RouteContext, RoutePolicy } from './routing/policy.ts'
 export type { Unit } from './unit.ts'
 export type { Quantities, Quantity, Usage } from './usage.ts'

@@ -144,7 +144,7 @@ export function createStages(parts: StageParts): StagesOf {
         attempt,
         wantsUsage: call.wantsUsage,
         readUsage,
-        costOf: (quantities) => costMembers(quantities, attempt),
+        costOf: (quantities) => costMembers(quantities, call, attempt),
         hide: ownKeys.get(attempt.target.providerId)?.hide,
         writeError: (error) => encodeEvent(JSON.stringify({ error: openaiErrorObject(error) })),
         signal: request.signal,
@@ -202,7 +202,8 @@ function order(
 function expectedCost(call: InferenceCall, target: Target): bigint {
   const outputTokens =
     Math.min(call.outputTokensMax ?? typicalOutputTokens, typicalOutputTokens) * call.choices
-  return rateKnown(estimateUsage(call, target, { outputTokens }), target).cost
+  const { serviceTier } = call
+  return rateKnown(estimateUsage(call, target, { outputTokens }), target, { serviceTier }).cost
 }
 
 function recordHealth(health: Health, attempt: Attempt | undefined): void {
@@ -224,7 +225,8 @@ function recordHealth(health: Health, attempt: Attempt | undefined): void {
  */
 function costMembers(
   quantities: Quantities,
-  { target, serviceTier, isOwnKey }: Attempt,
+  call: InferenceCall,
+  { target, serviceTier = call.serviceTier, isOwnKey }: Attempt,
 ): CostMembers | undefined {
   const rated = rateKnown(quantities, target, { serviceTier })
   if (rated.unpriced !== undefined) return undefined

@@ -40,7 +40,7 @@ export function findCandidates(
       },
     )
   }
-  return pricedFor(call, pinnedTo(call, able))
+  return soldInTier(call, soldInSize(call, pinnedTo(call, able)))
 }
 
 function pinnedTo(call: InferenceCall, able: readonly Target[]): readonly Target[] {
@@ -56,8 +56,21 @@ function pinnedTo(call: InferenceCall, able: readonly Target[]): readonly Target
   )
 }
 
+/** Leaves out targets that have no price for the service tier that is asked for. */
+function soldInTier(call: InferenceCall, able: readonly Target[]): readonly Target[] {
+  const { serviceTier } = call
+  if (serviceTier === undefined) return able
+  const sold = able.filter(({ tiers }) => Object.hasOwn(tiers?.service ?? {}, serviceTier))
+  if (sold.length > 0) return sold
+  throw new GatewayError(
+    'invalid_request',
+    `The model '${call.model}' is not sold in the service tier '${serviceTier}'. Leave "service_tier" out.`,
+    { param: 'service_tier' },
+  )
+}
+
 /** Leaves out targets whose price, by the size of an image, does not cover what is asked: nothing is sold unpriced. */
-function pricedFor(call: InferenceCall, able: readonly Target[]): readonly Target[] {
+function soldInSize(call: InferenceCall, able: readonly Target[]): readonly Target[] {
   if (call.operation !== 'images') return able
   const unit = imageUnit(call)
   const priced = able.filter(

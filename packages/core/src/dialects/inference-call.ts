@@ -24,6 +24,8 @@ export interface InferenceCall {
   readonly inputImages: number
   /** Pieces of audio in the prompt, whose tokens have a price of their own. `undefined` when nobody looked. */
   readonly inputAudios?: number
+  /** The service tier the caller asks for, where it is another one than that of the list price. */
+  readonly serviceTier?: string
   /** For images: pixels of one image and denoising steps. */
   readonly image: { readonly width: number; readonly height: number; readonly steps: number } | undefined
 }

@@ -64,6 +64,24 @@ describe('what a chat call says', () => {
     })
   })
 
+  it.each([
+    ['flex', 'flex'],
+    ['priority', 'priority'],
+    ['default', undefined],
+    ['auto', undefined],
+    [undefined, undefined],
+  ])('asks for the service tier %s where it has another price: %s', async (tier, expected) => {
+    const call = await parse({ model, messages, ...(tier === undefined ? {} : { service_tier: tier }) })
+    expect(call.serviceTier).toBe(expected)
+  })
+
+  it('counts the audio in its messages, which has a price of its own', async () => {
+    const audio = { type: 'input_audio', input_audio: { data: 'AAAA', format: 'wav' } }
+    expect((await parse({ model, messages })).inputAudios).toBe(0)
+    const spoken = [{ role: 'user', content: [audio, { type: 'text', text: 'What is said?' }, audio] }]
+    expect((await parse({ model, messages: spoken })).inputAudios).toBe(2)
+  })
+
   it('takes null as absent', async () => {
     const nulls = {
       stream: null,
@@ -217,13 +235,6 @@ describe('a chat call is refused', () => {
       'invalid_request',
       'stream_options.include_usage',
     ],
-    [
-      'for the flex tier, which has another price',
-      { service_tier: 'flex' },
-      'invalid_request',
-      'service_tier',
-    ],
-    ['for the priority tier', { service_tier: 'priority' }, 'invalid_request', 'service_tier'],
     ['for a tier nobody knows', { service_tier: 'x' }, 'invalid_request', 'service_tier'],
   ])('%s', async (_case, members, code, param) => {
     expect(await refusal(parse({ model, messages, ...members }))).toEqual([code, 400, param])

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { GatewayError } from '../errors.ts'
 import type { JsonBody } from '../http/request-body.ts'
+import { isPricedApart } from '../rate-usage.ts'
 import type { Dialect } from './dialect.ts'
 import { type InferenceCall, parseModel } from './inference-call.ts'
 import { flag, memberReader, positiveCount } from './members.ts'
@@ -11,8 +12,8 @@ const readMembers = memberReader({
   max_tokens: positiveCount,
   max_completion_tokens: positiveCount,
   n: z.int().min(1).max(128).nullish(),
-  // Other tiers have other prices; the ones named here have the price of the list.
-  service_tier: z.enum(['auto', 'default']).nullish(),
+  // The first two have the price of the list. The others have prices of their own, where a target is sold in them at all.
+  service_tier: z.enum(['auto', 'default', 'flex', 'priority']).nullish(),
 })
 
 /**
@@ -38,6 +39,7 @@ function parse(body: JsonBody): InferenceCall {
     })
   }
   const content = measureContent(messages)
+  const tier = options.service_tier
   return {
     operation: 'chat',
     model,
@@ -53,6 +55,7 @@ function parse(body: JsonBody): InferenceCall {
     inputImages: content.images,
     inputAudios: content.audios,
     image: undefined,
+    ...(tier == null || !isPricedApart(tier) ? {} : { serviceTier: tier }),
   }
 }
 

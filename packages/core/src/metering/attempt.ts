@@ -21,7 +21,7 @@ export interface Attempt {
   providerRequestId?: string
   /** Usage as the provider reported it, in Farebox' classes. */
   reported?: Quantities | undefined
-  /** The service tier the provider says it served, where it is not that of the list price. */
+  /** The service tier the provider says it served. */
   serviceTier?: string
   /** Whether `reported` counts everything, not only what had been used so far. */
   isReportFinal: boolean

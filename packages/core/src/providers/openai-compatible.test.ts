@@ -205,7 +205,8 @@ describe('usage in a stream', () => {
 })
 
 describe('members a provider refuses or prices otherwise', () => {
-  it('are left out: the tier everywhere', async () => {
+  it('are left out: the tier everywhere, unless it is asked for at a price of its own', async () => {
+    expect(await encode(standard, { messages, service_tier: 'flex' })).toHaveProperty('service_tier', 'flex')
     for (const provider of [cerebras(), together(), standard]) {
       expect(await encode(provider, { messages, service_tier: 'auto' })).not.toHaveProperty('service_tier')
     }
@@ -473,14 +474,12 @@ describe('usage in Farebox’ classes', () => {
   it.each([
     ['flex', 'flex'],
     ['PRIORITY', 'priority'],
-    ['default', undefined],
-    ['auto', undefined],
-    ['on_demand', undefined],
-    ['standard', undefined],
+    ['default', 'default'],
+    ['on_demand', 'on_demand'],
     [null, undefined],
     [undefined, undefined],
     [1, undefined],
-  ])('comes with the service tier %s, where that is not the list price, as %s', (told, tier) => {
+  ])('comes with the service tier that the provider tells as %s, in lower case: %s', (told, tier) => {
     expect(standard.serviceTier?.({ usage: {}, service_tier: told })).toBe(tier)
     expect(standard.serviceTier?.(undefined)).toBeUndefined()
   })

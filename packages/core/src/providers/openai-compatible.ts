@@ -5,7 +5,6 @@ import type { Operation } from '../http/routes.ts'
 import { megapixels } from '../metering/estimate.ts'
 import type { TokenConvention } from '../metering/partition.ts'
 import { openaiConvention, openaiImageTokens, openaiTokens, type Reported } from '../metering/token-shapes.ts'
-import { isPricedApart } from '../rate-usage.ts'
 import type { Quantities } from '../usage.ts'
 import { huggingFaceCosts } from './cost-lookup.ts'
 import type { EncodeContext, Provider, Verdict } from './provider.ts'
@@ -114,6 +113,8 @@ function bodyEdits(
   for (const name of ownChatMembers) if (name in value) edits[name] = undefined
   const outputTokens = context.outputTokens ?? call.outputTokensMax
   if (outputTokens !== undefined) edits[quirks.outputBound ?? 'max_tokens'] = String(outputTokens)
+  // Only targets with a price for the tier are asked for it.
+  if (call.serviceTier !== undefined) edits['service_tier'] = JSON.stringify(call.serviceTier)
   if (call.isStreaming && quirks.alwaysTellsUsage !== true) {
     const asked = value['stream_options']
     const isPlain = asked === undefined || asked === null
@@ -147,9 +148,7 @@ function readImages(reply: unknown, call: InferenceCall): Quantities | undefined
 /** The tier that was really served: asked for or not, it decides the price. */
 function readServiceTier(reply: unknown): string | undefined {
   const told = (reply as { readonly service_tier?: unknown } | undefined)?.service_tier
-  if (typeof told !== 'string') return undefined
-  const tier = told.toLowerCase()
-  return isPricedApart(tier) ? tier : undefined
+  return typeof told === 'string' ? told.toLowerCase() : undefined
 }
 
 /** Errors come wrapped in `error`, flat, or as text; what they blame decides, not who answers. */

@@ -65,10 +65,7 @@ export interface Provider {
   /** Usage in Farebox' classes from a reply or an event, of which it may get no more than `usage` and `service_tier`. */
   usage(reply: unknown, call: InferenceCall): Quantities | undefined
 
-  /**
-   * The service tier a reply or an event says it was served in, in lower case, where that is another one than the tier of
-   * the list price.
-   */
+  /** The service tier a reply or an event says it was served in, in lower case. */
   serviceTier?(reply: unknown): string | undefined
 
   /** What a status that is not 2xx, or an error inside a 200, means. */
