@@ -110,9 +110,9 @@ export function remoteStore({ world, life, inner, onDecision }: RemoteStoreOptio
     },
 
     journal: (accountId, afterSeq, limit) =>
-      ask(`${accountId} ${life.name} journal`, () => inner.journal(accountId, afterSeq, limit)),
+      ask(`${accountId} ${life.name} store journal`, () => inner.journal(accountId, afterSeq, limit)),
 
-    scan: (what, cursor, limit) => ask(`${life.name} scan`, () => inner.scan(what, cursor, limit)),
+    scan: (what, cursor, limit) => ask(`${life.name} store scan`, () => inner.scan(what, cursor, limit)),
 
     async close() {
       isClosed = true

@@ -103,7 +103,7 @@ async function play(seed: number, options: SimulationOptions): Promise<Simulatio
   return { seed, steps, counts: world.counts }
 }
 
-async function fulfil(wish: Wish, { world, ask }: Simulation, host: Host): Promise<void> {
+async function fulfil(wish: Wish, { world, ask, requestIds }: Simulation, host: Host): Promise<void> {
   if (wish.kind === 'ask') {
     await ask(await host.anyRunning(), wish.question).ending
     return
@@ -111,9 +111,9 @@ async function fulfil(wish: Wish, { world, ask }: Simulation, host: Host): Promi
   // A host whose own queue delivers at least once sends some things twice, and to another process.
   const times = world.faults.happens('host repeats') ? 2 : 1
   const work = Array.from({ length: times }, () =>
-    host.insist(wish.label, ({ gateway }) => wish.run(gateway)),
+    host.insist(wish.label, ({ gateway }) => wish.run({ gateway, requestIds })),
   )
-  await Promise.all(work)
+  for (const outcome of await Promise.all(work)) world.count(`deed: ${outcome}`)
 }
 
 /** What can go wrong between any two steps. */

@@ -44,6 +44,8 @@ export interface Simulation {
   readonly storage: Storage
   /** What the providers know, by attempt id. */
   readonly served: ReadonlyMap<string, Served>
+  /** Every request that was made, in order. */
+  readonly requestIds: readonly string[]
   /** Requests whose process gave up settling them, and those whose caller left. */
   readonly givenUp: ReadonlySet<string>
   readonly left: ReadonlySet<string>
@@ -74,6 +76,7 @@ export function createSimulation(parts: SimulationParts): Simulation {
   }
   const givenUp = new Set<string>()
   const left = new Set<string>()
+  const requestIds: string[] = []
   const readings = new Map<string, Reading>()
   // Twice the work, so not in every run.
   const onDecision = random.chance(0.2) ? checkPurity : undefined
@@ -131,10 +134,12 @@ export function createSimulation(parts: SimulationParts): Simulation {
     processes,
     storage,
     served: truth.served,
+    requestIds,
     givenUp,
     left,
     ask(running, question) {
       const asking = ask(world, running, question)
+      requestIds.push(asking.requestId)
       const check = async (): Promise<Ending> => {
         const ending = await asking.ending
         count(`caller: ${ending.code ?? ending.kind}`)

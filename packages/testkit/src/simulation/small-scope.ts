@@ -1,6 +1,7 @@
-import { nano } from '@farebox/core'
-import type { Asking } from './caller.ts'
+import { type Gateway, nano, usd } from '@farebox/core'
+import type { Asking, Question } from './caller.ts'
 import { type FaultKind, faultsOf } from './faults.ts'
+import { createHost } from './host.ts'
 import type { Process, Running } from './process.ts'
 import { seededRandom } from './random.ts'
 import { earliest, settled, type Task } from './scheduler.ts'
@@ -29,24 +30,30 @@ export const interruptions = [
 
 export type Interruption = (typeof interruptions)[number]
 
-/** One run: two requests on one account, stopped at one moment each, and an interruption at that moment. */
+/** What goes on beside the request: another request, or an operation of the host on a process of its own. */
+export const companions = ['request', 'grant', 'configure', 'void', 'adjust', 'refund'] as const
+
+export type Companion = (typeof companions)[number]
+
+/** One run: a request and a companion on one account, stopped at one moment each, and an interruption at that moment. */
 export interface SmallScope {
   readonly interruption: Interruption
+  readonly companion: Companion
   readonly isStream: boolean
-  /** Whether the other request is on a process of its own. */
+  /** Whether another request is on a process of its own. */
   readonly isApart: boolean
-  /** Whether the account can pay for one of the requests only. */
+  /** Whether the account can pay for one of two requests only. */
   readonly isShort: boolean
-  /** How many steps each of the requests has taken when it happens. */
+  /** How many steps the request and its companion have taken when it happens. */
   readonly steps: number
-  readonly otherSteps: number
+  readonly companionSteps: number
 }
 
 /** What a run came to. */
 export interface SmallScopeReport {
   /** Whether there was nothing left to interrupt: the request was over after fewer steps. */
   readonly wasOver: boolean
-  readonly wasOtherOver: boolean
+  readonly wasCompanionOver: boolean
   readonly counts: ReadonlyMap<string, number>
 }
 
@@ -60,34 +67,25 @@ export async function playSmallScope(
   options: { readonly breakage?: Breakage; readonly onLine?: (line: string) => void } = {},
 ): Promise<SmallScopeReport> {
   const armed = new Set<FaultKind>()
-  let flow: string | undefined
+  let flow: Flow | undefined
+  const isApart = scope.isApart || scope.companion !== 'request'
   const simulation = createSimulation({
     random: seededRandom(1),
     faults: (onFault) => faultsOf((kind) => armed.delete(kind), onFault),
     startMs: Date.UTC(2026, 10, 10, 12),
-    processes: scope.isApart ? 2 : 1,
-    choose: (tasks) => earliest(flow === undefined ? tasks : stepsOf(tasks, flow)),
+    processes: isApart ? 2 : 1,
+    choose: (tasks) => earliest(flow === undefined ? tasks : tasks.filter(flow)),
     ...options,
   })
-  const { world, processes, watch, ask, step } = simulation
+  const { world, processes, watch, step } = simulation
   for (const process of processes) process.start()
-  await prepare(simulation, runningOf(processes[0]), scope.isShort)
+  await prepare(simulation, scope)
 
-  const begin = (process: Process | undefined, isStream: boolean): Asking => {
-    const question = {
-      accountId: 'alice',
-      model: 'sim/telling',
-      isStream,
-      outputMax: 60,
-      leavesAt: undefined,
-    }
-    return ask(runningOf(process), question)
-  }
-  /** Takes so many steps of one request, and of nothing else. Gives whether it was over before. */
-  const advance = async ({ requestId }: Asking, steps: number): Promise<boolean> => {
-    flow = requestId
+  /** Takes so many steps of one flow, and of nothing else. Gives whether it was over before. */
+  const advance = async (only: Flow, steps: number): Promise<boolean> => {
+    flow = only
     let taken = 0
-    while (taken < steps && stepsOf(world.scheduler.tasks, requestId).length > 0) {
+    while (taken < steps && world.scheduler.tasks.some(only)) {
       await step()
       taken += 1
     }
@@ -95,25 +93,68 @@ export async function playSmallScope(
     return taken < steps
   }
 
-  const asking = begin(processes[0], scope.isStream)
-  const other = begin(processes.at(-1), false)
-  // Both come as far as their first message.
-  await settled()
+  const asking = simulation.ask(runningOf(processes[0]), questionOf(scope.isStream))
+  const companion = accompany(simulation, scope.companion)
   let isOver = false
   watch(
-    Promise.all([asking.ending, other.ending]).then(() => {
+    Promise.all([asking.ending, companion.work]).then(() => {
       isOver = true
     }),
   )
-  const wasOver = await advance(asking, scope.steps)
-  const wasOtherOver = await advance(other, scope.otherSteps)
+  // Both come as far as their first message.
+  await settled()
+  const wasOver = await advance(stepsOf(asking.requestId), scope.steps)
+  const wasCompanionOver = await advance(companion.flow, scope.companionSteps)
   world.log(() => `here: ${scope.interruption}`)
   interrupt(scope.interruption, simulation, asking, armed)
   while (!isOver && (await step()) !== undefined);
   armed.clear()
   await rest(simulation)
   await judge(simulation)
-  return { wasOver, wasOtherOver, counts: world.counts }
+  return { wasOver, wasCompanionOver, counts: world.counts }
+}
+
+/** Whether a task is a step of something. */
+type Flow = (task: Task) => boolean
+
+/** What something waits for, but for its time limits, which are seconds away. */
+function stepsOf(name: string): Flow {
+  return ({ label, delayMs }) => label.includes(name) && delayMs < 1_000
+}
+
+/** Begins what goes on beside the request. */
+function accompany(
+  simulation: Simulation,
+  companion: Companion,
+): { readonly work: Promise<unknown>; readonly flow: Flow } {
+  const { world, processes, requestIds, ask } = simulation
+  const other = processes.at(-1)
+  if (companion === 'request') {
+    const { requestId, ending } = ask(runningOf(other), questionOf(false))
+    return { work: ending, flow: stepsOf(requestId) }
+  }
+  const { name } = runningOf(other).life
+  const host = createHost(world, processes.slice(-1))
+  const [requestId = ''] = requestIds
+  const work = host.insist(companion, ({ gateway }) => deeds[companion](gateway, requestId))
+  return { work, flow: stepsOf(`${name} store`) }
+}
+
+const byHand = { accountId: 'alice', opId: 'o1', actor: 'support', reason: 'simulated' } as const
+
+const deeds: Readonly<
+  Record<Exclude<Companion, 'request'>, (gateway: Gateway, requestId: string) => Promise<unknown>>
+> = {
+  grant: ({ credits }) => credits.grant({ accountId: 'alice', grantId: 'g2', amount: usd('0.01') }),
+  configure: ({ accounts }) => accounts.configure({ accountId: 'alice', planId: 'team', seats: 3 }),
+  void: ({ credits }) => credits.void({ ...byHand, grantId: 'g1' }),
+  adjust: ({ credits }) => credits.adjust({ ...byHand, amount: nano(-20_000_000n) }),
+  refund: ({ credits }, requestId) =>
+    credits.refund({ ...byHand, requestId, attemptId: `${requestId}.1`, expiredCredit: 'courtesy' }),
+}
+
+function questionOf(isStream: boolean): Question {
+  return { accountId: 'alice', model: 'sim/telling', isStream, outputMax: 60, leavesAt: undefined }
 }
 
 function interrupt(
@@ -147,12 +188,19 @@ function interrupt(
   }
 }
 
-/** Gives alice credit for both requests, or for one only, and waits until it is there. */
-async function prepare({ watch, step }: Simulation, { gateway }: Running, isShort: boolean): Promise<void> {
+/** Gives alice credit for two requests, or for one only, and something to refund. Waits until all is there. */
+async function prepare({ watch, ask, step, processes }: Simulation, scope: SmallScope): Promise<void> {
+  const running = runningOf(processes[0])
+  const { accounts, credits } = running.gateway
+  const get = async (): Promise<void> => {
+    await credits.grant({ accountId: 'alice', grantId: 'g1', amount: nano(30_000_000n) })
+    // Included credit expires as the month ends; what was bought does not.
+    if (!scope.isShort) await accounts.configure({ accountId: 'alice', planId: 'free' })
+    if (scope.companion === 'refund') await ask(running, questionOf(false)).ending
+  }
   let isReady = false
-  const amount = nano(isShort ? 30_000_000n : 1_000_000_000n)
   watch(
-    gateway.credits.grant({ accountId: 'alice', grantId: 'g1', amount }).then(() => {
+    get().then(() => {
       isReady = true
     }),
   )
@@ -162,9 +210,4 @@ async function prepare({ watch, step }: Simulation, { gateway }: Running, isShor
 function runningOf(process: Process | undefined): Running {
   if (process?.running === undefined) throw new Error('The process does not run.')
   return process.running
-}
-
-/** What a request waits for, but for its time limits, which are seconds away. */
-function stepsOf(tasks: readonly Task[], requestId: string): readonly Task[] {
-  return tasks.filter(({ label, delayMs }) => label.startsWith(requestId) && delayMs < 1_000)
 }

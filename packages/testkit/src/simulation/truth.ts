@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import type { Receipt, ReceiptAttempt, StoredEntry } from '@farebox/core'
+import type { EntryKind, Receipt, ReceiptAttempt, StoredEntry } from '@farebox/core'
 import { readEntry } from '../ledger/invariants/read-entry.ts'
 import { listCost } from './price-list.ts'
 import type { Served } from './provider.ts'
@@ -40,17 +40,23 @@ export interface RequestFacts {
 /** What the accounts say about attempts, all of them together. */
 export interface Books {
   readonly attempts: Map<string, ReceiptAttempt>
+  /** How many entries of each kind there are. */
+  readonly kinds: Map<EntryKind, number>
   charged: bigint
   absorbed: bigint
 }
 
 export function emptyBooks(): Books {
-  return { attempts: new Map(), charged: 0n, absorbed: 0n }
+  return { attempts: new Map(), kinds: new Map(), charged: 0n, absorbed: 0n }
 }
 
 /** @throws AssertionError when an attempt is booked twice. */
 export function addEntries(books: Books, entries: readonly StoredEntry[]): void {
-  for (const entry of entries) for (const attempt of readEntry(entry).attempts ?? []) add(books, attempt)
+  for (const stored of entries) {
+    const { kind, attempts } = readEntry(stored)
+    books.kinds.set(kind, (books.kinds.get(kind) ?? 0) + 1)
+    for (const attempt of attempts ?? []) add(books, attempt)
+  }
 }
 
 /** @throws AssertionError when an attempt is booked twice. */

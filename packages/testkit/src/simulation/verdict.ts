@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict'
-import type { Receipt, Reservation, Storage } from '@farebox/core'
+import { createLedger, type Receipt, type Reservation, type Storage } from '@farebox/core'
 import { checkInvariants, readAccount, readJournal } from '../ledger/check-invariants.ts'
 import { casePlans } from '../ledger/ledger-case.ts'
 import type { FaultKind } from './faults.ts'
 import { reconcileLabel } from './process.ts'
 import type { Simulation } from './simulation.ts'
 import { addEntries, addReceipts, emptyBooks, explain } from './truth.ts'
+import { clockOf } from './world.ts'
 
 /** Long enough for every hold to expire and for the providers to be asked about it, in milliseconds. */
 const restMs = 60 * 60_000
@@ -50,11 +51,19 @@ export async function judge(simulation: Simulation): Promise<void> {
   const living = processes.flatMap(({ running }) => running?.life.name ?? [])
   const requestIds = [...new Set([...served.keys()].map(requestOf))]
   const books = emptyBooks()
+  const ledger = createLedger({
+    store: storage.ledger,
+    plans: casePlans,
+    clock: clockOf(world, world.nature, 0),
+  })
   for (const accountId of await allAccounts(storage)) {
     await checkInvariants(storage, accountId, casePlans)
+    const { findings } = await ledger.audit(accountId)
+    assert.deepEqual(findings, [], 'the audit finds something')
     addEntries(books, await readJournal(storage.ledger, accountId))
     addReceipts(books, await releasedReceipts(storage, accountId, requestIds))
   }
+  for (const [kind, times] of books.kinds) world.count(`entry: ${kind}`, times)
   const wasClockSteady = clockFaults.every((kind) => !world.counts.has(kind))
   const resolved = new Set([...books.attempts.keys()].map(requestOf))
   let owed = 0n

@@ -18,7 +18,7 @@ export interface World {
   readonly catchUp: () => void
   /** How often each thing happened, so that a test can tell that it happens at all. */
   readonly counts: ReadonlyMap<string, number>
-  readonly count: (what: string) => void
+  readonly count: (what: string, times?: number) => void
   /** Writes a line of the log, if one is kept. */
   readonly log: (line: () => string) => void
 }
@@ -36,8 +36,8 @@ export interface WorldParts {
 
 export function createWorld({ random, faults, startMs, choose, onLine }: WorldParts): World {
   const counts = new Map<string, number>()
-  const count = (what: string): void => {
-    counts.set(what, (counts.get(what) ?? 0) + 1)
+  const count = (what: string, times = 1): void => {
+    counts.set(what, (counts.get(what) ?? 0) + times)
   }
   const log = (line: () => string) => onLine?.(line())
   const scheduler = createScheduler({
