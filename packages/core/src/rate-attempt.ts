@@ -2,11 +2,14 @@ import type { Catalog } from './catalog/catalog.ts'
 import type { RateAttempt } from './ledger/audit-prices.ts'
 import { rateKnown } from './rate-usage.ts'
 
-/** Rates attempts again at the version of the price book they were made at, as far as the catalog still knows it. */
-export function rateBy({ priceOf }: Catalog): RateAttempt {
-  return ({ priceVersion, providerId, providerModel, usage, serviceTier }) => {
+/** Rates attempts again at the version of the prices they were made at, in force or not, as far as it is known. */
+export function rateBy({ pricesOf }: Catalog): RateAttempt {
+  return ({ priceVersion, providerId, providerModel, usage, serviceTier, cost }) => {
     if (priceVersion === undefined || usage === undefined) return undefined
-    const known = priceOf({ priceVersion, providerId, providerModel })
-    return known && rateKnown(usage.quantities, known, { serviceTier }).cost
+    // A model may do several things at several prices, and the attempt does not say which of them was asked for.
+    const ratings = pricesOf({ priceVersion, providerId, providerModel }).map(
+      (price) => rateKnown(usage.quantities, price, { serviceTier }).cost,
+    )
+    return ratings.find((rated) => rated === cost) ?? ratings[0]
   }
 }

@@ -1,4 +1,11 @@
-import { type CatalogRow, formatUsd, priceBook, type Rate } from '@farebox/core'
+import {
+  type CatalogRow,
+  formatUsd,
+  type LongContextTier,
+  type Price,
+  priceBook,
+  type Rate,
+} from '@farebox/core'
 import { type Call, type Command, text } from '../command.ts'
 import { exitCodes, UsageError } from '../terminal.ts'
 import { jsonLine, shown } from '../text.ts'
@@ -57,7 +64,17 @@ function table(rows: readonly CatalogRow[]): string {
     .join('')
 }
 
-function priceText({ price }: CatalogRow): string {
+/** The list price, and behind it what is another price in other tiers. */
+function priceText({ price, tiers }: CatalogRow): string {
+  const ladder = (steps: readonly LongContextTier[] = []) =>
+    steps.map((step) => `over ${step.overInputTokens} input tokens ${ratesText(step.price)}`)
+  const service = Object.entries(tiers?.service ?? {}).flatMap(([name, tier]) =>
+    [ratesText(tier.price), ...ladder(tier.longContext)].map((text) => `${name} ${text}`),
+  )
+  return [ratesText(price), ...ladder(tiers?.longContext), ...service].join('; ')
+}
+
+function ratesText(price: Price): string {
   return Object.entries(price)
     .flatMap(([unit, rate]) => (rate === undefined ? [] : [`${unit} ${rateText(unit, rate)}`]))
     .join(', ')

@@ -4,7 +4,7 @@ import { isGatewayError } from '../errors.ts'
 import type { Operation } from '../http/routes.ts'
 import { perMillion, perUnit } from '../money.ts'
 import type { Price } from '../price.ts'
-import { type Catalog, createCatalog } from './catalog.ts'
+import { catalogOf, createCatalog } from './catalog.ts'
 import { bookOf, createPriceBook } from './price-book.ts'
 import type { CatalogRow } from './target.ts'
 
@@ -21,10 +21,6 @@ function row(members: Partial<CatalogRow> = {}): CatalogRow {
     readOn: '2026-01-31',
     ...members,
   }
-}
-
-function catalogOf(rows: readonly CatalogRow[], providerIds: readonly string[]): Catalog {
-  return createCatalog({ books: [bookOf(rows)], providerIds, now: () => 0 })
 }
 
 /** A call, as far as a catalog looks at it. */
@@ -262,6 +258,7 @@ describe('the prices in force', () => {
     const [version] = both.versions.map((each) => each.version)
     const query = { providerId: 'cerebras', providerModel: 'm-1', priceVersion: version ?? '' }
     expect(both.priceOf(query)).toBeUndefined()
+    expect(both.pricesOf(query).map(({ price }) => price)).toEqual([tokens, images])
     expect(both.priceOf({ ...query, operation: 'images' })?.price).toEqual(images)
     expect(both.priceOf({ ...query, operation: 'embeddings' })).toBeUndefined()
     expect(both.priceOf({ ...query, operation: 'chat', priceVersion: 'none' })).toBeUndefined()

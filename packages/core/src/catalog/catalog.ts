@@ -2,8 +2,8 @@ import type { InferenceCall } from '../dialects/inference-call.ts'
 import type { Operation } from '../http/routes.ts'
 import type { TargetPrice } from '../price.ts'
 import { boundsOf } from './bounds.ts'
-import { findCandidates } from './candidates.ts'
-import { type PriceBook, type PriceBookVersion, rowKey, versionAt } from './price-book.ts'
+import { offersFor } from './offers.ts'
+import { bookOf, type PriceBook, type PriceBookVersion, rowKey, versionAt } from './price-book.ts'
 import type { CatalogRow, Target } from './target.ts'
 
 /** What can be bought from the providers of one gateway, at the prices in force now. */
@@ -19,8 +19,13 @@ export interface Catalog {
   targetsOf(model: string): readonly Target[]
   /** Every version of every book, by when it takes effect, past and future. */
   readonly versions: readonly PriceBookVersion[]
-  /** What something cost, or will cost, in a version; `undefined` when the version is unknown or has no such row. */
+  /**
+   * What something cost, or will cost, in a version; `undefined` when the version is unknown or has no such row, and when
+   * the operation is left out and the model does several.
+   */
   priceOf(query: PriceQuery & { readonly priceVersion: string }): VersionedPrice | undefined
+  /** The same for every operation of the model. */
+  pricesOf(query: PriceQuery & { readonly priceVersion: string }): readonly VersionedPrice[]
   /** What something cost, or will cost, at a moment. */
   priceAt(query: PriceQuery & { readonly atMs: number }): VersionedPrice | undefined
   /** All rows in force at a moment, of every provider that the books know. */
@@ -61,6 +66,7 @@ export function createCatalog({ books, providerIds, now }: CatalogOptions): Cata
     .toSorted((a, b) => a.effectiveAtMs - b.effectiveAtMs)
   const changes = [...new Set(versions.map(({ effectiveAtMs }) => effectiveAtMs))]
   const neverChanges = changes.every((effectiveAtMs) => effectiveAtMs <= 0)
+  const byVersion = new Map(versions.map((each) => [each.version, each]))
   const find = priceFinder()
   let offer = offerAt(neverChanges ? 0 : now())
 
@@ -83,23 +89,29 @@ export function createCatalog({ books, providerIds, now }: CatalogOptions): Cata
     return offer
   }
 
+  function pricesOf({ priceVersion, ...query }: PriceQuery & { readonly priceVersion: string }) {
+    const version = byVersion.get(priceVersion)
+    return version === undefined ? [] : find([version], query)
+  }
+
   const targetsOf = (model: string) => current().byModel.get(model) ?? []
   return {
     get targets() {
       return current().targets
     },
     targetsOf,
-    candidates: (call) => findCandidates(call, targetsOf(call.model), providerIds),
+    candidates: (call) => offersFor(call, targetsOf(call.model), providerIds),
     versions,
-    priceOf({ priceVersion, ...query }) {
-      const version = versions.find((known) => known.version === priceVersion)
-      return version === undefined ? undefined : find([version], query)
-    },
-    priceAt({ atMs, ...query }) {
-      return find(versionsAt(books, atMs).toReversed(), query)
-    },
+    priceOf: (query) => only(pricesOf(query)),
+    pricesOf,
+    priceAt: ({ atMs, ...query }) => only(find(versionsAt(books, atMs).toReversed(), query)),
     rowsAt: (atMs) => rowsOf(books, atMs).map(({ row }) => row),
   }
+}
+
+/** A catalog of rows that are always in force. */
+export function catalogOf(rows: readonly CatalogRow[], providerIds: readonly string[]): Catalog {
+  return createCatalog({ books: [bookOf(rows)], providerIds, now: () => 0 })
 }
 
 function versionsAt(books: readonly PriceBook[], atMs: number): readonly PriceBookVersion[] {
@@ -128,14 +140,19 @@ function targetOf(row: CatalogRow, version: string): Target {
   }
 }
 
+/** One price, if there is no doubt which is meant. */
+function only(prices: readonly VersionedPrice[]): VersionedPrice | undefined {
+  return prices.length === 1 ? prices[0] : undefined
+}
+
 /**
- * Finds the price in the first version that has one, if there is no doubt which operation is meant. Each version is indexed
- * when it is first asked, because an audit asks once for every attempt of a journal.
+ * Finds the prices of a model in the first version that has any. Each version is indexed when it is first asked, because an
+ * audit asks once for every attempt of a journal.
  */
 function priceFinder(): (
   versions: readonly PriceBookVersion[],
   query: PriceQuery,
-) => VersionedPrice | undefined {
+) => readonly VersionedPrice[] {
   const indexes = new Map<PriceBookVersion, ReadonlyMap<string, readonly CatalogRow[]>>()
   const indexOf = (version: PriceBookVersion) => {
     const known = indexes.get(version)
@@ -147,14 +164,15 @@ function priceFinder(): (
   return (versions, { providerId, providerModel, operation }) => {
     for (const version of versions) {
       const rows = indexOf(version).get(`${providerId}/${providerModel}`) ?? []
-      const [row, ...others] = rows.filter((each) => operation === undefined || each.operation === operation)
-      if (row === undefined) continue
-      if (others.some((other) => other.operation !== row.operation)) return undefined
-      const { price, tiers } = row
-      return { price, ...(tiers === undefined ? {} : { tiers }), priceVersion: version.version }
+      const found = rows.filter((row) => operation === undefined || row.operation === operation)
+      if (found.length > 0) return found.map((row) => versioned(row, version.version))
     }
-    return undefined
+    return []
   }
+}
+
+function versioned({ price, tiers }: CatalogRow, priceVersion: string): VersionedPrice {
+  return { price, ...(tiers === undefined ? {} : { tiers }), priceVersion }
 }
 
 function groupBy<T>(items: readonly T[], keyOf: (item: T) => string): ReadonlyMap<string, readonly T[]> {

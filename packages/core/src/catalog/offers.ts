@@ -9,7 +9,7 @@ import type { Target } from './target.ts'
  *
  * @throws GatewayError `model_not_found`, `model_not_supported` or `invalid_model_suffix`.
  */
-export function findCandidates(
+export function offersFor(
   call: InferenceCall,
   offered: readonly Target[],
   providerIds: readonly string[],

@@ -1,0 +1,1 @@
+export { type CheckChargesOptions, type CheckedCharges, checkCharges } from './check-charges.ts'
