@@ -74,6 +74,7 @@ describe.each(storageNames)('on %s', (storageName) => {
       )
       expect(new Set(statuses)).toEqual(new Set([200]))
       await expectRight(shop, accountId, scenario)
+      expect(await shop.gateway.audit(accountId)).toMatchObject({ isSound: true })
     },
   )
 
