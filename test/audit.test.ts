@@ -445,7 +445,7 @@ const tamperings: readonly (readonly [string, (rows: Rows) => Rows, Expected])[]
     { kind: 'wrong-hold', source: 'grant:gx' },
   ],
   [
-    'a hold that is over and still waits',
+    'a hold that is over and still holds',
     editHold({ state: 'settled' }),
     { kind: 'wrong-hold', requestId: 'r4' },
   ],

@@ -55,15 +55,16 @@ function addHold(hold: Reservation, held: Map<Source, bigint>, findings: Finding
   const { reservationId, state, amount, parts } = hold
   const tell = (message: string) =>
     findings.add({ kind: 'wrong-hold', seq: null, requestId: reservationId, message })
-  if (state !== 'held' && state !== 'unresolved')
-    tell(`The hold of ${reservationId} is ${state} and still waits.`)
+  // One that is over may still wait for a cost that comes late; it holds nothing then.
+  const isOver = state === 'settled' || state === 'released'
+  if (isOver && parts.length > 0) tell(`The hold of ${reservationId} is ${state} and still holds money.`)
   let sum = 0n
   for (const part of parts) {
     if (part.amount <= 0n) tell(`The hold of ${reservationId} has a part of $${formatUsd(part.amount)}.`)
     held.set(part.source, (held.get(part.source) ?? 0n) + part.amount)
     sum += part.amount
   }
-  if (sum !== amount) {
+  if (!isOver && sum !== amount) {
     tell(`The hold of ${reservationId} is of $${formatUsd(amount)}; its parts are $${formatUsd(sum)}.`)
   }
 }
