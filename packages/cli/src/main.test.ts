@@ -141,6 +141,33 @@ describe('farebox audit', () => {
     expect(hash()).toBe(before)
   })
 
+  it('finds nothing while a server goes on writing to the file', async () => {
+    const file = await someBooks()
+    const database = new Database(file)
+    const { ledger: store } = sqlite(database)
+    const ledger = createLedger({ store, plans: planPreset('hf-2026-02-04'), clock: systemClock })
+    const subject = { model: 'model', costProviderIds: [], attemptsMax: 1 }
+    let isAuditing = true
+    let written = 0
+    const writing = (async () => {
+      for (; isAuditing; written += 1) {
+        const request = { accountId: 'alice', reservationId: `busy-${written}` }
+        await ledger.reserve({ ...request, amount: nano(10n), timeToLiveMs: 60_000, subject })
+        await ledger.settle({ ...request, attempts: [] })
+        await ledger.grant({ accountId: 'bob', grantId: `busy-${written % 50}`, amount: nano(1n) })
+      }
+    })()
+
+    const audits = [await farebox(['audit', '--sqlite', file]), await farebox(['audit', '--sqlite', file])]
+    isAuditing = false
+    await writing
+    await store.close()
+    database.close()
+
+    expect(audits.map(({ code, out }) => (code === 0 ? 'sound' : out))).toEqual(['sound', 'sound'])
+    expect(written).toBeGreaterThan(10)
+  })
+
   it('names what is wrong, and exits with 1', async () => {
     const file = await someBooks()
     tamper(file, `UPDATE farebox_journal SET text = replace(text, '30000000n', '20000000n') WHERE seq = 3`)
