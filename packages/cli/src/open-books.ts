@@ -1,8 +1,16 @@
 import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import type { AuditOptions, AuditReport, Gateway, ReconcileReport, Storage } from '@farebox/core'
-import { createGateway } from '@farebox/core'
+import {
+  type AuditOptions,
+  type AuditReport,
+  createGateway,
+  type Gateway,
+  memoryStorage,
+  type Prices,
+  type ReconcileReport,
+  type Storage,
+} from '@farebox/core'
 import { openaiCompatible } from '@farebox/core/providers/openai-compatible'
 import { type Call, text } from './command.ts'
 import { openSqlite } from './open-sqlite.ts'
@@ -16,6 +24,7 @@ export interface Books {
   audit(accountId: string, options: AuditOptions): Promise<AuditReport>
   /** Only with a gateway: it knows the providers to ask. */
   readonly reconcile?: () => Promise<ReconcileReport>
+  readonly prices: Prices
   close(): Promise<void>
 }
 
@@ -50,6 +59,13 @@ export async function openBooks(call: Call, folder: string): Promise<Books> {
   return booksOf(opened.storage, opened.close)
 }
 
+/** The books of a gateway that a call names, else none, but with the prices that Farebox was released with. */
+export async function openPrices(call: Call, folder: string): Promise<Books> {
+  const module = text(call, 'gateway')
+  if (module !== undefined) return openModule(resolve(folder, module))
+  return booksOf(memoryStorage(), async () => undefined)
+}
+
 async function openModule(file: string): Promise<Books> {
   if (!existsSync(file)) throw new CommandError(`There is no file ${file}.`)
   let exported: Readonly<Record<string, unknown>>
@@ -68,6 +84,7 @@ async function openModule(file: string): Promise<Books> {
       accounts: (cursor) => gateway.accounts.list(cursor),
       audit: (accountId, options) => gateway.audit(accountId, options),
       reconcile: () => gateway.reconcile(),
+      prices: gateway.prices,
       close: () => gateway.close(),
     }
   }
@@ -89,6 +106,7 @@ function booksOf(storage: Storage, close: () => Promise<void>): Books {
   return {
     accounts: (cursor) => gateway.accounts.list(cursor),
     audit: (accountId, options) => gateway.audit(accountId, { ...options, defaultPlanId: null }),
+    prices: gateway.prices,
     async close() {
       await gateway.close()
       await close()
@@ -98,7 +116,9 @@ function booksOf(storage: Storage, close: () => Promise<void>): Books {
 
 function isGateway(value: unknown): value is Gateway {
   return (
-    hasFunctions(value, 'audit', 'reconcile', 'close') && hasFunctions((value as Gateway).accounts, 'list')
+    hasFunctions(value, 'audit', 'reconcile', 'close') &&
+    hasFunctions((value as Gateway).accounts, 'list') &&
+    hasFunctions((value as Gateway).prices, 'versions', 'compare')
   )
 }
 

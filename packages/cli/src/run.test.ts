@@ -75,6 +75,65 @@ describe('farebox prices', () => {
       expect(JSON.parse(line)).toMatchObject({ source: expect.stringMatching(/^https:/) })
   })
 
+  const own = ['--gateway', 'src/__fixtures__/own-prices.js']
+
+  it('lists the versions there are, the host’s own with a gateway', async () => {
+    expect((await farebox('prices', 'versions')).out).toMatch(/^[0-9a-f]{16} {2}always +\d+ rows\n$/)
+    const { code, out } = await farebox('prices', 'versions', ...own, '--json')
+    expect(code).toBe(0)
+    expect(out.split('\n').filter((line) => line.includes('"effectiveAtMs":1796083200000'))).toHaveLength(1)
+    expect(out.trim().split('\n')).toHaveLength(3)
+  })
+
+  it('tells which rates differ between two dates, and exits with 1 as diff does', async () => {
+    expect(await farebox('prices', 'compare', '2026-11-22', '2026-12-01', ...own)).toEqual({
+      code: 1,
+      out: 'changed meta-llama/Llama-3.3-70B-Instruct on own for chat\n  input_token 0.20/M -> 0.25/M\n',
+      error: '',
+    })
+    expect(await farebox('prices', 'compare', 'now', '2026-11-30', ...own)).toEqual({
+      code: 0,
+      out: '',
+      error: '',
+    })
+  })
+
+  it('tells which rates differ between two versions', async () => {
+    const { out } = await farebox('prices', 'versions', ...own, '--json')
+    const [, before, after] = out
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as { readonly version: string; readonly rows: number })
+      .toSorted((a, b) => b.rows - a.rows)
+    const result = await farebox(
+      'prices',
+      'compare',
+      before?.version ?? '',
+      after?.version ?? '',
+      ...own,
+      '--json',
+    )
+    expect(result.code).toBe(1)
+    expect(JSON.parse(result.out)).toMatchObject({
+      kind: 'changed',
+      lines: [
+        { unit: 'input_token', from: { nano: '200000000', per: '1000000' }, to: { nano: '250000000' } },
+      ],
+    })
+  })
+
+  it.each([
+    [['compare', 'now'], 'takes two versions or dates'],
+    [['compare', 'now', 'then'], '"then" is neither a version, nor a date, nor "now"'],
+    [['compare', 'now', '2026-13-01'], '"2026-13-01" is neither'],
+    [['compare', 'now', '0123456789abcdef'], 'There is no version 0123456789abcdef'],
+    [['show', '--gateway', 'a.js'], 'use compare with --gateway'],
+  ])('called as %j says what is wrong and exits with 2', async (args, message) => {
+    const { code, error } = await farebox('prices', ...args)
+    expect(code).toBe(2)
+    expect(error).toContain(message)
+  })
+
   it('exits with 1 when no row fits', async () => {
     expect(await farebox('prices', '--model', 'no such model')).toMatchObject({ code: 1, out: '' })
   })
