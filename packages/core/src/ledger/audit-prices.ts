@@ -26,6 +26,7 @@ export function createPriceCheck(rate: RateAttempt, findings: Findings, driftsMa
     drifted: 0,
   }
   const drifts: AuditDrift[] = []
+  const awaited = createAwaited()
 
   function compareReported(entry: JournalEntry, attempt: ReceiptAttempt, reported: Nano): void {
     counts.reported += 1
@@ -63,13 +64,38 @@ export function createPriceCheck(rate: RateAttempt, findings: Findings, driftsMa
 
   return {
     check(entry) {
-      for (const attempt of entry.attempts ?? []) {
+      for (const booked of entry.attempts ?? []) {
+        const attempt = awaited.complete(booked)
         if (attempt.cost === null) continue
         if (attempt.costSource === 'provider') compareReported(entry, attempt, attempt.cost)
         else compareRated(entry, attempt, attempt.cost)
       }
     },
     result: () => ({ ...counts, drifts }),
+  }
+}
+
+/** At most this many attempts are remembered until their cost comes: minutes of a busy account. */
+const awaitedMax = 10_000
+
+/** Remembers the usage of attempts whose cost comes later, in an entry that does not repeat it. */
+function createAwaited(): { complete(attempt: ReceiptAttempt): ReceiptAttempt } {
+  const attempts = new Map<string, ReceiptAttempt>()
+  return {
+    complete(attempt) {
+      const { attemptId, cost, usage, memoCost } = attempt
+      if (cost === null) {
+        // A cost that only the customer hears of never comes.
+        if (usage === undefined || memoCost !== undefined) return attempt
+        attempts.set(attemptId, attempt)
+        if (attempts.size > awaitedMax) attempts.delete(attempts.keys().next().value ?? '')
+        return attempt
+      }
+      const earlier = attempts.get(attemptId)
+      if (earlier === undefined) return attempt
+      attempts.delete(attemptId)
+      return { ...earlier, ...attempt }
+    },
   }
 }
 
