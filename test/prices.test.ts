@@ -44,10 +44,10 @@ async function start(catalog: GatewayOptions['catalog'], answers: Readonly<Recor
   const clock = fakeClock(now)
   const events: GatewayEvent[] = []
   const sent: { readonly host: string; readonly body: Record<string, unknown> }[] = []
-  const hooks = { onSend: () => undefined as void }
+  const hooks: { onSend?: () => void } = {}
   const transport: Transport = {
     async send({ url, body: asked }) {
-      hooks.onSend()
+      hooks.onSend?.()
       const request = JSON.parse(Buffer.from(asked ?? '').toString()) as Record<string, unknown>
       sent.push({ host: url.hostname, body: request })
       const answer = answers[url.hostname] ?? {}

@@ -26,10 +26,6 @@ export function priceAttempt(
 ): PricedAttempt {
   // Everything that was reported is booked, also what this price does not name: another version of it may.
   const { target, reported } = attempt
-  // A provider that does not say which tier it served has served what it was asked for.
-  const serviceTier = attempt.serviceTier ?? call.serviceTier
-  const settledAs = (costSource: CostSource, cost: Nano | null, usage?: Usage) =>
-    settledAttempt(attempt, serviceTier, costSource, cost, usage)
   // Told while it went on, and then it broke off: the provider has counted more than that.
   const isPartial = attempt.outcome !== 'served' && attempt.outcome !== 'failed' && !attempt.isReportFinal
   if (reportedCost !== undefined) {
@@ -37,23 +33,22 @@ export function priceAttempt(
       quantities: reported,
       certainty: isPartial ? 'estimate' : 'exact',
     }
-    return { settled: settledAs('provider', reportedCost, usage) }
+    return { settled: settledAs(attempt, 'provider', reportedCost, usage) }
   }
   if (attempt.outcome === 'failed' && reported === undefined) {
-    return { settled: settledAs(attempt.mayHaveCost ? 'unknown' : 'none', null) }
+    return { settled: settledAs(attempt, attempt.mayHaveCost ? 'unknown' : 'none', null, undefined) }
   }
   const outputTokens = attempt.replyBytes > 0 ? tokensOf(attempt.replyBytes) : attempt.outputEvents
   const completed = usageWithEstimates(reported, call, target, { outputTokens })
   const usage: Usage = isPartial ? { quantities: completed.quantities, certainty: 'estimate' } : completed
-  const { cost, unpriced } = rateKnown(usage.quantities, target, { serviceTier })
+  const { cost, unpriced } = rateKnown(usage.quantities, target, attempt)
   const isExact = usage.certainty === 'exact' && unpriced === undefined
-  return { settled: settledAs(isExact ? 'price-book' : 'estimate', cost, usage), unpriced }
+  return { settled: settledAs(attempt, isExact ? 'price-book' : 'estimate', cost, usage), unpriced }
 }
 
 // Member by member, and the few that may be missing added: a copy takes longer than pricing does.
-function settledAttempt(
-  { attemptId, target, outcome, isOwnKey }: Attempt,
-  serviceTier: string | undefined,
+function settledAs(
+  { attemptId, target, outcome, serviceTier, isOwnKey }: Attempt,
   costSource: CostSource,
   cost: Nano | null,
   usage: Usage | undefined,
@@ -75,7 +70,8 @@ function settledAttempt(
     settled.cost = null
     if (cost !== null) settled.memoCost = cost
   }
-  if (usage !== undefined) settled.usage = usage
+  if (usage === undefined) return settled
+  settled.usage = usage
   if (serviceTier !== undefined && isPricedApart(serviceTier)) settled.serviceTier = serviceTier
   return settled
 }

@@ -1,5 +1,6 @@
-import { type Catalog, catalogOf } from './catalog/catalog.ts'
+import { type Catalog, createCatalog } from './catalog/catalog.ts'
 import { comparePrices, type PriceChange } from './catalog/compare-prices.ts'
+import { bookOf } from './catalog/price-book.ts'
 import type { CatalogRow } from './catalog/target.ts'
 import type { JournalEntry } from './ledger/entry.ts'
 import type { Ledger } from './ledger/ledger.ts'
@@ -144,7 +145,7 @@ function finderAt(catalog: Catalog, moment: PriceMoment): FindPrice {
 
 /** Proposed rows for their own models. */
 function finderOf(rows: readonly CatalogRow[]): FindPrice {
-  const proposed = catalogOf(rows, [])
+  const proposed = createCatalog({ books: [bookOf(rows)], providerIds: [], now: () => 0 })
   return ({ providerId, providerModel }) => {
     const found = proposed.priceAt({ providerId, providerModel, atMs: 0 })
     return found === undefined ? 'same' : { price: found.price, ...(found.tiers && { tiers: found.tiers }) }

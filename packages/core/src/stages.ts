@@ -144,7 +144,7 @@ export function createStages(parts: StageParts): StagesOf {
         attempt,
         wantsUsage: call.wantsUsage,
         readUsage,
-        costOf: (quantities) => costMembers(quantities, call, attempt),
+        costOf: (quantities) => costMembers(quantities, attempt),
         hide: ownKeys.get(attempt.target.providerId)?.hide,
         writeError: (error) => encodeEvent(JSON.stringify({ error: openaiErrorObject(error) })),
         signal: request.signal,
@@ -225,8 +225,7 @@ function recordHealth(health: Health, attempt: Attempt | undefined): void {
  */
 function costMembers(
   quantities: Quantities,
-  call: InferenceCall,
-  { target, serviceTier = call.serviceTier, isOwnKey }: Attempt,
+  { target, serviceTier, isOwnKey }: Attempt,
 ): CostMembers | undefined {
   const rated = rateKnown(quantities, target, { serviceTier })
   if (rated.unpriced !== undefined) return undefined

@@ -4,7 +4,7 @@ import { isGatewayError } from '../errors.ts'
 import type { Operation } from '../http/routes.ts'
 import { perMillion, perUnit } from '../money.ts'
 import type { Price } from '../price.ts'
-import { catalogOf, createCatalog } from './catalog.ts'
+import { type Catalog, createCatalog } from './catalog.ts'
 import { bookOf, createPriceBook } from './price-book.ts'
 import type { CatalogRow } from './target.ts'
 
@@ -21,6 +21,10 @@ function row(members: Partial<CatalogRow> = {}): CatalogRow {
     readOn: '2026-01-31',
     ...members,
   }
+}
+
+function catalogOf(rows: readonly CatalogRow[], providerIds: readonly string[]): Catalog {
+  return createCatalog({ books: [bookOf(rows)], providerIds, now: () => 0 })
 }
 
 /** A call, as far as a catalog looks at it. */

@@ -3,7 +3,7 @@ import type { Operation } from '../http/routes.ts'
 import type { TargetPrice } from '../price.ts'
 import { boundsOf } from './bounds.ts'
 import { offersFor } from './offers.ts'
-import { bookOf, type PriceBook, type PriceBookVersion, rowKey, versionAt } from './price-book.ts'
+import { type PriceBook, type PriceBookVersion, rowKey, versionAt } from './price-book.ts'
 import type { CatalogRow, Target } from './target.ts'
 
 /** What can be bought from the providers of one gateway, at the prices in force now. */
@@ -107,11 +107,6 @@ export function createCatalog({ books, providerIds, now }: CatalogOptions): Cata
     priceAt: ({ atMs, ...query }) => only(find(versionsAt(books, atMs).toReversed(), query)),
     rowsAt: (atMs) => rowsOf(books, atMs).map(({ row }) => row),
   }
-}
-
-/** A catalog of rows that are always in force. */
-export function catalogOf(rows: readonly CatalogRow[], providerIds: readonly string[]): Catalog {
-  return createCatalog({ books: [bookOf(rows)], providerIds, now: () => 0 })
 }
 
 function versionsAt(books: readonly PriceBook[], atMs: number): readonly PriceBookVersion[] {

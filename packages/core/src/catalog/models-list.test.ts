@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { perMillion, perUnit } from '../money.ts'
-import { catalogOf } from './catalog.ts'
+import { createCatalog } from './catalog.ts'
 import { listModels, showModel } from './models-list.ts'
+import { bookOf } from './price-book.ts'
 import type { CatalogRow, TargetStats } from './target.ts'
 
 const rows: readonly CatalogRow[] = [
@@ -35,7 +36,11 @@ const rows: readonly CatalogRow[] = [
     readOn: '2026-01-31',
   },
 ]
-const catalog = catalogOf(rows, ['cerebras', 'together', 'replicate'])
+const catalog = createCatalog({
+  books: [bookOf(rows)],
+  providerIds: ['cerebras', 'together', 'replicate'],
+  now: () => 0,
+})
 const unknown: TargetStats = { isHealthy: true, firstTokenMs: undefined, tokensPerSecond: undefined }
 
 describe('the list of models', () => {

@@ -64,6 +64,8 @@ export function createDispatch(options: DispatchOptions): Dispatch {
         break
       const own = ownKeys.get(target.providerId)
       const attempt = begin(target, attemptId(requestId, attempts.length + 1), own, options.clock)
+      // A provider that does not say which tier it served has served what it was asked for.
+      if (call.serviceTier !== undefined) attempt.serviceTier = call.serviceTier
       attempts.push(attempt)
       try {
         return await tryTarget(

@@ -1,6 +1,6 @@
 import { rateUsage } from '@farebox/core'
+import { seededRandom } from '../simulation/random.ts'
 import { costByLine, exactCost, partsPerNano } from './exact-cost.ts'
-import { seeded } from './random.ts'
 import { type RandomCharge, randomCharge, randomTargets } from './random-charges.ts'
 
 export interface CheckChargesOptions {
@@ -33,7 +33,7 @@ const progressEvery = 10_000
  * sum by less than one nano-USD for each charge, because each is rounded up once, and never below it.
  */
 export function checkCharges({ count, seed, onProgress }: CheckChargesOptions): CheckedCharges {
-  const random = seeded(seed)
+  const random = seededRandom(seed)
   let targets = randomTargets(random, poolTargets)
   let [charged, exact, roundedOtherwiseByLine] = [0n, 0n, 0]
   for (let done = 0; done < count; done += 1) {

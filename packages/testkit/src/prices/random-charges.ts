@@ -1,5 +1,5 @@
 import { type Price, type Quantities, rate, type TargetPrice, type Unit } from '@farebox/core'
-import type { Random } from './random.ts'
+import type { Random } from '../simulation/random.ts'
 
 /** A rate as a price list writes it: decimal US dollars for so many units. */
 export interface RateText {
