@@ -14,6 +14,7 @@ const direction = [
   'catalog',
   'metering',
   'ledger',
+  'statements',
   'providers',
   'auth',
   'admission',

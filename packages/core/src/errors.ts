@@ -18,6 +18,7 @@ export type ErrorCode =
   | 'payer_not_allowed'
   | 'model_not_found'
   | 'receipt_not_found'
+  | 'invoice_not_found'
   | 'method_not_allowed'
   | 'idempotency_key_reused'
   | 'idempotency_key_in_use'
@@ -45,6 +46,7 @@ export const errorCodes: Readonly<Record<ErrorCode, ErrorKind>> = {
   payer_not_allowed: { status: 403, type: 'invalid_request_error', isRetryable: false },
   model_not_found: { status: 404, type: 'invalid_request_error', isRetryable: false },
   receipt_not_found: { status: 404, type: 'invalid_request_error', isRetryable: false },
+  invoice_not_found: { status: 404, type: 'invalid_request_error', isRetryable: false },
   method_not_allowed: { status: 405, type: 'invalid_request_error', isRetryable: false },
   idempotency_key_reused: { status: 409, type: 'invalid_request_error', isRetryable: false },
   idempotency_key_in_use: { status: 409, type: 'invalid_request_error', isRetryable: true },

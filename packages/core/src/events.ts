@@ -1,5 +1,6 @@
 import type { ErrorCode } from './errors.ts'
 import type { Alert } from './ledger/alerts.ts'
+import type { Invoice } from './ledger/invoice.ts'
 import type { Receipt } from './ledger/receipt.ts'
 import type { Nano } from './money.ts'
 
@@ -125,6 +126,8 @@ export type GatewayEvent =
       /** What the receiver answered last. */
       readonly status?: number
     }
+  /** A period has its invoice. Told again when it is closed again: tell them apart by `invoiceId`. */
+  | { readonly kind: 'invoice.closed'; readonly invoice: Invoice }
 
 /**
  * Why an event was given up: the receiver kept refusing it, could not be reached or did not answer in time, wants no more

@@ -1,5 +1,6 @@
 import { createAccountKeeping } from './account-keeping.ts'
-import { showBalance, showReceipt } from './account-views.ts'
+import { type AccountRoute, answerAccountRoute } from './account-routes.ts'
+import { type AccountStatements, createAccountStatements } from './account-statements.ts'
 import { createAnnounce } from './announce.ts'
 import type { AccountSettings, ChangeSettingsRequest } from './auth/account-settings.ts'
 import { authenticatePayer, authenticateRequest } from './auth/authenticate.ts'
@@ -12,7 +13,7 @@ import { systemClock } from './clock.ts'
 import { openaiError } from './dialects/openai-error.ts'
 import { createTransport } from './dispatch/transport.ts'
 import { GatewayError, isGatewayError } from './errors.ts'
-import { guarded } from './events.ts'
+import { type GatewayEvent, guarded } from './events.ts'
 import { type GatewayRequest, type GatewayResponse, header } from './http/exchange.ts'
 import { findRoute, methodsOf, type Route } from './http/routes.ts'
 import { fromWeb, toWeb } from './http/web.ts'
@@ -42,13 +43,14 @@ import { createReplay } from './replay/replay.ts'
 import { errorResponse, jsonResponse } from './response.ts'
 import { createHealth } from './routing/health.ts'
 import { createStages, holdMarginMs } from './stages.ts'
+import { createFoldLater } from './statements/fold-later.ts'
 import { createUnderWay } from './under-way.ts'
 
 /** How long requests that were cut off at closing may take to settle. */
 const cutOffMs = 5_000
 
 /** What a host mounts, and what it manages accounts with. */
-export interface Gateway {
+export interface Gateway extends AccountStatements {
   /** Answers a request, or gives `undefined` when its path is not the gateway's. Rejects only on faults of the gateway itself. */
   handle(request: GatewayRequest): Promise<GatewayResponse | undefined>
   /**
@@ -118,12 +120,17 @@ export function createGateway(options: GatewayOptions): Gateway {
   const clock = options.clock ?? systemClock
   const ids = options.ids ?? randomIds
   const storage = options.storage ?? memoryStorage({ clock })
-  const onEvent = guarded(options.onEvent)
+  const observe = guarded(options.onEvent)
+  const onEvent = (event: GatewayEvent) => {
+    if (event.kind === 'request.settled') foldLater.booked(event.receipt.accountId)
+    observe(event)
+  }
   const ledger = createLedger({
     store: storage.ledger,
     plans: options.plans ?? planPreset('hf-2026-02-04'),
     clock,
   })
+  const foldLater = createFoldLater(ledger.statements)
   const transport =
     options.transport ??
     createTransport({
@@ -200,8 +207,7 @@ export function createGateway(options: GatewayOptions): Gateway {
       case 'models':
       case 'model':
         return answerModels(route, requestId, request)
-      case 'credits':
-      case 'receipt':
+      default:
         return answerAccount(route, requestId, request)
     }
   }
@@ -224,15 +230,13 @@ export function createGateway(options: GatewayOptions): Gateway {
   }
 
   async function answerAccount(
-    route: Extract<Route, { kind: 'credits' | 'receipt' }>,
+    route: AccountRoute,
     requestId: string,
     request: GatewayRequest,
   ): Promise<GatewayResponse> {
     const { accountId } = await authenticatePayer(options.authenticate, keeping.setups, request)
-    if (route.kind === 'credits') return jsonResponse(requestId, showBalance(await ledger.balance(accountId)))
-    const receipt = await ledger.receipt(accountId, route.requestId)
-    if (receipt !== undefined) return jsonResponse(requestId, showReceipt(receipt))
-    throw new GatewayError('receipt_not_found', `There is no receipt for the request '${route.requestId}'.`)
+    const asked = { accountId, query: request.query, nowMs: clock.now() }
+    return jsonResponse(requestId, await answerAccountRoute(ledger, route, asked))
   }
 
   async function close(): Promise<void> {
@@ -294,10 +298,12 @@ export function createGateway(options: GatewayOptions): Gateway {
       refund: (request) => ledger.refund(request),
     },
     prices: createPrices(catalog, ledger),
+    ...createAccountStatements(ledger.statements, onEvent),
     receipts: { get: ({ accountId, requestId }) => ledger.receipt(accountId, requestId) },
     async reconcile() {
       const report = await reconcile({ ledger, providers, transport, onEvent, announce })
       await replay.prune()
+      await foldLater.run()
       return report
     },
     audit: (accountId, options) => ledger.audit(accountId, { ...options, rate }),

@@ -54,10 +54,12 @@ export type {
   AuditReport,
 } from './ledger/audit-report.ts'
 export type { Balance } from './ledger/balance.ts'
+export type { ClosePeriodResult } from './ledger/close-period.ts'
 export type { ConfigureRequest } from './ledger/configure.ts'
 export { chainHash, type Entry, type EntryKind, type JournalEntry, type Posting } from './ledger/entry.ts'
 export type { ExtendRequest, ExtendResult } from './ledger/extend.ts'
 export type { GrantRequest, GrantResult, TooManyGrants } from './ledger/grant.ts'
+export type { Invoice, InvoiceLine } from './ledger/invoice.ts'
 export {
   checkDocumentKey,
   type DocumentPage,
@@ -76,6 +78,14 @@ export type { RefundPart, RefundRequest, RefundResult } from './ledger/refund.ts
 export type { Reservation, ReservationSubject } from './ledger/reservation.ts'
 export type { Insufficient, ReserveRequest, ReserveResult } from './ledger/reserve.ts'
 export type { SettledAttempt, SettleRequest, SettleResult } from './ledger/settle.ts'
+export type {
+  CloseRequest,
+  Folded,
+  ListInvoicesRequest,
+  Statements,
+  UsagePage,
+  UsageReading,
+} from './ledger/statements.ts'
 export {
   type AccountPage,
   type Cut,
@@ -97,6 +107,8 @@ export {
   type Write,
 } from './ledger/storage.ts'
 export type { Unresolved } from './ledger/unresolved.ts'
+export type { UsageRow } from './ledger/usage-day.ts'
+export type { Amounts, Funding, UsageSums } from './ledger/usage-sums.ts'
 export { decodeValue, encodeValue } from './ledger/value-text.ts'
 export type { VoidGrantRequest, VoidGrantResult } from './ledger/void-grant.ts'
 export { formatUsd, type Nano, nano, perMillion, perUnit, type Rate, rate, usd, zero } from './money.ts'
@@ -135,6 +147,9 @@ export { type RateOptions, rateUsage, UnpricedTierError } from './rate-usage.ts'
 export type { ReconcileReport } from './reconcile.ts'
 export type { ReratedAttempt, RerateTotals, UnratedReason } from './rerate.ts'
 export type { RouteContext, RoutePolicy } from './routing/policy.ts'
+export type { UsageExport, UsageFormat } from './statements/export-usage.ts'
+export type { UsageDimension, UsageGroup } from './statements/usage-group.ts'
+export type { UsageQuery, UsageReport } from './statements/usage-query.ts'
 export type { Unit } from './unit.ts'
 export type { Quantities, Quantity, Usage } from './usage.ts'
 export { type WebhookOptions, type Webhooks, webhooks } from './webhooks.ts'

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { parseDecimal } from './money.ts'
-import { completeUsage, count, measure, type Quantities } from './usage.ts'
+import { addQuantities, completeUsage, count, isQuantity, measure, type Quantities } from './usage.ts'
 
 describe('count', () => {
   it.each([
@@ -103,5 +103,49 @@ describe('completeUsage', () => {
     const reported = Object.freeze({ input_token: 7n })
     complete(reported, ['output_token'])
     expect(reported).toEqual({ input_token: 7n })
+  })
+})
+
+describe('addQuantities', () => {
+  it.each([
+    [1n, 2n, 3n],
+    [2n ** 63n, 1n, 2n ** 63n + 1n],
+    [1n, '1.5', '2.5'],
+    ['0.5', '0.5', 1n],
+    ['0.1', '0.2', '0.3'],
+    ['1e-7', '1.234567', '1.2345671'],
+    ['1e+21', '0.5', '1000000000000000000000.5'],
+    ['0.00', 0n, 0n],
+  ] as const)('adds %s and %s', (a, b, sum) => {
+    expect(addQuantities(a, b)).toBe(sum)
+    expect(addQuantities(b, a)).toBe(sum)
+  })
+
+  it('adds 100,000 measurements without drift, in any order (failure 27)', () => {
+    let sum: bigint | string = 0n
+    for (let index = 0; index < 100_000; index += 1) sum = addQuantities(sum, '0.0000375')
+    expect(sum).toBe('3.75')
+  })
+
+  it('adds up whatever was measured, and reads its own sums again', () => {
+    const measured = fc.double({ min: 0, noNaN: true, noDefaultInfinity: true })
+    fc.assert(
+      fc.property(fc.array(measured, { maxLength: 20 }), (values) => {
+        const texts = values.map(measure).filter((text) => text !== undefined)
+        const forth = texts.reduce<bigint | string>(addQuantities, 0n)
+        expect(texts.toReversed().reduce<bigint | string>(addQuantities, 0n)).toBe(forth)
+        expect(addQuantities(forth, 0n)).toBe(forth)
+      }),
+    )
+  })
+})
+
+describe('isQuantity', () => {
+  it.each([[0n], [12n], ['0'], ['1.25'], ['1e-7']])('knows %s', (value) => {
+    expect(isQuantity(value)).toBe(true)
+  })
+
+  it.each([[-1n], ['-1'], ['many'], [''], [1], [null], [undefined], [{}]])('refuses %s', (value) => {
+    expect(isQuantity(value)).toBe(false)
   })
 })

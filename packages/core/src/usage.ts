@@ -1,3 +1,4 @@
+import { type Decimal, formatDecimal, parseDecimal } from './money.ts'
 import { measureOf, type Unit } from './unit.ts'
 
 /** A count, or a measurement as exact decimal text such as `'1.234567'`. */
@@ -62,4 +63,46 @@ function isMeasured(quantities: Quantities, unit: Unit): boolean {
     if (quantities[name as Unit] !== undefined && measureOf(name) === measure) return true
   }
   return false
+}
+
+/** The exact sum of two quantities, whatever their order. A sum without a fraction is a whole number. */
+export function addQuantities(a: Quantity, b: Quantity): Quantity {
+  if (typeof a === 'bigint' && typeof b === 'bigint') return a + b
+  const first = decimalOf(a)
+  const second = decimalOf(b)
+  const scale = Math.max(first.scale, second.scale)
+  const sum = { digits: scaled(first, scale) + scaled(second, scale), scale }
+  return quantityOf(sum)
+}
+
+/** Whether a quantity can be read, so that it can be added up. What a provider of the host's own hands over may be anything. */
+export function isQuantity(value: unknown): value is Quantity {
+  if (typeof value === 'bigint') return value >= 0n
+  if (typeof value !== 'string') return false
+  try {
+    return parseDecimal(value).digits >= 0n
+  } catch {
+    return false
+  }
+}
+
+function decimalOf(quantity: Quantity): Decimal {
+  if (typeof quantity === 'bigint') return { digits: quantity, scale: 0 }
+  // Only what was measured has an exponent. A sum may be longer than anything that is read from outside.
+  if (/e/i.test(quantity)) return parseDecimal(quantity)
+  const [whole = '', fraction = ''] = quantity.split('.')
+  return { digits: BigInt(whole + fraction), scale: fraction.length }
+}
+
+function scaled({ digits, scale }: Decimal, to: number): bigint {
+  return digits * 10n ** BigInt(to - scale)
+}
+
+function quantityOf(sum: Decimal): Quantity {
+  let { digits, scale } = sum
+  while (scale > 0 && digits % 10n === 0n) {
+    digits /= 10n
+    scale -= 1
+  }
+  return scale === 0 ? digits : formatDecimal({ digits, scale })
 }

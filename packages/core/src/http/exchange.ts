@@ -6,6 +6,8 @@ export interface GatewayRequest {
   readonly method: string
   /** Below the mount, percent-encoded as it came, without the query: `/v1/chat/completions`. */
   readonly path: string
+  /** What stood behind the `?`, as it came. */
+  readonly query?: string
   /** Names in lower case. */
   readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>
   readonly body: RequestBody

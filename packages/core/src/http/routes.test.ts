@@ -11,6 +11,10 @@ describe('findRoute', () => {
     ['/v1/models/openai/gpt-oss-120b', { kind: 'model', model: 'openai/gpt-oss-120b' }],
     ['/v1/models/openai%2Fgpt-oss-120b', { kind: 'model', model: 'openai/gpt-oss-120b' }],
     ['/v1/models/%E0%A4%A', { kind: 'model', model: '%E0%A4%A' }],
+    ['/v1/usage', { kind: 'usage' }],
+    ['/v1/invoices', { kind: 'invoices' }],
+    ['/v1/invoices/2026-11', { kind: 'invoice', periodKey: '2026-11' }],
+    ['/api/settings/billing/usage-v2', { kind: 'hub-usage' }],
     ['/v1/receipts/r-1', { kind: 'receipt', requestId: 'r-1' }],
   ])('finds %s', (path, route) => {
     expect(findRoute(path)).toEqual(route)

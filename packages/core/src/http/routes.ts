@@ -5,6 +5,10 @@ export type Route =
   | { readonly kind: 'model'; readonly model: string }
   | { readonly kind: 'credits' }
   | { readonly kind: 'receipt'; readonly requestId: string }
+  | { readonly kind: 'usage' }
+  | { readonly kind: 'hub-usage' }
+  | { readonly kind: 'invoices' }
+  | { readonly kind: 'invoice'; readonly periodKey: string }
 
 /** What an inference call does, in the words of OpenTelemetry where it has them. */
 export type Operation = 'chat' | 'embeddings' | 'images'
@@ -22,10 +26,16 @@ export function findRoute(path: string): Route | undefined {
   if (operation !== undefined) return { kind: 'inference', operation }
   if (clean === '/v1/models') return { kind: 'models' }
   if (clean === '/v1/credits') return { kind: 'credits' }
+  if (clean === '/v1/usage') return { kind: 'usage' }
+  if (clean === '/api/settings/billing/usage-v2') return { kind: 'hub-usage' }
+  if (clean === '/v1/invoices') return { kind: 'invoices' }
   if (clean.startsWith('/v1/models/'))
     return { kind: 'model', model: decode(clean.slice('/v1/models/'.length)) }
   if (clean.startsWith('/v1/receipts/')) {
     return { kind: 'receipt', requestId: decode(clean.slice('/v1/receipts/'.length)) }
+  }
+  if (clean.startsWith('/v1/invoices/')) {
+    return { kind: 'invoice', periodKey: decode(clean.slice('/v1/invoices/'.length)) }
   }
   return undefined
 }

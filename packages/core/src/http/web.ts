@@ -8,12 +8,21 @@ import { tooLarge } from './request-body.ts'
 
 /** A web-standard request as the gateway takes it. `prefix` is where the gateway is mounted. */
 export function fromWeb(request: Request, prefix: string, host: unknown): GatewayRequest | undefined {
-  const { pathname } = new URL(request.url)
+  const { pathname, search } = new URL(request.url)
   const path = pathname.startsWith(prefix) ? pathname.slice(prefix.length) : undefined
   if (path === undefined || (path !== '' && !path.startsWith('/'))) return undefined
   const headers: Record<string, string> = {}
   for (const [name, value] of request.headers) headers[name] = value
-  return { method: request.method, path, headers, body: bodyOf(request), signal: request.signal, host }
+  const query = search === '' ? {} : { query: search.slice(1) }
+  return {
+    method: request.method,
+    path,
+    ...query,
+    headers,
+    body: bodyOf(request),
+    signal: request.signal,
+    host,
+  }
 }
 
 /** The gateway's answer as a web-standard response. A stream that is cancelled stops the provider. */

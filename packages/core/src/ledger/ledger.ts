@@ -25,6 +25,7 @@ import {
 import { graceMs, type Reservation, reservationKey, resolveWithinMs } from './reservation.ts'
 import { type ReserveRequest, type ReserveResult, reserve } from './reserve.ts'
 import { type SettleRequest, type SettleResult, settle } from './settle.ts'
+import { createStatements, type Statements } from './statements.ts'
 import type { AccountPage, Key, LedgerStore, Reduce, TransactOptions } from './storage.ts'
 import { type Unresolved, unresolved } from './unresolved.ts'
 import { type VoidGrantRequest, type VoidGrantResult, voidGrant } from './void-grant.ts'
@@ -45,6 +46,8 @@ export interface Ledger {
   /** Accounts with holds that nobody settled in time. */
   accountsDue(cursor: string | null): Promise<AccountPage>
   unresolved(accountId: string): Promise<Unresolved>
+  /** Usage and invoices. */
+  readonly statements: Statements
   /** Every account that was ever written, by id, up to a hundred at a time. */
   accounts(cursor: string | null): Promise<AccountPage>
   /** Replays an account's journal and proves that it is whole and adds up. */
@@ -79,6 +82,8 @@ export function createLedger({ store, plans, clock }: LedgerOptions): Ledger {
     assert(entry !== undefined, `the journal of an account has lost entry ${seq}`)
     return receiptOf(accountId, entry, seq)
   }
+  const journal = async (accountId: string, afterSeq: bigint, limit: number) =>
+    (await readJournal(accountId, afterSeq, limit)).map(readEntry)
   // By the store's clock, like every decision about time: a process whose own clock is behind would find nothing.
   const resolveBy = async () => {
     const storeMs = await run('', [], ({ now }) => ({ result: now }))
@@ -142,8 +147,8 @@ export function createLedger({ store, plans, clock }: LedgerOptions): Ledger {
       if (receipt === undefined || hold?.refunds === undefined) return receipt
       return { ...receipt, refunded: sum(hold.refunds.map(({ amount }) => amount)) }
     },
-    journal: async (accountId, afterSeq, limit) =>
-      (await readJournal(accountId, afterSeq, limit)).map(readEntry),
+    journal,
+    statements: createStatements({ run, journal, plans }),
     async accountsDue(cursor) {
       const dueBy = await resolveBy()
       return reach(clock, () => store.scan({ dueBy }, cursor, 100))

@@ -48,3 +48,8 @@ function period(startMs: number, endMs: number): Period {
   const isCalendarMonth = date.endsWith('-01') && new Date(endMs).getUTCDate() === 1
   return { key: isCalendarMonth ? date.slice(0, 7) : date, startMs, endMs }
 }
+
+/** Whether text is written like a period's key. */
+export function isPeriodKey(text: string): boolean {
+  return /^\d{4}-\d{2}(-\d{2})?$/.test(text)
+}

@@ -123,7 +123,7 @@ export function refund(request: RefundRequest, charge: JournalEntry, plans: Plan
     if (!hasRoom(draft.account, reissues.length)) {
       return { result: { outcome: 'too-many-grants', max: openGrantsMax } }
     }
-    book(draft, request, charge, { amount, postings })
+    book(draft, request, charge, { amount, postings, providerId: attempt.providerId })
     const grantIds = reissues.map((credit, index) => {
       const grantId = issuedBy(request.opId, index + 1)
       issue(draft, { accountId: request.accountId, grantId, ...credit })
@@ -241,15 +241,23 @@ function added(refunds: readonly AttemptRefund[], refunded: AttemptRefund): read
   return [...others, { ...refunded, amount: nano(before + refunded.amount) }]
 }
 
+interface Booked {
+  readonly amount: Nano
+  readonly postings: readonly Posting[]
+  /** So that usage by provider and key is known from this entry alone. */
+  readonly providerId: string
+}
+
 function book(
   draft: Draft,
   { opId, attemptId, actor, reason }: RefundRequest,
   { requestId, memberId, terms }: JournalEntry,
-  { amount, postings }: { readonly amount: Nano; readonly postings: readonly Posting[] },
+  { amount, postings, providerId }: Booked,
 ): void {
   const { account } = draft
   account.refunded = nano(account.refunded + amount)
   const { model, periodKey } = terms as SettledTerms
+  const keyId = terms?.['keyId']
   append(draft, {
     kind: 'refunded',
     opId: operationKey(opId),
@@ -258,6 +266,15 @@ function book(
     ...(requestId === undefined ? {} : { requestId }),
     ...(memberId === undefined ? {} : { memberId }),
     postings,
-    terms: { attemptId, amount, model, periodKey, actor, reason },
+    terms: {
+      attemptId,
+      amount,
+      model,
+      periodKey,
+      providerId,
+      ...(keyId === undefined ? {} : { keyId }),
+      actor,
+      reason,
+    },
   })
 }

@@ -79,6 +79,12 @@ describe('a value as text', () => {
     expect(encodeValue(value)).toBe(text)
   })
 
+  it('keeps a member whose name means something else in code', () => {
+    const value = decodeValue('{"__proto__":"5n","other":{"__proto__":["7n"]}}')
+    expect(Object.entries(value as object)[0]).toEqual(['__proto__', 5n])
+    expect(encodeValue(value)).toBe('{"__proto__":"5n","other":{"__proto__":["7n"]}}')
+  })
+
   it.each([Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY])(
     'cannot be %s, which JSON would turn into null',
     (value) => {

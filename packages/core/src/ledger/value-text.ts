@@ -25,9 +25,13 @@ export function encodeValue(value: Value): string {
   }
 }
 
-/** Reads what `encodeValue` wrote. */
+/**
+ * Reads what `encodeValue` wrote.
+ *
+ * What JSON.parse gave is put right in place: handing it a function that sees every member takes three times as long.
+ */
 export function decodeValue(text: string): Value {
-  return JSON.parse(text, decodeMember)
+  return decoded(JSON.parse(text))
 }
 
 const bigintText = /^-?\d+n$/
@@ -75,10 +79,35 @@ function needsEscape(text: string): boolean {
   return text.charCodeAt(0) === 0x7e || (text.charCodeAt(text.length - 1) === 0x6e && bigintText.test(text))
 }
 
-function decodeMember(_name: string, member: unknown): unknown {
-  if (typeof member !== 'string') return member
-  if (member.charCodeAt(0) === 0x7e) return member.slice(1)
-  return member.charCodeAt(member.length - 1) === 0x6e && bigintText.test(member)
-    ? BigInt(member.slice(0, -1))
-    : member
+function decoded(value: Value): Value {
+  if (typeof value === 'string') return decodeText(value)
+  if (typeof value === 'object' && value !== null) {
+    if (isArray(value)) decodeItems(value as Value[])
+    else decodeMembers(value)
+  }
+  return value
+}
+
+function decodeItems(items: Value[]): void {
+  for (const [index, item] of items.entries()) {
+    const value = decoded(item)
+    if (value !== item) items[index] = value
+  }
+}
+
+function decodeMembers(members: { [name: string]: Value | undefined }): void {
+  for (const name in members) {
+    const member = members[name] as Value
+    const value = decoded(member)
+    if (value === member) continue
+    // Assigned like any other, this one name would not become a member.
+    if (name === '__proto__')
+      Object.defineProperty(members, name, { value, enumerable: true, writable: true, configurable: true })
+    else members[name] = value
+  }
+}
+
+function decodeText(text: string): string | bigint {
+  if (text.charCodeAt(0) === 0x7e) return text.slice(1)
+  return text.charCodeAt(text.length - 1) === 0x6e && bigintText.test(text) ? BigInt(text.slice(0, -1)) : text
 }

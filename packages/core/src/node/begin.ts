@@ -43,6 +43,7 @@ export async function begin(
   const response = await gateway.handle({
     method: message.method ?? 'GET',
     path: query === -1 ? url : url.slice(0, query),
+    ...(query === -1 ? {} : { query: url.slice(query + 1) }),
     headers: message.headers,
     body: requestBody(message, parsedBody),
     signal: caller,

@@ -4,6 +4,7 @@ import { closeCases } from './close-cases.ts'
 import { disconnectCases } from './disconnect-cases.ts'
 import { pathCases } from './path-cases.ts'
 import { responseCases } from './response-cases.ts'
+import { statementCases } from './statement-cases.ts'
 import { streamCases } from './stream-cases.ts'
 
 export type { AdapterCase, AdapterHost, MountedHost, MountOptions } from './adapter-host.ts'
@@ -28,4 +29,5 @@ export const adapterCases: readonly AdapterCase[] = [
   ...streamCases,
   ...disconnectCases,
   ...closeCases,
+  ...statementCases,
 ]

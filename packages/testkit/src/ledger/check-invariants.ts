@@ -9,6 +9,7 @@ import {
   type Storage,
   type StoredEntry,
 } from '@farebox/core'
+import { checkClosings } from './invariants/check-closings.ts'
 import { checkHead, checkHolds, checkOverage } from './invariants/check-head.ts'
 import { foldJournal } from './invariants/fold.ts'
 
@@ -50,6 +51,7 @@ export async function checkInvariants(
   checkHead(account, fold)
   checkHolds(account, holds)
   checkOverage(account, fold)
+  checkClosings(account, entries)
   checkProgress(account, cut.version, entries, since)
   return { version: cut.version, asOfMs: account.asOfMs, seq: account.seq, chain: account.chain }
 }

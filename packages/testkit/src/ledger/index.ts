@@ -1,6 +1,7 @@
 import { adjustCases } from './adjust-cases.ts'
 import { alertCases } from './alert-cases.ts'
 import { anchorCases } from './anchor-cases.ts'
+import { closeCases } from './close-cases.ts'
 import { concurrencyCases } from './concurrency-cases.ts'
 import { expiryCases } from './expiry-cases.ts'
 import { extendCases } from './extend-cases.ts'
@@ -15,6 +16,7 @@ import { refundCases } from './refund-cases.ts'
 import { overageCases, reserveCases } from './reserve-cases.ts'
 import { settleCases } from './settle-cases.ts'
 import { shareCases } from './share-cases.ts'
+import { usageCases } from './usage-cases.ts'
 import { voidCases } from './void-cases.ts'
 
 export { checkChain, checkInvariants, type Reading } from './check-invariants.ts'
@@ -52,6 +54,8 @@ export const ledgerCases: readonly LedgerCase[] = [
   ...alertCases,
   ...concurrencyCases,
   ...linearizableCases,
+  ...usageCases,
+  ...closeCases,
 ]
 
 /**

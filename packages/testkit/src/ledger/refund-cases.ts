@@ -249,6 +249,7 @@ export const refundCases: readonly LedgerCase[] = [
         amount: 40n,
         model: 'large',
         periodKey: '2026-11',
+        providerId: 'provider',
         actor: 'support',
         reason: 'a test',
       },
