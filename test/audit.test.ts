@@ -416,6 +416,8 @@ const tamperings: readonly (readonly [string, (rows: Rows) => Rows, Expected])[]
   ['a head on a better plan', editHead(() => ({ planId: 'enterprise' })), { kind: 'wrong-head' }],
   ['a head with more seats', editHead(() => ({ seats: 9 })), { kind: 'wrong-head' }],
   ['a head with another limit', editHead(() => ({ spendingLimit: null })), { kind: 'wrong-head' }],
+  ['a head that carries cents on', editHead(() => ({ carry: nano(5n) })), { kind: 'wrong-head' }],
+  ['a head that closed a period', editHead(() => ({ closedThrough: '2026-10' })), { kind: 'wrong-head' }],
   ['a head with an anchor day', editHead(() => ({ anchorDay: 5 })), { kind: 'wrong-head' }],
   [
     'a head that would issue included credit again by its target',

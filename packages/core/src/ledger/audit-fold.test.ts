@@ -53,7 +53,6 @@ describe('what an entry may do', () => {
     ['adjusted', { postings: [move('used', 'limit', 50n, 'overage:2026-11')], terms: { amount: 70n } }],
     ['adjusted', { postings: [move('available', 'voided', 7n)], terms: { amount: -7n } }],
     ['configured', { terms: { planId: 'pro' } }],
-    ['closed', {}],
   ])('%s, as it should be', (kind, members) => {
     expect(found(entry(kind, members))).toEqual([])
   })

@@ -1,5 +1,6 @@
 import { formatUsd } from '../money.ts'
 import type { Source } from './account.ts'
+import { type Closed, checkClosed } from './audit-invoices.ts'
 import type { AuditFinding, Findings } from './audit-report.ts'
 import { amountOf, type KindRule, ruleOf } from './audit-rules.ts'
 import type { Bucket, EntryKind, JournalEntry, Posting } from './entry.ts'
@@ -27,6 +28,7 @@ export interface Fold {
   /** The terms of the last `configured` entry, and of the first credit that was included without one. */
   configured: Readonly<Record<string, unknown>> | undefined
   included: Readonly<Record<string, unknown>> | undefined
+  closed: Closed | undefined
 }
 
 /** Money comes from these, so they alone go below zero. */
@@ -44,6 +46,7 @@ export function emptyFold(): Fold {
     recordedAtMs: 0,
     configured: undefined,
     included: undefined,
+    closed: undefined,
   }
 }
 
@@ -85,6 +88,7 @@ export function foldEntry(fold: Fold, entry: JournalEntry, findings: Findings): 
   if (moved < least || moved > most) {
     tell('unbalanced-entry', `Entry ${seq} moves $${formatUsd(moved)}, which is not what it says it does.`)
   }
+  if (kind === 'closed') fold.closed = checkClosed(fold, entry, (message) => tell('wrong-invoice', message))
   if (kind === 'refunded') fold.refunded -= charged
   else if (kind !== 'adjusted') fold.charged += charged
 }

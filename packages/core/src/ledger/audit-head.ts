@@ -28,6 +28,12 @@ function compareTotals(account: Account, fold: Fold, tell: Tell): void {
   // Heads that were written before there were refunds have none.
   const { refunded = zero } = account
   if (refunded !== fold.refunded) tell(differs('refunded in all', refunded, fold.refunded))
+  // As with what was closed before there were invoices.
+  const { carry = zero, closedThrough = null } = account
+  const { carryOut = 0n, periodKey = null } = fold.closed ?? {}
+  if (carry !== carryOut) tell(differs('carried on by invoices', carry, carryOut))
+  if (closedThrough !== periodKey)
+    tell(`The head has periods closed through ${closedThrough}; the journal says ${periodKey}.`)
   if (account.asOfMs < fold.recordedAtMs) tell('The head is of an earlier time than its last entry.')
 }
 

@@ -22,6 +22,8 @@ export type AuditFindingKind =
   | 'unbalanced-attempt'
   /** What an entry took from the account's sources is not what its attempts charge. */
   | 'unbalanced-entry'
+  /** An invoice is not what its lines, the one before it and the journal add up to. */
+  | 'wrong-invoice'
   /** A cost is not what its price version says of the recorded usage. */
   | 'mispriced-attempt'
   /** The head says something else than the journal. */
