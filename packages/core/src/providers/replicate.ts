@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import type { Target } from '../catalog/target.ts'
 import type { InferenceCall } from '../dialects/inference-call.ts'
+import { isPriceFor } from '../price.ts'
 import { count, measure, type Quantities } from '../usage.ts'
 import { huggingFaceCosts } from './cost-lookup.ts'
 import type { ProviderOptions } from './openai-compatible.ts'
@@ -92,10 +93,9 @@ function encode(
 
 function imageInput(call: InferenceCall, target: Target): Readonly<Record<string, unknown>> {
   const { width, height } = call.image ?? { width: 1024, height: 1024 }
-  const size =
-    target.price.compute_second === undefined
-      ? { aspect_ratio: aspectRatio(width, height) }
-      : { width, height }
+  const size = isPriceFor(target.price, 'compute')
+    ? { width, height }
+    : { aspect_ratio: aspectRatio(width, height) }
   const { prompt, seed } = call.body.value
   return { prompt, num_outputs: call.choices, ...size, ...(typeof seed === 'number' ? { seed } : {}) }
 }
