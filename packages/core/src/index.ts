@@ -67,6 +67,7 @@ export {
   type KeyStore,
   type StoredDocument,
 } from './ledger/key-store.ts'
+export type { Late, LateAttempt, LatePolicy, LateTerms } from './ledger/late.ts'
 export { createLedger, type Ledger, type LedgerOptions } from './ledger/ledger.ts'
 export type { ManualOperation, OperationConflict } from './ledger/manual-operation.ts'
 export { memoryStorage } from './ledger/memory-storage.ts'
@@ -74,10 +75,12 @@ export type { Period } from './ledger/period.ts'
 export type { CreditScope, Overage, Plan, PlanTable } from './ledger/plan.ts'
 export { type PlanPreset, planPreset } from './ledger/plan-presets.ts'
 export type { AbsorbedReason, CostSource, Receipt, ReceiptAttempt } from './ledger/receipt.ts'
+export type { ReconcileRequest, ReconcileResult } from './ledger/reconcile.ts'
 export type { RefundPart, RefundRequest, RefundResult } from './ledger/refund.ts'
 export type { Reservation, ReservationSubject } from './ledger/reservation.ts'
 export type { Insufficient, ReserveRequest, ReserveResult } from './ledger/reserve.ts'
-export type { SettledAttempt, SettleRequest, SettleResult } from './ledger/settle.ts'
+export type { SettleRequest, SettleResult } from './ledger/settle.ts'
+export type { SettledAttempt } from './ledger/share.ts'
 export type {
   CloseRequest,
   Folded,

@@ -4,7 +4,7 @@ import type { Transport } from './dispatch/transport.ts'
 import type { OnEvent } from './events.ts'
 import type { Ledger } from './ledger/ledger.ts'
 import { attemptId, type Reservation } from './ledger/reservation.ts'
-import type { SettledAttempt } from './ledger/settle.ts'
+import type { SettledAttempt } from './ledger/share.ts'
 import type { Nano } from './money.ts'
 import type { Provider } from './providers/provider.ts'
 

@@ -50,6 +50,8 @@ export type OverageLine = {
   readonly periodKey: string
   readonly held: Nano
   readonly used: Nano
+  /** Of a period that is over: the limit it had as it ended, for costs that come late. */
+  readonly limit?: Nano
 }
 
 /** The alerts that were raised in a period, and what was paid from credit in it. */
@@ -93,6 +95,8 @@ export type Account = {
   readonly absorbed: Nano
   /** What of `charged` was given back. */
   readonly refunded: Nano
+  /** What of the holds waits for costs that their providers tell later. */
+  readonly provisional: Nano
   /** The key of the last period that was closed with an invoice; `null` when none was. */
   readonly closedThrough: string | null
   /** What invoices have not billed yet because it is less than a cent, or is owed to the customer. */
@@ -143,6 +147,11 @@ export function availableCredit(account: Account): Nano {
   let sum = 0n
   for (const grant of account.grants) if (isActive(grant, account.asOfMs)) sum += grant.available
   return sum as Nano
+}
+
+/** Whether the invoice of this period is written. Keys sort by time. */
+export function isClosed({ closedThrough }: Account, periodKey: string): boolean {
+  return closedThrough !== null && periodKey <= closedThrough
 }
 
 /** The overage line of a period, empty when nothing was ever drawn from it. */

@@ -6,7 +6,7 @@ import { createLedger, type Ledger } from './ledger.ts'
 import { memoryStorage } from './memory-storage.ts'
 import { planPreset } from './plan-presets.ts'
 import type { ReceiptAttempt } from './receipt.ts'
-import type { SettledAttempt } from './settle.ts'
+import type { SettledAttempt } from './share.ts'
 import { type LedgerStore, Unavailable } from './storage.ts'
 
 const plans = planPreset('hf-2026-02-04')

@@ -20,8 +20,9 @@ export interface Balance {
   readonly includedIssued: Nano
   /** Every other credit that is left and active: purchased, promotional, courtesy. */
   readonly purchased: Nano
-  /** Set aside for requests under way. */
+  /** Set aside for requests under way, and of that: for costs that their providers tell later. */
   readonly held: Nano
+  readonly provisional: Nano
   /** Pay-as-you-go of this period, and what the plan says happens when credit is used up. */
   readonly overage: {
     readonly policy: Overage
@@ -67,6 +68,7 @@ export function balance(accountId: string, plans: PlanTable): Reduce<Balance> {
         includedIssued: account.includedIssued,
         purchased: purchased as Nano,
         held: held(account),
+        provisional: account.provisional,
         overage: {
           policy: plan.overage,
           limit: overageLimit(draft.plans, plan, account.spendingLimit),

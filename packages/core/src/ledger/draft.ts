@@ -1,5 +1,5 @@
 import { assert } from '../assert.ts'
-import type { Nano } from '../money.ts'
+import { type Nano, zero } from '../money.ts'
 import {
   type Account,
   availableCredit,
@@ -52,10 +52,15 @@ export function planOf({ account, plans }: Draft): Plan {
   return plans.plans.find(({ planId }) => planId === account.planId) ?? findPlan(plans, plans.defaultPlanId)
 }
 
-/** What could still be drawn from the overage line of the current period. */
-export function overageLeft(draft: Draft): Nano {
-  const line = overageLine(draft.account, draft.account.period.key)
-  const limit = overageLimit(draft.plans, planOf(draft), draft.account.spendingLimit)
+/** What the account may owe for the current period. */
+export function limitOf(draft: Draft): Nano {
+  return overageLimit(draft.plans, planOf(draft), draft.account.spendingLimit)
+}
+
+/** What could still be drawn from the overage line of the current period, or of an earlier one. */
+export function overageLeft(draft: Draft, periodKey: string = draft.account.period.key): Nano {
+  const line = overageLine(draft.account, periodKey)
+  const limit = periodKey === draft.account.period.key ? limitOf(draft) : (line.limit ?? zero)
   const left = limit - line.used - line.held
   return (left > 0n ? left : 0n) as Nano
 }

@@ -1,6 +1,6 @@
 import { assert } from '../assert.ts'
 import type { Nano } from '../money.ts'
-import { type Grant, isActive, overageLine, recount, type Source } from './account.ts'
+import { type Grant, isActive, isClosed, overageLine, recount, type Source } from './account.ts'
 import { changeGrant, changeLine, type Draft, overageLeft } from './draft.ts'
 import type { Posting } from './entry.ts'
 import type { Part, Reservation } from './reservation.ts'
@@ -65,11 +65,12 @@ export function bucketOf(grant: Grant, nowMs: number): 'available' | 'expired' |
 
 /**
  * Pays for what a request cost beyond its hold: from credit that was active when the hold was made, also if it has
- * expired since, then from credit active now, then from the overage line while its period lasts. Gives what is left
- * unpaid. The account never goes below zero.
+ * expired since, then from credit active now, then from the overage line of the request's period, until its invoice is
+ * written. Gives what is left unpaid. The account never goes below zero.
  */
 export function drawExcess(draft: Draft, reservation: Reservation, excess: Nano, postings: Posting[]): Nano {
   let unpaid: bigint = excess
+  const { periodKey } = reservation
   for (const wasActive of [true, false]) {
     for (const grant of draft.account.grants) {
       if (unpaid === 0n) break
@@ -83,9 +84,9 @@ export function drawExcess(draft: Draft, reservation: Reservation, excess: Nano,
       unpaid -= take
     }
   }
-  if (unpaid > 0n && reservation.periodKey === draft.account.period.key) {
-    const take = min(unpaid, overageLeft(draft))
-    const line = overageLine(draft.account, reservation.periodKey)
+  if (unpaid > 0n && !isClosed(draft.account, periodKey)) {
+    const take = min(unpaid, overageLeft(draft, periodKey))
+    const line = overageLine(draft.account, periodKey)
     if (take > 0n) changeLine(draft, { ...line, used: plus(line.used, take) })
     post(postings, { source: `overage:${line.periodKey}`, from: 'limit', to: 'used', amount: take })
     unpaid -= take

@@ -1,5 +1,5 @@
-import { assert } from '../assert.ts'
 import type { Clock } from '../clock.ts'
+import { accessTo } from './access.ts'
 import type { Account } from './account.ts'
 import { type AdjustRequest, type AdjustResult, adjust } from './adjust.ts'
 import { type AuditOptions, audit } from './audit.ts'
@@ -10,23 +10,21 @@ import { type ConfigureRequest, configure } from './configure.ts'
 import { type JournalEntry, readEntry } from './entry.ts'
 import { type ExtendRequest, type ExtendResult, extend } from './extend.ts'
 import { type GrantRequest, type GrantResult, grant, grantKey } from './grant.ts'
+import { type LateTerms, usualLateTerms } from './late.ts'
 import { operationKey } from './manual-operation.ts'
 import type { PlanTable } from './plan.ts'
 import { reach } from './reach.ts'
-import { type Receipt, receiptOf, sum } from './receipt.ts'
-import {
-  checkRefund,
-  locateCharge,
-  type RefundRequest,
-  type RefundResult,
-  refund,
-  refundKeys,
-} from './refund.ts'
-import { graceMs, type Reservation, reservationKey, resolveWithinMs } from './reservation.ts'
+import { readFirstReceipt, readReceipt } from './read-receipt.ts'
+import type { Receipt } from './receipt.ts'
+import type { ReconcileRequest, ReconcileResult } from './reconcile.ts'
+import { reconcileAttempt } from './reconcile-attempt.ts'
+import type { RefundRequest, RefundResult } from './refund.ts'
+import { refundAttempt } from './refund-attempt.ts'
+import { graceMs, reservationKey, resolveWithinMs } from './reservation.ts'
 import { type ReserveRequest, type ReserveResult, reserve } from './reserve.ts'
 import { type SettleRequest, type SettleResult, settle } from './settle.ts'
 import { createStatements, type Statements } from './statements.ts'
-import type { AccountPage, Key, LedgerStore, Reduce, TransactOptions } from './storage.ts'
+import type { AccountPage, LedgerStore } from './storage.ts'
 import { type Unresolved, unresolved } from './unresolved.ts'
 import { type VoidGrantRequest, type VoidGrantResult, voidGrant } from './void-grant.ts'
 
@@ -37,13 +35,15 @@ export interface Ledger {
   voidGrant(request: VoidGrantRequest): Promise<VoidGrantResult>
   adjust(request: AdjustRequest): Promise<AdjustResult>
   refund(request: RefundRequest): Promise<RefundResult>
+  /** Makes the cost of an attempt final that came after its request was settled. */
+  reconcile(request: ReconcileRequest): Promise<ReconcileResult>
   reserve(request: ReserveRequest): Promise<Exclude<ReserveResult, { outcome: 'again' }>>
   extend(request: ExtendRequest): Promise<Exclude<ExtendResult, { outcome: 'again' }>>
   settle(request: SettleRequest): Promise<SettleResult>
   balance(accountId: string): Promise<Balance>
   receipt(accountId: string, requestId: string): Promise<Receipt | undefined>
   journal(accountId: string, afterSeq: bigint, limit: number): Promise<readonly JournalEntry[]>
-  /** Accounts with holds that nobody settled in time. */
+  /** Accounts with holds that nobody settled in time, and with costs that are still to come. */
   accountsDue(cursor: string | null): Promise<AccountPage>
   unresolved(accountId: string): Promise<Unresolved>
   /** Usage and invoices. */
@@ -63,31 +63,22 @@ export interface LedgerOptions {
   readonly store: LedgerStore
   readonly plans: PlanTable
   readonly clock: Clock
+  /** How long a settlement waits for a cost that comes later, and what then. @default half an hour, and charges nothing */
+  readonly late?: LateTerms
 }
 
 /** Holds looked after in one step of reconciliation. */
 const dueMax = 1000
 
-export function createLedger({ store, plans, clock }: LedgerOptions): Ledger {
-  const run = <R>(accountId: string, keys: readonly Key[], reduce: Reduce<R>, options?: TransactOptions) =>
-    reach(clock, () => store.transact(accountId, keys, reduce, options))
-  const readJournal = (accountId: string, afterSeq: bigint, limit: number) =>
-    reach(clock, () => store.journal(accountId, afterSeq, limit))
-  const readEntryAt = async (accountId: string, seq: bigint) => {
-    const [stored] = await readJournal(accountId, seq - 1n, 1)
-    return stored?.seq === seq ? readEntry(stored) : undefined
-  }
-  const readReceipt = async (accountId: string, seq: bigint) => {
-    const entry = await readEntryAt(accountId, seq)
-    assert(entry !== undefined, `the journal of an account has lost entry ${seq}`)
-    return receiptOf(accountId, entry, seq)
-  }
+export function createLedger({ store, plans, clock, late = usualLateTerms }: LedgerOptions): Ledger {
+  const access = accessTo(store, clock)
+  const { run } = access
   const journal = async (accountId: string, afterSeq: bigint, limit: number) =>
-    (await readJournal(accountId, afterSeq, limit)).map(readEntry)
+    (await access.journal(accountId, afterSeq, limit)).map(readEntry)
   // By the store's clock, like every decision about time: a process whose own clock is behind would find nothing.
   const resolveBy = async () => {
     const storeMs = await run('', [], ({ now }) => ({ result: now }))
-    return storeMs + graceMs + resolveWithinMs
+    return storeMs + Math.max(graceMs + resolveWithinMs, late.withinMs)
   }
   return {
     // Async, so that a request that makes no sense rejects like every other failure.
@@ -106,16 +97,8 @@ export function createLedger({ store, plans, clock }: LedgerOptions): Ledger {
         if (result.outcome !== 'again') return result
       }
     },
-    async refund(request) {
-      checkRefund(request)
-      const { accountId, opId, requestId } = request
-      const keys = [operationKey(opId), reservationKey(requestId)]
-      const located = await run(accountId, keys, locateCharge(request))
-      if ('done' in located) return located.done
-      const charge = await readEntryAt(accountId, located.seq)
-      if (charge === undefined) return { outcome: 'unknown-attempt' }
-      return run(accountId, refundKeys(request, charge), refund(request, charge, plans))
-    },
+    refund: async (request) => refundAttempt(access, request, plans),
+    reconcile: async (request) => reconcileAttempt(access, request, plans),
     async reserve(request) {
       const reduce = reserve(request, plans)
       for (;;) {
@@ -132,21 +115,12 @@ export function createLedger({ store, plans, clock }: LedgerOptions): Ledger {
     },
     async settle(request) {
       const { accountId, reservationId } = request
-      const step = await run(accountId, [reservationKey(reservationId)], settle(request, plans))
+      const step = await run(accountId, [reservationKey(reservationId)], settle(request, plans, late))
       if (step.outcome !== 'already-settled') return step
-      return { outcome: 'settled', receipt: await readReceipt(accountId, step.seq) }
+      return { outcome: 'settled', receipt: await readFirstReceipt(access, accountId, step.seq) }
     },
     balance: (accountId) => run(accountId, [], balance(accountId, plans)),
-    async receipt(accountId, requestId) {
-      const key = reservationKey(requestId)
-      const hold = await run(accountId, [key], ({ records }) => ({
-        result: records.get(key) as Reservation | undefined,
-      }))
-      const receipt =
-        hold?.settledBy === undefined ? hold?.receipt : await readReceipt(accountId, hold.settledBy)
-      if (receipt === undefined || hold?.refunds === undefined) return receipt
-      return { ...receipt, refunded: sum(hold.refunds.map(({ amount }) => amount)) }
-    },
+    receipt: (accountId, requestId) => readReceipt(access, accountId, requestId),
     journal,
     statements: createStatements({ run, journal, plans }),
     async accountsDue(cursor) {
@@ -163,7 +137,7 @@ export function createLedger({ store, plans, clock }: LedgerOptions): Ledger {
         {
           readHead: () =>
             run(accountId, [], (cut) => ({ result: cut }), { dueBy: Number.MAX_SAFE_INTEGER, dueMax }),
-          readJournal,
+          readJournal: access.journal,
           rate,
           plans,
         },

@@ -6,7 +6,7 @@ import { encodeValue } from './value-text.ts'
 /** What somebody does to an account by hand. The journal keeps who did it and why. */
 export interface ManualOperation {
   readonly accountId: string
-  /** Unique in the account, chosen by the caller: the same id takes effect once, however often it is sent. 1 to 200 characters. */
+  /** Unique in the account, chosen by the caller: the same id takes effect once, however often it is sent. 1 to 400 characters. */
   readonly opId: string
   /** Who does it: a person of the host, or one of its programs. 1 to 200 characters. */
   readonly actor: string
@@ -24,7 +24,7 @@ export const operationPrefix = 'op:'
 
 /** @throws RangeError when the id, the actor or the reason is empty or too long. */
 export function checkOperation({ opId, actor, reason }: ManualOperation): void {
-  checkLength('opId', opId, 200)
+  checkLength('opId', opId, 400)
   checkLength('actor', actor, 200)
   checkLength('reason', reason, 1000)
 }

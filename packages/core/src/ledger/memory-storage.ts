@@ -127,7 +127,8 @@ function dueRecords(account: StoredAccount, dueBy: number): { key: Key; value: V
     account.quietUntil = Math.min(account.quietUntil, record.dueAt)
     if (record.dueAt <= dueBy) due.push({ key, value: record.value, dueAt: record.dueAt })
   }
-  return due.length < 2 ? due : due.sort((a, b) => a.dueAt - b.dueAt)
+  // By key where the time is the same, so that every store looks after them in one order.
+  return due.length < 2 ? due : due.sort((a, b) => a.dueAt - b.dueAt || (a.key < b.key ? -1 : 1))
 }
 
 function isDue(account: StoredAccount, dueBy: number): boolean {

@@ -1,12 +1,21 @@
 import { nano, zero } from '../money.ts'
-import { type Account, recount } from './account.ts'
-import { append, changeGrant, type Draft, forgetClosed, keep, type MutableAccount } from './draft.ts'
-import { resolvePart } from './draw.ts'
+import { type Account, overageLine, recount } from './account.ts'
+import {
+  append,
+  changeGrant,
+  changeLine,
+  type Draft,
+  forgetClosed,
+  held,
+  limitOf,
+  type MutableAccount,
+} from './draft.ts'
 import { emptyChain, type Posting } from './entry.ts'
 import { issueIncluded } from './included.ts'
+import { lookAfter } from './look-after.ts'
 import { periodAfter, periodAt } from './period.ts'
 import type { PlanTable } from './plan.ts'
-import { ended, lookAtMs, putReservation, type Reservation } from './reservation.ts'
+import type { Reservation } from './reservation.ts'
 import type { Cut } from './storage.ts'
 
 /**
@@ -25,6 +34,7 @@ export function openAccount(cut: Cut, accountId: string, plans: PlanTable): Draf
   expireGrants(draft)
   const hasBegun = now >= account.period.endMs
   if (hasBegun) {
+    rememberLimit(draft)
     account.period = periodAfter(account.period, now, account.anchorDay)
     account.includedIssued = zero
     account.includedTarget = zero
@@ -34,7 +44,7 @@ export function openAccount(cut: Cut, accountId: string, plans: PlanTable): Draf
   }
   // Who was there when the period began has it all, however late the first use.
   issueIncluded(draft, hasBegun ? account.period.startMs : now)
-  for (const { value } of cut.due) expireReservation(draft, value as Reservation)
+  for (const { value } of cut.due) lookAfter(draft, value as Reservation)
   return draft
 }
 
@@ -69,6 +79,7 @@ function copyOf(head: Account, now: number): MutableAccount {
     charged: head.charged,
     absorbed: head.absorbed,
     refunded: head.refunded ?? zero,
+    provisional: head.provisional ?? zero,
     closedThrough: head.closedThrough ?? null,
     carry: head.carry ?? zero,
     alerted: head.alerted ?? null,
@@ -95,10 +106,20 @@ function newAccount(accountId: string, plans: PlanTable, now: number): MutableAc
     charged: zero,
     absorbed: zero,
     refunded: zero,
+    provisional: zero,
     closedThrough: null,
     carry: zero,
     alerted: null,
   }
+}
+
+/** Costs of a period that is over are still held against the limit it had, while its invoice is not written. */
+function rememberLimit(draft: Draft): void {
+  const { account } = draft
+  const { key } = account.period
+  const isKnown = account.overage.some(({ periodKey }) => periodKey === key)
+  if (isKnown || held(account) > 0n)
+    changeLine(draft, { ...overageLine(account, key), limit: limitOf(draft) })
 }
 
 function expireGrants(draft: Draft): void {
@@ -123,36 +144,4 @@ function expireGrants(draft: Draft): void {
     effectiveAtMs: draft.now,
     postings,
   })
-}
-
-/** Looks after a hold that is due: nobody settled it in time. */
-function expireReservation(draft: Draft, reservation: Reservation): void {
-  if (draft.now < lookAtMs(reservation)) return
-  const canAsk = reservation.state === 'held' && reservation.subject.costProviderIds.length > 0
-  if (canAsk) {
-    const asked: Reservation = { ...reservation, state: 'unresolved' }
-    keep(draft, putReservation(asked, 'replace', draft.now))
-    // Nobody looked for so long that the time to ask is over too: the next run releases it.
-    if (draft.now >= lookAtMs(asked)) draft.moreDue = true
-    return
-  }
-  release(draft, reservation)
-}
-
-/** Gives a hold back although nobody knows what its request cost. The journal says so: unknown is never silently zero. */
-function release(draft: Draft, reservation: Reservation): void {
-  const { reservationId, amount, subject } = reservation
-  const postings: Posting[] = []
-  for (const part of reservation.parts) resolvePart(draft, part, zero, postings)
-  append(draft, {
-    kind: 'released',
-    opId: `release:${reservationId}`,
-    recordedAtMs: draft.now,
-    effectiveAtMs: reservation.createdAtMs,
-    requestId: reservationId,
-    ...(subject.memberId === undefined ? {} : { memberId: subject.memberId }),
-    postings,
-    terms: { reason: 'cost_unknown', model: subject.model, amount },
-  })
-  keep(draft, putReservation(ended(reservation, { state: 'released' }), 'replace', draft.now))
 }

@@ -1,7 +1,7 @@
 import { type Nano, zero } from '../money.ts'
 import type { Quantities } from '../usage.ts'
 import type { Source } from './account.ts'
-import type { JournalEntry } from './entry.ts'
+import type { JournalEntry, Posting } from './entry.ts'
 
 /**
  * Why the operator pays: the cost went beyond hold and credit, the attempt failed, the cost came after the time to wait
@@ -35,6 +35,10 @@ export type ReceiptAttempt = {
   readonly serviceTier?: string
   /** `null` while it is unknown. */
   readonly cost: Nano | null
+  /** Its provider tells the cost later. Absent when the cost is final, or will never be known. */
+  readonly state?: 'provisional'
+  /** What it is expected to cost, where the cost comes later; set aside as far as the hold went. */
+  readonly estimate?: Nano
   readonly charged: Nano
   readonly absorbed: Nano
   readonly absorbedReason?: AbsorbedReason
@@ -52,6 +56,8 @@ export type Receipt = {
   readonly model: string
   readonly periodKey: string
   readonly recordedAtMs: number
+  /** A cost is still to come. `cost` and `charged` are what is known so far. Absent when the receipt is final. */
+  readonly state?: 'provisional'
   readonly attempts: readonly ReceiptAttempt[]
   readonly cost: Nano
   readonly charged: Nano
@@ -74,6 +80,52 @@ export type SettledTerms = {
   readonly keyId?: string
 }
 
+/**
+ * A receipt with the costs that came after it. `isAwaited` says of which attempts a cost is still to come; the others stay
+ * as they are.
+ */
+export function withLateCosts(
+  receipt: Receipt,
+  entries: readonly JournalEntry[],
+  isAwaited: (attemptId: string) => boolean,
+): Receipt {
+  const told = entries.flatMap(({ attempts = [] }) => attempts)
+  const attempts = receipt.attempts.map((attempt): ReceiptAttempt => {
+    const { state, ...known } = attempt
+    const cost = told.filter(({ attemptId }) => attemptId === attempt.attemptId)
+    if (cost.length > 0) return cost.reduce(withCost, known)
+    return state === undefined || isAwaited(attempt.attemptId) ? attempt : known
+  })
+  const known = new Set(attempts.map(({ attemptId }) => attemptId))
+  attempts.push(...told.filter(({ attemptId }) => !known.has(attemptId)))
+  const charged = sum(attempts.map((attempt) => attempt.charged))
+  const absorbed = sum(attempts.map((attempt) => attempt.absorbed))
+  const { state: _state, ...rest } = receipt
+  const last = entries.at(-1)
+  return {
+    ...rest,
+    ...(attempts.some(({ state }) => state !== undefined) ? { state: 'provisional' as const } : {}),
+    attempts,
+    cost: (charged + absorbed) as Nano,
+    charged,
+    absorbed,
+    paidFrom: [...receipt.paidFrom, ...entries.flatMap(({ postings }) => paidBy(postings))],
+    spendableAfter: last === undefined ? receipt.spendableAfter : (last.terms as SettledTerms).spendableAfter,
+  }
+}
+
+/** An attempt with a cost that came later. What was charged by an estimate may be followed by what was absorbed beyond it. */
+function withCost(attempt: ReceiptAttempt, late: ReceiptAttempt): ReceiptAttempt {
+  return {
+    ...attempt,
+    costSource: late.costSource,
+    cost: ((attempt.cost ?? zero) + (late.cost ?? zero)) as Nano,
+    charged: (attempt.charged + late.charged) as Nano,
+    absorbed: (attempt.absorbed + late.absorbed) as Nano,
+    ...(late.absorbedReason === undefined ? {} : { absorbedReason: late.absorbedReason }),
+  }
+}
+
 /** The receipt of a settled request, read from its journal entry: there is no second record that could disagree. */
 export function receiptOf(
   accountId: string,
@@ -91,16 +143,21 @@ export function receiptOf(
     model,
     periodKey,
     recordedAtMs: entry.recordedAtMs,
+    ...(attempts.some(({ state }) => state !== undefined) ? { state: 'provisional' as const } : {}),
     attempts,
     cost: (charged + absorbed) as Nano,
     charged,
     absorbed,
-    paidFrom: entry.postings
-      .filter((posting) => posting.to === 'settled' || posting.to === 'used')
-      .map(({ source, amount }) => ({ source, amount })),
+    paidFrom: paidBy(entry.postings),
     spendableAfter,
     seq,
   }
+}
+
+function paidBy(postings: readonly Posting[]): Receipt['paidFrom'] {
+  return postings
+    .filter(({ to }) => to === 'settled' || to === 'used')
+    .map(({ source, amount }) => ({ source, amount }))
 }
 
 export function sum(amounts: readonly Nano[]): Nano {

@@ -57,10 +57,15 @@ export type RefundResult =
   | { readonly outcome: 'unknown-attempt' }
   /** More than the attempt was charged, less what was refunded and what its period's bill was lowered by. */
   | { readonly outcome: 'above-refundable'; readonly refundable: Nano }
+  /** Its cost is still to come. */
+  | { readonly outcome: 'not-final' }
   /** It was settled more than 400 days ago. */
   | { readonly outcome: 'too-old' }
   | TooManyGrants
   | OperationConflict
+
+/** What the reducer finds besides: the entry about the attempt is another one now. */
+export type RefundStep = RefundResult | { readonly outcome: 'again' }
 
 /** @throws RangeError when the amount is not positive, or the id, the actor or the reason is empty or too long. */
 export function checkRefund(request: RefundRequest): void {
@@ -80,7 +85,8 @@ export function locateCharge(request: RefundRequest): Reduce<Located> {
     const done = doneBefore<RefundResult>(cut, request.opId, fingerprint)
     if (done !== undefined) return { result: { done } }
     const reservation = cut.records.get(reservationKey(request.requestId)) as Reservation | undefined
-    const seq = reservation === undefined ? request.seq : reservation.settledBy
+    const told = reservation?.reconciled?.find(({ attemptId }) => attemptId === request.attemptId)
+    const seq = reservation === undefined ? request.seq : (told?.seq ?? reservation.settledBy)
     return { result: seq === undefined ? { done: { outcome: 'unknown-attempt' } } : { seq } }
   }
 }
@@ -89,7 +95,7 @@ export function locateCharge(request: RefundRequest): Reduce<Located> {
  * Gives back what an attempt was charged, or some of it, to where it came from: what was drawn last goes back first.
  * `charge` is the journal's entry about it, which never changes.
  */
-export function refund(request: RefundRequest, charge: JournalEntry, plans: PlanTable): Reduce<RefundResult> {
+export function refund(request: RefundRequest, charge: JournalEntry, plans: PlanTable): Reduce<RefundStep> {
   const fingerprint = fingerprintOf('refund', request)
   const attempt = charge.attempts?.find(({ attemptId }) => attemptId === request.attemptId)
   return (cut) => {
@@ -99,11 +105,17 @@ export function refund(request: RefundRequest, charge: JournalEntry, plans: Plan
       return { result: { outcome: 'unknown-attempt' } }
     }
     const draft = openAccount(cut, request.accountId, plans)
-    if (draft.now - charge.recordedAtMs > refundWithinMs) return { result: { outcome: 'too-old' } }
     const key = reservationKey(request.requestId)
     const reservation = (draft.puts.get(key)?.value ??
       cut.records.get(key) ??
       forgotten(charge)) as Reservation
+    const told = reservation.reconciled?.find(({ attemptId }) => attemptId === request.attemptId)
+    // Its cost came since the entry was located, or right now, in passing: then it must be written to be read.
+    if (told !== undefined && told.seq !== charge.seq) return decide(draft, { outcome: 'again' })
+    if (reservation.state === 'provisional' && attempt.state !== undefined) {
+      return { result: { outcome: 'not-final' } }
+    }
+    if (draft.now - charge.recordedAtMs > refundWithinMs) return { result: { outcome: 'too-old' } }
     const found = refundable(draft, charge, attempt, reservation.refunds ?? [])
     const amount = request.amount ?? found.amount
     if (amount > found.amount || amount === 0n) {

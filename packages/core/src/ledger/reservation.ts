@@ -1,6 +1,7 @@
 import type { Nano } from '../money.ts'
 import type { Source } from './account.ts'
-import type { Receipt } from './receipt.ts'
+import { isAwaited, type Late } from './late.ts'
+import type { Receipt, ReceiptAttempt } from './receipt.ts'
 import type { Key, Put, Value } from './storage.ts'
 
 /** A share of a hold: this much of this source. */
@@ -10,12 +11,14 @@ export type Part = { readonly source: Source; readonly amount: Nano }
  * Money set aside for one request.
  *
  * `held` → `settled` or `released`. A hold nobody settled in time becomes `unresolved` until the providers were asked
- * what the request cost, or until `resolveWithinMs` have passed and it is released.
+ * what the request cost, or until `resolveWithinMs` have passed and it is released. Where a provider tells costs later, the
+ * hold shrinks to the estimate and is `provisional` until the cost comes, or the time to wait for it is over.
  */
 export type Reservation = {
   /** The request's id. */
   readonly reservationId: string
-  readonly state: 'held' | 'unresolved' | 'settled' | 'released'
+  readonly state: 'held' | 'unresolved' | 'provisional' | 'settled' | 'released'
+  /** What is set aside, or was at last. */
   readonly amount: Nano
   /** In draw order. Empty once resolved. */
   readonly parts: readonly Part[]
@@ -27,12 +30,25 @@ export type Reservation = {
   /** What the reservation was asked for, to recognise a repeat. */
   readonly fingerprint: string
   readonly subject: ReservationSubject
-  /** Once settled: the journal entry, which tells everything that the receipt shows. */
+  /** Once settled, or provisional: the journal entry, which tells what the receipt shows. */
   readonly settledBy?: bigint
   /** Once released by a settlement without a cost: nothing of it is in the journal. */
   readonly receipt?: Receipt
+  /** Attempts whose cost has not come yet. */
+  readonly late?: Late
+  /** Attempts whose cost came after the settlement, and the entries that tell it. */
+  readonly reconciled?: readonly Reconciled[]
   /** What was given back, by attempt. */
   readonly refunds?: readonly AttemptRefund[]
+}
+
+export type Reconciled = {
+  readonly attemptId: string
+  readonly seq: bigint
+  /** An estimate was charged, because the cost had not come in time. */
+  readonly estimate?: Pick<ReceiptAttempt, 'providerId' | 'providerModel' | 'outcome'> & {
+    readonly cost: Nano
+  }
 }
 
 export type AttemptRefund = { readonly attemptId: string; readonly amount: Nano }
@@ -56,6 +72,7 @@ export function ended(reservation: Reservation, { state, settledBy, receipt }: E
   }
   if (settledBy !== undefined) over.settledBy = settledBy
   if (receipt !== undefined) over.receipt = receipt
+  if (reservation.reconciled !== undefined) over.reconciled = reservation.reconciled
   return over
 }
 
@@ -96,20 +113,21 @@ export function attemptId(requestId: string, ordinal: number): string {
 
 /** The record of a reservation, with the time at which every later operation looks at it in passing. */
 export function putReservation(reservation: Reservation, mode: Put['mode'], nowMs: number): Put {
-  const isOver = reservation.state === 'settled' || reservation.state === 'released'
+  const isSettled = reservation.state === 'settled' || reservation.state === 'released'
+  const isOver = isSettled && !isAwaited(reservation, nowMs)
+  const keepMs = reservation.refunds === undefined ? keepResolvedMs : keepRefundedMs
   return {
     key: reservationKey(reservation.reservationId),
     value: reservation as Value,
     mode,
     dueAt: isOver ? undefined : lookAtMs(reservation),
-    keepUntil: isOver
-      ? nowMs + (reservation.refunds === undefined ? keepResolvedMs : keepRefundedMs)
-      : undefined,
+    keepUntil: isOver ? nowMs + keepMs : undefined,
   }
 }
 
-/** When a hold is to be looked at next: at its expiry, and once unresolved when the time to ask is over. */
+/** When a hold is to be looked at next: at its expiry, and once its providers are asked when the time to ask is over. */
 export function lookAtMs(reservation: Reservation): number {
+  if (reservation.late !== undefined) return reservation.late.untilMs
   const expired = reservation.expiresAtMs + graceMs
   return reservation.state === 'unresolved' ? expired + resolveWithinMs : expired
 }

@@ -1,30 +1,23 @@
-import { assert } from '../assert.ts'
-import { type Nano, zero } from '../money.ts'
+import { type Nano, nano, zero } from '../money.ts'
+import { isClosed } from './account.ts'
 import { type Alert, crossAlerts } from './alerts.ts'
 import { append, type Draft, decide, keep, spendable } from './draft.ts'
 import { drawExcess, resolvePart } from './draw.ts'
 import type { Entry, Posting } from './entry.ts'
+import { type Late, type LateAttempt, type LateTerms, usualLateTerms } from './late.ts'
 import { openAccount } from './open-account.ts'
 import type { PlanTable } from './plan.ts'
+import { type Receipt, receiptOf, type SettledTerms, sum } from './receipt.ts'
 import {
-  type AbsorbedReason,
-  type Receipt,
-  type ReceiptAttempt,
-  receiptOf,
-  type SettledTerms,
-  sum,
-} from './receipt.ts'
-import { type Ending, ended, putReservation, type Reservation, reservationKey } from './reservation.ts'
+  type Ending,
+  ended,
+  type Part,
+  putReservation,
+  type Reservation,
+  reservationKey,
+} from './reservation.ts'
+import { owedFor, type SettledAttempt, share } from './share.ts'
 import type { Decision, Reduce } from './storage.ts'
-
-/** An attempt before it is known who pays which part of it. */
-export type SettledAttempt = Omit<ReceiptAttempt, 'charged' | 'absorbed' | 'absorbedReason' | 'payer'> & {
-  /**
-   * The customer pays for what was served; the operator for attempts that failed. With `own-key` the provider bills the
-   * customer itself: the cost is `null`, and `memoCost` says how much.
-   */
-  readonly payer: 'customer' | 'operator' | 'own-key'
-}
 
 export interface SettleRequest {
   readonly accountId: string
@@ -46,9 +39,14 @@ export type SettleStep = SettleResult | { readonly outcome: 'already-settled'; r
  * Ends a hold: what the served attempt cost is charged from the front of the hold, the rest goes back. A cost beyond the
  * hold is drawn from remaining credit and what no credit covers is absorbed. Settling again gives the first receipt.
  *
- * A hold that expired before it was settled is charged all the same, from what the account has then.
+ * With an attempt whose cost comes later the hold shrinks to what that is expected to be, and waits for `lateTerms`. A hold
+ * that expired before it was settled is charged all the same, from what the account has then.
  */
-export function settle(request: SettleRequest, plans: PlanTable): Reduce<SettleStep> {
+export function settle(
+  request: SettleRequest,
+  plans: PlanTable,
+  lateTerms: LateTerms = usualLateTerms,
+): Reduce<SettleStep> {
   const key = reservationKey(request.reservationId)
   return (cut) => {
     const draft = openAccount(cut, request.accountId, plans)
@@ -59,52 +57,62 @@ export function settle(request: SettleRequest, plans: PlanTable): Reduce<SettleS
     }
     const { receipt } = reservation
     if (receipt !== undefined) return { result: { outcome: 'settled', receipt } }
-    return charge(draft, reservation, request.attempts)
+    return charge(draft, reservation, unbooked(reservation, request.attempts), lateTerms)
   }
+}
+
+/** Attempts whose cost was told after the hold had been given up are in the journal already. */
+function unbooked(
+  { reconciled }: Reservation,
+  attempts: readonly SettledAttempt[],
+): readonly SettledAttempt[] {
+  if (reconciled === undefined) return attempts
+  const booked = new Set(reconciled.map(({ attemptId }) => attemptId))
+  return attempts.filter(({ attemptId }) => !booked.has(attemptId))
 }
 
 function charge(
   draft: Draft,
   reservation: Reservation,
   attempts: readonly SettledAttempt[],
+  lateTerms: LateTerms,
 ): Decision<SettleStep> {
-  const owed = owedFor(attempts)
-  const postings: Posting[] = []
-  let unpaid: bigint = owed
-  for (const part of reservation.parts) {
-    const used = (unpaid < part.amount ? unpaid : part.amount) as Nano
-    resolvePart(draft, part, used, postings)
-    unpaid -= used
-  }
-  const overrun = unpaid > 0n ? drawExcess(draft, reservation, unpaid as Nano, postings) : zero
-  const shares = share(attempts, (owed - overrun) as Nano)
   const { account } = draft
-  account.charged = (account.charged + sum(shares.map((attempt) => attempt.charged))) as Nano
-  account.absorbed = (account.absorbed + sum(shares.map((attempt) => attempt.absorbed))) as Nano
-  const { reservationId, subject, periodKey } = reservation
-  const after = spendable(draft)
-  const { model, keyId } = subject
-  const terms: SettledTerms =
-    keyId === undefined
-      ? { model, periodKey, spendableAfter: after }
-      : { model, periodKey, spendableAfter: after, keyId }
+  const owed = owedFor(attempts)
+  const late = attempts.some(({ state }) => state !== undefined)
+    ? waitFor(draft, attempts, lateTerms)
+    : undefined
+  const postings: Posting[] = []
+  const { kept, unpaid } = resolveParts(draft, reservation, { owed, late }, postings)
+  const overrun = unpaid > 0n ? drawExcess(draft, reservation, unpaid, postings) : zero
+  const { periodKey } = reservation
+  const reason = isClosed(account, periodKey) ? 'late_after_close' : 'overrun'
+  const shares = share(attempts, nano(owed - overrun), reason)
+  account.charged = nano(account.charged + sum(shares.map(({ charged }) => charged)))
+  account.absorbed = nano(account.absorbed + sum(shares.map(({ absorbed }) => absorbed)))
+  const isProvisional = late?.attempts.some(({ payer }) => payer === 'customer') === true
   const entry: Entry = {
-    kind: 'settled',
-    opId: `settle:${reservationId}`,
+    kind: isProvisional ? 'provisional' : 'settled',
+    opId: `settle:${reservation.reservationId}`,
     recordedAtMs: draft.now,
     effectiveAtMs: reservation.createdAtMs,
-    requestId: reservationId,
-    ...(subject.memberId === undefined ? {} : { memberId: subject.memberId }),
+    requestId: reservation.reservationId,
+    ...(reservation.subject.memberId === undefined ? {} : { memberId: reservation.subject.memberId }),
     postings,
     attempts: shares,
-    terms,
+    terms: termsOf(draft, reservation),
   }
   const isMoneyEvent =
-    postings.length > 0 || shares.some(({ cost, memoCost }) => cost !== null || memoCost !== undefined)
+    isProvisional ||
+    postings.length > 0 ||
+    shares.some(({ cost, memoCost }) => cost !== null || memoCost !== undefined)
   const seq = isMoneyEvent ? append(draft, entry).seq : null
   const receipt = receiptOf(account.accountId, entry, seq)
   const ending: Ending = seq === null ? { state: 'released', receipt } : { state: 'settled', settledBy: seq }
-  keep(draft, putReservation(ended(reservation, ending), 'replace', draft.now))
+  const over = ended(reservation, ending)
+  const next = late === undefined ? over : waiting(over, late, isProvisional, kept)
+  if (isProvisional) account.provisional = nano(account.provisional + next.amount)
+  keep(draft, putReservation(next, 'replace', draft.now))
   const alerts = crossAlerts(draft, postings, periodKey)
   return decide(
     draft,
@@ -112,52 +120,76 @@ function charge(
   )
 }
 
-function owedFor(attempts: readonly SettledAttempt[]): Nano {
-  let owed = 0n
-  for (const { payer, cost } of attempts) if (payer === 'customer' && cost !== null) owed += cost
-  return owed as Nano
+function termsOf(draft: Draft, { subject: { model, keyId }, periodKey }: Reservation): SettledTerms {
+  const spendableAfter = spendable(draft)
+  return keyId === undefined
+    ? { model, periodKey, spendableAfter }
+    : { model, periodKey, spendableAfter, keyId }
 }
 
-/** Splits every cost into what the customer pays, as far as `payable` goes, and what the operator absorbs. */
-function share(attempts: readonly SettledAttempt[], payable: Nano): ReceiptAttempt[] {
-  let left: bigint = payable
-  const shares = attempts.map((attempt): ReceiptAttempt => {
-    const { payer, cost } = attempt
-    const known = cost ?? zero
-    assert(known >= 0n, 'a cost is negative')
-    const charged = payer === 'customer' ? ((known < left ? known : left) as Nano) : zero
-    left -= charged
-    const absorbed = (known - charged) as Nano
-    const reason: AbsorbedReason = payer === 'customer' ? 'overrun' : 'failed_attempt'
-    // Member by member: leaving one member out of a copy takes as long as the rest of the settlement's arithmetic.
-    const shared: Mutable<ReceiptAttempt> = {
-      attemptId: attempt.attemptId,
-      providerId: attempt.providerId,
-      providerModel: attempt.providerModel,
-      outcome: attempt.outcome,
-      costSource: attempt.costSource,
-      cost,
-      charged,
-      absorbed,
+interface Owed {
+  readonly owed: Nano
+  readonly late: Late | undefined
+}
+
+/** Charges the hold from its front, keeps what late costs may be, and gives the rest back. */
+function resolveParts(
+  draft: Draft,
+  { parts }: Reservation,
+  { owed, late }: Owed,
+  postings: Posting[],
+): { readonly kept: readonly Part[]; readonly unpaid: Nano } {
+  const kept: Part[] = []
+  let unpaid: bigint = owed
+  let expected: bigint = late === undefined ? zero : sum(late.attempts.map(({ estimate }) => estimate))
+  for (const part of parts) {
+    const used = nano(unpaid < part.amount ? unpaid : part.amount)
+    unpaid -= used
+    const left = nano(part.amount - used)
+    if (expected === 0n || left === 0n) {
+      resolvePart(draft, part, used, postings)
+      continue
     }
-    if (attempt.usage !== undefined) shared.usage = attempt.usage
-    if (attempt.priceVersion !== undefined) shared.priceVersion = attempt.priceVersion
-    if (attempt.serviceTier !== undefined) shared.serviceTier = attempt.serviceTier
-    if (absorbed > 0n) shared.absorbedReason = reason
-    if (payer === 'own-key') onOwnKey(shared, attempt)
-    return shared
-  })
-  assert(left === 0n, 'more was drawn than the attempts cost')
-  return shares
+    const held = nano(expected < left ? expected : left)
+    expected -= held
+    kept.push({ source: part.source, amount: held })
+    resolvePart(draft, { source: part.source, amount: nano(part.amount - held) }, used, postings)
+  }
+  return { kept, unpaid: nano(unpaid) }
 }
 
-type Mutable<T> = { -readonly [Name in keyof T]: T[Name] }
+/** What a settlement with attempts whose cost comes later waits for. What it holds for each is not known yet. */
+function waitFor(draft: Draft, attempts: readonly SettledAttempt[], { withinMs, policy }: LateTerms): Late {
+  const late = attempts.filter(({ state }) => state !== undefined)
+  return {
+    attempts: late.map((attempt): LateAttempt => {
+      const { attemptId, providerId, providerModel, outcome, costSource, priceVersion } = attempt
+      return {
+        attemptId,
+        providerId,
+        providerModel,
+        outcome,
+        costSource,
+        ...(priceVersion === undefined ? {} : { priceVersion }),
+        payer: attempt.payer === 'customer' ? 'customer' : 'operator',
+        estimate: attempt.payer === 'customer' ? (attempt.cost ?? zero) : zero,
+        held: zero,
+      }
+    }),
+    untilMs: draft.now + withinMs,
+    policy,
+  }
+}
 
-/** What the provider bills the customer itself is told, and moves no money here. */
-function onOwnKey(shared: Mutable<ReceiptAttempt>, { cost, memoCost }: SettledAttempt): void {
-  assert(cost === null, 'the operator has no cost for an attempt on the customer’s own key')
-  assert(memoCost === undefined || memoCost >= 0n, 'a memo cost is negative')
-  shared.payer = 'own-key'
-  shared.costSource = 'own-key'
-  if (memoCost !== undefined) shared.memoCost = memoCost
+/** A settled hold that waits: it keeps what its late attempts may cost, the first of them first. */
+function waiting(over: Reservation, late: Late, isProvisional: boolean, kept: readonly Part[]): Reservation {
+  if (!isProvisional) return { ...over, late }
+  const amount = sum(kept.map((part) => part.amount))
+  let left: bigint = amount
+  const attempts = late.attempts.map((attempt): LateAttempt => {
+    const held = nano(attempt.estimate < left ? attempt.estimate : left)
+    left -= held
+    return { ...attempt, held }
+  })
+  return { ...over, state: 'provisional', amount, parts: kept, late: { ...late, attempts } }
 }

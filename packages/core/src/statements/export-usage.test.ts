@@ -3,7 +3,7 @@ import { type FakeClock, fakeClock } from '../clock.ts'
 import { createLedger, type Ledger } from '../ledger/ledger.ts'
 import { memoryStorage } from '../ledger/memory-storage.ts'
 import { planPreset } from '../ledger/plan-presets.ts'
-import type { SettledAttempt } from '../ledger/settle.ts'
+import type { SettledAttempt } from '../ledger/share.ts'
 import { formatUsd, nano, usd } from '../money.ts'
 import { exportUsage, type UsageExport } from './export-usage.ts'
 

@@ -1,8 +1,18 @@
 import assert from 'node:assert/strict'
-import { type Account, createLedger, fakeClock, type Ledger, type LedgerStore, nano } from '@farebox/core'
+import {
+  type Account,
+  createLedger,
+  fakeClock,
+  type LatePolicy,
+  type Ledger,
+  type LedgerStore,
+  nano,
+  type ReconcileResult,
+} from '@farebox/core'
 import { checkInvariants, type Reading, readAccount } from './check-invariants.ts'
 import { casePlans, caseStartMs, type LedgerSubject } from './ledger-case.ts'
-import { ledgerModel } from './model/ledger-model.ts'
+import { waitMs } from './model/late.ts'
+import { type LedgerModel, ledgerModel } from './model/ledger-model.ts'
 import type { Answer } from './model/world.ts'
 import { failed, holdOf, served, sources, traceable } from './requests.ts'
 
@@ -39,7 +49,17 @@ export type Command =
       readonly amount: bigint
       readonly timeToLiveMs: number
     }
-  | { readonly do: 'settle'; readonly id: string; readonly cost: bigint; readonly failedCost: bigint | null }
+  | {
+      readonly do: 'settle'
+      readonly id: string
+      readonly cost: bigint | null
+      readonly failedCost: bigint | null
+      /** Whose cost comes later: the failed attempt's, the served one's, or both. What was served is expected to cost `cost`. */
+      readonly late?: readonly (1 | 2)[]
+    }
+  | { readonly do: 'reconcile'; readonly id: string; readonly attempt: 1 | 2; readonly cost: bigint | null }
+  /** Writes the next invoice, if its period is over. */
+  | { readonly do: 'close' }
   | { readonly do: 'void'; readonly op: string; readonly id: string; readonly amount?: bigint }
   | { readonly do: 'adjust'; readonly op: string; readonly amount: bigint }
   | {
@@ -63,11 +83,16 @@ export type Command =
  *
  * @throws Error that names the step, with what differs as its cause.
  */
-export async function playCommands(subject: LedgerSubject, commands: readonly Command[]): Promise<void> {
+export async function playCommands(
+  subject: LedgerSubject,
+  commands: readonly Command[],
+  policy: LatePolicy = 'waive',
+): Promise<void> {
   const clock = fakeClock(caseStartMs)
   const storage = await subject.createStore(clock)
-  const ledger = createLedger({ store: storage.ledger, plans: casePlans, clock })
-  const model = ledgerModel(casePlans)
+  const late = { withinMs: waitMs, policy }
+  const ledger = createLedger({ store: storage.ledger, plans: casePlans, clock, late })
+  const model = ledgerModel(casePlans, policy)
   let reading: Reading | undefined
   try {
     for (const [index, command] of commands.entries()) {
@@ -75,6 +100,8 @@ export async function playCommands(subject: LedgerSubject, commands: readonly Co
         if (command.do === 'wait') clock.set(clock.now() + command.byMs)
         else if (command.do === 'period-end') {
           clock.set((await ledger.balance('alice')).resetsAtMs + command.byMs)
+        } else if (command.do === 'close') {
+          await close(ledger, model, clock.now())
         } else {
           const expected = model.run(command, clock.now())
           assert.deepEqual(await answerOf(ledger, command, clock.now()), expected)
@@ -92,10 +119,25 @@ export async function playCommands(subject: LedgerSubject, commands: readonly Co
   }
 }
 
+/**
+ * When an invoice can be written is not the model's to say. It is told, and both are brought to one state: closing looks
+ * after holds some times or none.
+ */
+async function close(ledger: Ledger, model: LedgerModel, nowMs: number): Promise<void> {
+  const result = await ledger.statements.closePeriod({ accountId: 'alice' })
+  if (result.outcome === 'no-period') return
+  if (result.outcome === 'closed') model.close(result.invoice.periodKey)
+  const { planId } = await ledger.balance('alice')
+  for (const command of Array<Command>(2).fill({ do: 'configure', planId })) {
+    model.run(command, nowMs)
+    await ledger.configure({ accountId: 'alice', planId })
+  }
+}
+
 /** Does what a command says, and puts what the ledger answers as the model does. */
 export async function answerOf(
   ledger: Ledger,
-  command: Exclude<Command, { do: 'wait' | 'period-end' }>,
+  command: Exclude<Command, { do: 'wait' | 'period-end' | 'close' }>,
   nowMs: number,
 ): Promise<Answer> {
   switch (command.do) {
@@ -133,23 +175,33 @@ export async function answerOf(
       return { outcome: 'extended', parts: sources(result.reservation.parts) }
     }
     case 'settle': {
+      const state = (attempt: 1 | 2) =>
+        command.late?.includes(attempt) === true ? { state: 'provisional' as const } : {}
       const attempts = [
-        failed(command.failedCost, `${command.id}.1`),
-        served(command.cost, `${command.id}.2`),
+        { ...failed(command.failedCost, `${command.id}.1`), ...state(1) },
+        { ...served(command.cost, `${command.id}.2`), ...state(2) },
       ]
       const result = await ledger.settle({ accountId: 'alice', reservationId: command.id, attempts })
       if (result.outcome !== 'settled') return result
-      const { charged, absorbed, paidFrom, spendableAfter } = result.receipt
-      return { outcome: 'settled', charged, absorbed, paidFrom: sources(paidFrom), spendableAfter }
+      const { charged, absorbed, paidFrom, spendableAfter, state: receiptState } = result.receipt
+      const paid = { charged, absorbed, paidFrom: sources(paidFrom), spendableAfter }
+      return { outcome: 'settled', ...paid, state: receiptState }
+    }
+    case 'reconcile': {
+      const attemptId = `${command.id}.${command.attempt}`
+      const cost = command.cost === null ? null : nano(command.cost)
+      const request = { accountId: 'alice', reservationId: command.id, attemptId, cost }
+      const result = await ledger.reconcile(request)
+      return { ...attemptIn(result), receipt: await showReceipt(ledger, command.id) }
     }
     case 'void':
     case 'adjust':
     case 'refund':
       return byHand(ledger, command)
     case 'look-after': {
-      const { reservations, released } = await ledger.unresolved('alice')
-      const ids = reservations.map(({ reservationId }) => reservationId)
-      return { unresolved: ids.toSorted(), released: released.toSorted() }
+      const { reservations, late, released } = await ledger.unresolved('alice')
+      const idsOf = (some: typeof reservations) => some.map(({ reservationId }) => reservationId).toSorted()
+      return { unresolved: idsOf(reservations), late: idsOf(late), released: released.toSorted() }
     }
   }
 }
@@ -175,6 +227,19 @@ async function grant(
     if (error instanceof RangeError) return { outcome: 'RangeError' }
     throw error
   }
+}
+
+function attemptIn(result: ReconcileResult): Answer {
+  if (!('attempt' in result)) return { ...result }
+  const { charged, absorbed, absorbedReason } = result.attempt
+  return { outcome: result.outcome, charged, absorbed, reason: absorbedReason }
+}
+
+async function showReceipt(ledger: Ledger, requestId: string): Promise<Answer | undefined> {
+  const receipt = await ledger.receipt('alice', requestId)
+  if (receipt === undefined) return undefined
+  const { charged, absorbed, state, refunded } = receipt
+  return { charged, absorbed, state, refunded }
 }
 
 async function byHand(

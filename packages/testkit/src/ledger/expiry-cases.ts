@@ -20,6 +20,9 @@ import {
   traceable,
 } from './requests.ts'
 
+/** Nothing to look after. */
+const quiet = { reservations: [], late: [], released: [], hasMore: false }
+
 const untraceable = { ...traceable, costProviderIds: [] }
 
 /** Holds that nobody settled in time. */
@@ -64,8 +67,8 @@ export const expiryCases: readonly LedgerCase[] = [
     reserved(await ledger.reserve(holdOf('r1', 60n)))
     clock.advance(minute + graceMs)
 
-    assert.deepEqual(await ledger.unresolved('alice'), { reservations: [], released: ['r1'] })
-    assert.deepEqual(await ledger.unresolved('alice'), { reservations: [], released: [] })
+    assert.deepEqual(await ledger.unresolved('alice'), { ...quiet, released: ['r1'] })
+    assert.deepEqual(await ledger.unresolved('alice'), quiet)
     const [, entry, ...more] = await ledger.journal('alice', 0n, 10)
     assert.equal(entry?.kind, 'released', 'the journal says what was given back without knowing its cost')
     assert.deepEqual([entry.requestId, entry.terms?.['amount'], entry.postings, more], ['r1', 60n, [], []])
@@ -104,7 +107,7 @@ export const expiryCases: readonly LedgerCase[] = [
       }
 
       clock.advance(1)
-      assert.deepEqual(await ledger.unresolved('alice'), { reservations: [], released: ['r1'] })
+      assert.deepEqual(await ledger.unresolved('alice'), { ...quiet, released: ['r1'] })
       assert.equal((await ledger.balance('alice')).spendable, 100n)
     },
   ),
@@ -119,7 +122,7 @@ export const expiryCases: readonly LedgerCase[] = [
     assert.deepEqual(await settleAt(ledger, 'r1', 60n), first)
 
     clock.advance(day)
-    assert.deepEqual(await ledger.unresolved('alice'), { reservations: [], released: [] })
+    assert.deepEqual(await ledger.unresolved('alice'), quiet)
     assert.equal((await ledger.balance('alice')).spendable, 56n)
   }),
 

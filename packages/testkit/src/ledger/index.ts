@@ -7,6 +7,7 @@ import { expiryCases } from './expiry-cases.ts'
 import { extendCases } from './extend-cases.ts'
 import { grantCases } from './grant-cases.ts'
 import { journalCases } from './journal-cases.ts'
+import { lateCases } from './late-cases.ts'
 import type { LedgerCase, LedgerSubject } from './ledger-case.ts'
 import { linearizableCases } from './linearizable-cases.ts'
 import { monthEndCases } from './month-end-cases.ts'
@@ -16,6 +17,7 @@ import { refundCases } from './refund-cases.ts'
 import { overageCases, reserveCases } from './reserve-cases.ts'
 import { settleCases } from './settle-cases.ts'
 import { shareCases } from './share-cases.ts'
+import { tooLateCases } from './too-late-cases.ts'
 import { usageCases } from './usage-cases.ts'
 import { voidCases } from './void-cases.ts'
 
@@ -47,6 +49,8 @@ export const ledgerCases: readonly LedgerCase[] = [
   ...extendCases,
   ...settleCases,
   ...ownKeyCases,
+  ...lateCases,
+  ...tooLateCases,
   ...refundCases,
   ...expiryCases,
   ...monthEndCases,

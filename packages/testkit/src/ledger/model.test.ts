@@ -11,7 +11,7 @@ const memory: LedgerSubject = { createStore: async (clock) => memoryStorage({ cl
 const numRuns = Number(process.env['FAREBOX_RUNS'] ?? 250)
 
 /** Few ids, so that they meet again; round amounts, so that sums meet limits. */
-const holdId = fc.constantFrom('r1', 'r2', 'r3', 'r4', 'r5', 'r6', 'r7', 'r8')
+const holdId = fc.constantFrom('r1', 'r2', 'r3', 'r4', 'r5')
 const grantId = fc.constantFrom('g1', 'g2', 'g3', 'g4', 'g5')
 const amount = fc.oneof(
   fc.constantFrom(0n, 1n, usd('0.01'), usd('0.05'), usd('0.10'), usd('0.50'), usd('1.00'), usd('2.00')),
@@ -63,14 +63,25 @@ const extend: fc.Arbitrary<Command> = fc.record({
   timeToLiveMs,
 })
 
-const settle: fc.Arbitrary<Command> = fc.record({
-  do: fc.constant('settle' as const),
+const settle: fc.Arbitrary<Command> = fc.record(
+  {
+    do: fc.constant('settle' as const),
+    id: holdId,
+    cost: fc.oneof({ weight: 9, arbitrary: amount }, { weight: 1, arbitrary: fc.constant(null) }),
+    failedCost: fc.constantFrom(null, null, 0n, 7n),
+    late: fc.constantFrom([2 as const], [2 as const], [1 as const], [1 as const, 2 as const]),
+  },
+  { requiredKeys: ['do', 'id', 'cost', 'failedCost'] },
+)
+
+const reconcile: fc.Arbitrary<Command> = fc.record({
+  do: fc.constant('reconcile' as const),
   id: holdId,
-  cost: amount,
-  failedCost: fc.constantFrom(null, null, 0n, 7n),
+  attempt: fc.constantFrom(1, 2, 2, 2),
+  cost: fc.oneof({ weight: 9, arbitrary: amount }, { weight: 1, arbitrary: fc.constant(null) }),
 })
 
-const opId = fc.constantFrom('o1', 'o2', 'o3', 'o4', 'o5', 'o6')
+const opId = fc.integer({ min: 1, max: 30 }).map((id) => `o${id}`)
 
 const byHand: fc.Arbitrary<Command> = fc.oneof(
   fc.record(
@@ -130,19 +141,54 @@ const time: fc.Arbitrary<Command> = fc.oneof(
 
 const anyCommand: fc.Arbitrary<Command> = fc.oneof(
   { weight: 2, arbitrary: configure },
-  { weight: 3, arbitrary: grant },
-  { weight: 6, arbitrary: reserve },
+  { weight: 2, arbitrary: grant },
+  { weight: 5, arbitrary: reserve },
   { weight: 2, arbitrary: extend },
-  { weight: 5, arbitrary: settle },
+  { weight: 4, arbitrary: settle },
+  { weight: 3, arbitrary: reconcile },
   { weight: 4, arbitrary: byHand },
+  { weight: 1, arbitrary: fc.constant({ do: 'close' as const }) },
   { weight: 1, arbitrary: fc.constant({ do: 'look-after' as const }) },
   { weight: 3, arbitrary: time },
 )
 
+/** A request from its hold to its refund, with other things between the steps: a life that random steps rarely have. */
+const life: fc.Arbitrary<Command[]> = fc
+  .tuple(holdId, reserve, fc.option(extend), settle, fc.option(reconcile), fc.array(byHand, { maxLength: 2 }))
+  .chain(([id, ...steps]) =>
+    fc.tuple(
+      ...steps
+        .flat()
+        .filter((step) => step !== null)
+        .map((step) => fc.tuple(fc.constant(of(step, id)), fc.array(anyCommand, { maxLength: 1 }))),
+    ),
+  )
+  .map((steps) => steps.flat(2))
+
+/** The same step about this request. */
+function of(command: Command, id: string): Command {
+  return command.do === 'void' || !('id' in command) ? command : { ...command, id }
+}
+
 /** A history in which some steps are sent twice, as clients and networks do. */
 const history: fc.Arbitrary<Command[]> = fc
-  .array(fc.tuple(anyCommand, fc.constantFrom(1, 1, 1, 1, 2)), { minLength: 1, maxLength: 40, size: 'max' })
-  .map((steps) => steps.flatMap(([command, times]) => Array<Command>(times).fill(command)))
+  .array(
+    fc.tuple(
+      fc.oneof(
+        anyCommand.map((each) => [each]),
+        life,
+      ),
+      fc.constantFrom(1, 1, 1, 1, 2),
+    ),
+    {
+      minLength: 1,
+      maxLength: 10,
+      size: 'max',
+    },
+  )
+  .map((steps) =>
+    steps.flatMap(([commands, times]) => commands.flatMap((each) => Array<Command>(times).fill(each))),
+  )
 
 describe('the ledger and a model of it, step by step', () => {
   it.each<[string, Command[]]>([
@@ -181,7 +227,9 @@ describe('the ledger and a model of it, step by step', () => {
 
   it('agree on every answer, balance and counter of random histories', { timeout: 3_600_000 }, async () => {
     await fc.assert(
-      fc.asyncProperty(history, (commands) => playCommands(memory, commands)),
+      fc.asyncProperty(history, fc.constantFrom('waive', 'charge-estimate'), (commands, policy) =>
+        playCommands(memory, commands, policy),
+      ),
       { numRuns, includeErrorInReport: true },
     )
   })

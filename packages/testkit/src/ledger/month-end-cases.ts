@@ -3,6 +3,7 @@ import { usd } from '@farebox/core'
 import { type LedgerCase, ledgerCase } from './ledger-case.ts'
 import {
   counters,
+  give,
   graceMs,
   holdOf,
   hour,
@@ -105,16 +106,54 @@ export const monthEndCases: readonly LedgerCase[] = [
   }),
 
   ledgerCase(
-    'absorbs what exceeds a hold of a month that is over, once no credit covers it',
+    'draws what exceeds a hold of a month that is over from that month’s limit, while its invoice is not written',
     async ({ ledger, clock }) => {
       await ledger.configure({ accountId: 'alice', planId: 'metered' })
       clock.set(midnight - 1)
       reserved(await ledger.reserve(holdOf('r1', usd('0.50'))))
       clock.set(midnight)
+      const receipt = await settleAt(ledger, 'r1', usd('1.20'))
+
+      assert.deepEqual([receipt.charged, receipt.absorbed], [usd('1.00'), usd('0.20')])
+      assert.equal(receipt.attempts[0]?.absorbedReason, 'overrun')
+      assert.deepEqual(sources(receipt.paidFrom), [
+        ['overage:2026-11', usd('0.50')],
+        ['overage:2026-11', usd('0.50')],
+      ])
+      assert.equal((await ledger.balance('alice')).overage.left, usd('1.00'), 'December owes nothing of it')
+    },
+  ),
+
+  ledgerCase(
+    'holds a cost of a month that is over against the limit it had then, not against today’s',
+    async ({ ledger, clock }) => {
+      await ledger.configure({ accountId: 'alice', planId: 'bare' })
+      await give(ledger, 'g1', 10n)
+      clock.set(midnight - 1)
+      reserved(await ledger.reserve(holdOf('r1', 10n)))
+      clock.set(midnight)
+      await ledger.configure({ accountId: 'alice', planId: 'metered' })
+      const receipt = await settleAt(ledger, 'r1', 15n)
+
+      assert.deepEqual([receipt.charged, receipt.absorbed], [10n, 5n], 'November was a hard stop')
+    },
+  ),
+
+  ledgerCase(
+    'owes nothing more for a month whose invoice is written: credit pays, and the rest is absorbed',
+    async ({ ledger, clock }) => {
+      await ledger.configure({ accountId: 'alice', planId: 'metered' })
+      clock.set(midnight - 1)
+      reserved(await ledger.reserve(holdOf('r1', usd('0.50'))))
+      clock.set(midnight + minute + graceMs)
+      const november = { accountId: 'alice', periodKey: '2026-11' }
+      assert.equal((await ledger.statements.closePeriod(november)).outcome, 'closed')
+      await give(ledger, 'g1', usd('0.30'))
       const receipt = await settleAt(ledger, 'r1', usd('0.80'))
 
-      assert.deepEqual([receipt.charged, receipt.absorbed], [usd('0.50'), usd('0.30')])
-      assert.equal((await ledger.balance('alice')).overage.used, 0n)
+      assert.deepEqual([receipt.charged, receipt.absorbed], [usd('0.30'), usd('0.50')])
+      assert.equal(receipt.attempts[0]?.absorbedReason, 'late_after_close')
+      assert.deepEqual(sources(receipt.paidFrom), [['grant:g1', usd('0.30')]])
     },
   ),
 

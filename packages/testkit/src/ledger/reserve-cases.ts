@@ -282,7 +282,7 @@ export const overageCases: readonly LedgerCase[] = [
         result: head as { overage?: unknown },
       }))
       assert.deepEqual(head.overage, [
-        { periodKey: '2026-11', held: 0n, used: usd('1.00') },
+        { periodKey: '2026-11', held: 0n, used: usd('1.00'), limit: usd('1.00') },
         { periodKey: '2026-12', held: 0n, used: usd('1.00') },
       ])
     },

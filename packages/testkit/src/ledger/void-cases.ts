@@ -176,7 +176,7 @@ export const voidCases: readonly LedgerCase[] = [
       await give(ledger, 'g1', 100n)
       const wrong = [
         { opId: '' },
-        { opId: 'o'.repeat(201) },
+        { opId: 'o'.repeat(401) },
         { actor: '' },
         { actor: 'a'.repeat(201) },
         { reason: '' },

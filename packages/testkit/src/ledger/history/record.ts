@@ -15,7 +15,7 @@ import type { Answer } from '../model/world.ts'
  * write left it. Time is not asked for: it passes.
  */
 export type Request =
-  | Exclude<Command, { readonly do: 'wait' | 'period-end' }>
+  | Exclude<Command, { readonly do: 'wait' | 'period-end' | 'close' }>
   | { readonly do: 'look' }
   | { readonly do: 'count' }
 

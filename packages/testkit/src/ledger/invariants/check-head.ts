@@ -57,8 +57,13 @@ function checkGrant(grant: Grant, folded: FoldedGrant | undefined): void {
 /** What holds set aside is what the sources hold. */
 export function checkHolds(account: Account, holds: readonly Reservation[]): void {
   const held = new Map<string, bigint>()
-  for (const { reservationId, state, amount, parts } of holds) {
-    assert.ok(state === 'held' || state === 'unresolved', `${reservationId} is due and ${state}`)
+  let provisional = 0n
+  for (const { reservationId, state, amount, parts, late } of holds) {
+    if (state === 'settled' || state === 'released') {
+      assert.ok(late !== undefined && late.attempts.length > 0, `${reservationId} is due and ${state}`)
+      assert.deepEqual(parts, [], `${reservationId} is ${state} and holds something`)
+      continue
+    }
     let sum = 0n
     for (const part of parts) {
       assert.ok(part.amount > 0n, `${reservationId} holds ${part.amount} of ${part.source}`)
@@ -66,7 +71,12 @@ export function checkHolds(account: Account, holds: readonly Reservation[]): voi
       sum += part.amount
     }
     assert.equal(sum, amount, `${reservationId} holds ${sum} of ${amount}`)
+    if (state !== 'provisional') continue
+    provisional += sum
+    const expected = late?.attempts.reduce((total, attempt) => total + attempt.held, 0n)
+    assert.equal(sum, expected, `${reservationId} holds ${sum} for costs of ${expected}`)
   }
+  assert.equal(account.provisional, provisional, 'the head and the holds differ in what is provisional')
   const sources = [
     ...account.grants.map((grant) => ({ source: `grant:${grant.grantId}`, held: grant.held })),
     ...account.overage.map((line) => ({ source: `overage:${line.periodKey}`, held: line.held })),

@@ -4,9 +4,11 @@ import { take } from './pay.ts'
 import { issue } from './wake.ts'
 import {
   type Answer,
+  type Book,
   comeBack,
   creditOf,
   type Granted,
+  type Hold,
   heldOf,
   least,
   leftOf,
@@ -61,7 +63,10 @@ function adjust(world: World, plans: PlanTable, { op, amount }: Extract<Deeds, {
     for (const [source, part] of parts) {
       const credit = creditOf(world, source)
       if (credit !== undefined) credit.taken += part
-      else world.used.set(line, (world.used.get(line) ?? 0n) + part)
+      else {
+        world.used.set(line, (world.used.get(line) ?? 0n) + part)
+        world.drawn.add(line)
+      }
     }
     return { answer: { outcome: 'adjusted', parts }, isDone: true }
   }
@@ -78,13 +83,34 @@ function adjust(world: World, plans: PlanTable, { op, amount }: Extract<Deeds, {
 
 function refund(world: World, deed: Extract<Deeds, { do: 'refund' }>): Outcome {
   const hold = world.holds.get(deed.id)
-  if (hold?.state !== 'settled') return { answer: { outcome: 'unknown-attempt' }, isDone: false }
-  if (world.at - hold.settledAt > 400 * 24 * 3_600_000)
-    return { answer: { outcome: 'too-old' }, isDone: false }
-  // The first attempt of every request failed: nothing of it was charged.
-  const ways = deed.attempt === 1 ? [] : waysBack(world, hold.paid)
+  const about = hold?.books.filter(({ attempt }) => attempt === deed.attempt) ?? []
+  const booked = about.find(({ isLate }) => isLate) ?? (hold?.hasEntry === true ? about[0] : undefined)
+  if (hold === undefined || booked === undefined) {
+    return { answer: { outcome: 'unknown-attempt' }, isDone: false }
+  }
+  if (booked.isProvisional && hold.state === 'provisional') {
+    return { answer: { outcome: 'not-final' }, isDone: false }
+  }
+  return giveBack(world, hold, booked, deed)
+}
+
+interface Return {
+  readonly op: string
+  readonly amount?: bigint
+  readonly courtesy: boolean
+}
+
+/** Gives back what an entry charged, or some of it. */
+export function giveBack(
+  world: World,
+  hold: Hold,
+  { at, paid }: Book,
+  { op, courtesy: isCourteous, ...asked }: Return,
+): Outcome {
+  if (world.at - at > 400 * 24 * 3_600_000) return { answer: { outcome: 'too-old' }, isDone: false }
+  const ways = waysBack(world, paid)
   const refundable = sum(ways.map(([, amount]) => amount))
-  const amount = deed.amount ?? refundable
+  const amount = asked.amount ?? refundable
   if (amount > refundable || amount === 0n) {
     return { answer: { outcome: 'above-refundable', refundable }, isDone: false }
   }
@@ -93,18 +119,19 @@ function refund(world: World, deed: Extract<Deeds, { do: 'refund' }>): Outcome {
   for (const [source, most] of ways) {
     const part = least(most, amount - sum(parts.map((each) => each[2])))
     if (part === 0n) continue
-    parts.push([source, goBack(world, source, part, deed.courtesy, anew), part])
+    parts.push([source, goBack(world, source, part, isCourteous, anew), part])
   }
   for (const [, , part] of parts) {
-    const last = hold.paid.at(-1) as Share
+    const last = paid.at(-1) as Share
     last[1] -= part
-    if (last[1] === 0n) hold.paid.pop()
+    if (last[1] === 0n) paid.pop()
   }
   for (const [index, { terms, amount: issued }] of anew.entries()) {
-    issue(world, `op:${index + 1}:${deed.op}`, issued, terms, world.at)
+    issue(world, `op:${index + 1}:${op}`, issued, terms, world.at)
   }
   world.refunded += amount
-  const grants = anew.map((_, index) => `op:${index + 1}:${deed.op}`)
+  hold.refunded += amount
+  const grants = anew.map((_, index) => `op:${index + 1}:${op}`)
   return { answer: { outcome: 'refunded', amount, parts, grants }, isDone: true }
 }
 

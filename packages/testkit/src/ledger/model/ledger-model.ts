@@ -1,7 +1,9 @@
 import type { PlanTable } from '@farebox/core'
 import type { Command } from '../command.ts'
-import { act } from './by-hand.ts'
-import { settle, take } from './pay.ts'
+import { act, giveBack } from './by-hand.ts'
+import type { Policy } from './late.ts'
+import { take } from './pay.ts'
+import { receiptOf, reconcile, settle } from './settle.ts'
 import { askMs, graceMs, include, issue, wake } from './wake.ts'
 import {
   type Answer,
@@ -15,6 +17,7 @@ import {
   overageLeft,
   periodOf,
   planOf,
+  type Share,
   spendable,
   sum,
   type World,
@@ -28,6 +31,8 @@ import {
 export interface LedgerModel {
   /** Does what the command says, and answers what the ledger must answer. */
   run(command: Command, nowMs: number): Answer
+  /** The invoice of this period is written. */
+  close(period: string): void
   /** What a balance must show now. */
   balance(nowMs: number): Answer
   /** Every credit as the last write left it. */
@@ -40,7 +45,7 @@ export interface LedgerModel {
 
 const usualPriority: Readonly<Record<string, number>> = { promotional: 20, courtesy: 20, purchased: 50 }
 
-export function ledgerModel(plans: PlanTable, from?: World): LedgerModel {
+export function ledgerModel(plans: PlanTable, policy: Policy = 'waive', from?: World): LedgerModel {
   let world = from
 
   /** Tries something on a copy of the world; it becomes the world only when it is saved. */
@@ -57,7 +62,7 @@ export function ledgerModel(plans: PlanTable, from?: World): LedgerModel {
       case 'configure': {
         // Who signs up begins at once with what was asked for.
         if (world === undefined) next.period = periodOf(nowMs, command.anchor ?? null)
-        else wake(next, plans, nowMs)
+        else wake(next, plans, policy, nowMs)
         next.planId = command.planId
         next.seats = command.seats ?? next.seats
         if (command.limit !== undefined) next.limit = command.limit
@@ -72,7 +77,7 @@ export function ledgerModel(plans: PlanTable, from?: World): LedgerModel {
         const request = `${command.amount} ${command.kind} ${command.priority} ${from} ${until}`
         const earlier = next.grants.get(command.id)
         if (earlier !== undefined) return { outcome: earlier.request === request ? 'granted' : 'conflict' }
-        wake(next, plans, nowMs)
+        wake(next, plans, policy, nowMs)
         if (until <= Math.max(from, next.at)) return { outcome: 'RangeError' }
         const { kind, priority = usualPriority[kind] ?? 0 } = command
         issue(next, command.id, command.amount, { request, kind, priority, until }, from)
@@ -89,10 +94,14 @@ export function ledgerModel(plans: PlanTable, from?: World): LedgerModel {
         if (earlier !== undefined)
           return earlier.request === request ? earlier.answer : { outcome: 'conflict' }
         for (;;) {
-          const more = wake(next, plans, nowMs)
+          const more = wake(next, plans, policy, nowMs)
           const isShort = command.do === 'adjust' && spendable(next, plans) < -command.amount
           if (!more || !isShort) break
           save()
+        }
+        if (command.do === 'refund' && isFinal(next, command) && !isFinal(world, command)) {
+          save()
+          wake(next, plans, policy, nowMs)
         }
         const { answer, isDone } = act(next, plans, command)
         if (isDone) {
@@ -109,7 +118,7 @@ export function ledgerModel(plans: PlanTable, from?: World): LedgerModel {
           if (earlier.request !== request) return { outcome: 'conflict' }
           return { outcome: 'reserved', state: earlier.state, parts: earlier.parts }
         }
-        while (wake(next, plans, nowMs) && spendable(next, plans) < amount) save()
+        while (wake(next, plans, policy, nowMs) && spendable(next, plans) < amount) save()
         const able = spendable(next, plans)
         if (able < minimum) return { outcome: 'insufficient', missing: minimum - able, spendable: able }
         const hold: Hold = {
@@ -123,9 +132,16 @@ export function ledgerModel(plans: PlanTable, from?: World): LedgerModel {
           parts: take(next, able < amount ? able : amount),
           extensions: 0,
           receipt: undefined,
-          settledAt: 0,
-          paid: [],
+          hasEntry: false,
+          waits: [],
+          waitUntil: 0,
+          isWaitOver: false,
+          books: [],
+          estimates: new Map(),
+          evened: new Set(),
+          refunded: 0n,
         }
+        drawFrom(next, hold.parts)
         next.holds.set(id, hold)
         save()
         return { outcome: 'reserved', state: 'held', parts: hold.parts }
@@ -133,7 +149,7 @@ export function ledgerModel(plans: PlanTable, from?: World): LedgerModel {
       case 'extend': {
         let hold: Hold | undefined
         for (;;) {
-          const more = wake(next, plans, nowMs)
+          const more = wake(next, plans, policy, nowMs)
           hold = next.holds.get(command.id)
           if (hold?.state !== 'held') return { outcome: 'not-held' }
           if (command.ordinal === hold.extensions) return { outcome: 'extended', parts: hold.parts }
@@ -142,7 +158,9 @@ export function ledgerModel(plans: PlanTable, from?: World): LedgerModel {
           if (!more) return { outcome: 'insufficient', missing: command.amount - spendable(next, plans) }
           save()
         }
-        for (const [source, amount] of take(next, command.amount)) {
+        const added = take(next, command.amount)
+        drawFrom(next, added)
+        for (const [source, amount] of added) {
           const part = hold.parts.find(([other]) => other === source)
           if (part === undefined) hold.parts.push([source, amount])
           else part[1] += amount
@@ -153,7 +171,7 @@ export function ledgerModel(plans: PlanTable, from?: World): LedgerModel {
         return { outcome: 'extended', parts: hold.parts }
       }
       case 'settle': {
-        wake(next, plans, nowMs)
+        wake(next, plans, policy, nowMs)
         const hold = next.holds.get(command.id)
         if (hold === undefined) return { outcome: 'unknown-reservation' }
         if (hold.receipt !== undefined) return hold.receipt
@@ -161,15 +179,34 @@ export function ledgerModel(plans: PlanTable, from?: World): LedgerModel {
         save()
         return hold.receipt
       }
+      case 'reconcile': {
+        wake(next, plans, policy, nowMs)
+        const isMoved = isChanged(world?.holds.get(command.id), next.holds.get(command.id))
+        const op = `late-cost:${command.id}:${command.id}.${command.attempt}`
+        const { answer, isDone } = reconcile(next, plans, policy, command, (hold, paid, amount) => {
+          const asked = giveBack(next, hold, paid, { op, amount, courtesy: false })
+          const { refundable = 0n } = asked.answer as { refundable?: bigint }
+          if (asked.isDone || refundable === 0n) return asked.isDone
+          return giveBack(next, hold, paid, { op, amount: refundable, courtesy: false }).isDone
+        })
+        // What became final in passing is written before it is told.
+        if (isDone || (isMoved && answer['outcome'] === 'already-final')) save()
+        return { ...answer, receipt: receiptOf(world ?? next, world?.holds.get(command.id), nowMs) }
+      }
       case 'look-after': {
         const before = structuredClone(next.holds)
-        wake(next, plans, nowMs, nowMs + graceMs + askMs)
-        const moved = [...next.holds.values()].filter(({ id, state }) => before.get(id)?.state !== state)
-        const idsOf = (holds: readonly Hold[]): string[] => holds.map(({ id }) => id).toSorted()
-        if (moved.length > 0) save()
+        const byMs = nowMs + graceMs + askMs
+        wake(next, plans, policy, nowMs, byMs)
+        const holds = [...next.holds.values()]
+        const moved = holds.filter(({ id, state }) => before.get(id)?.state !== state)
+        const idsOf = (some: readonly Hold[]): string[] => some.map(({ id }) => id).toSorted()
+        if (holds.some((hold) => isChanged(before.get(hold.id), hold))) save()
         return {
-          unresolved: idsOf(
-            [...next.holds.values()].filter(({ state, until }) => state === 'unresolved' && until <= nowMs),
+          unresolved: idsOf(holds.filter(({ state, until }) => state === 'unresolved' && until <= nowMs)),
+          late: idsOf(
+            holds.filter(
+              ({ waits, waitUntil }) => waits.length > 0 && next.at < waitUntil && waitUntil <= byMs,
+            ),
           ),
           released: idsOf(moved.filter(({ state }) => state === 'released')),
         }
@@ -181,9 +218,12 @@ export function ledgerModel(plans: PlanTable, from?: World): LedgerModel {
 
   return {
     run,
+    close(period) {
+      if (world !== undefined) world.closed = period
+    },
     balance(nowMs) {
       const next = attempt(nowMs)
-      wake(next, plans, nowMs)
+      wake(next, plans, policy, nowMs)
       const active = next.credits.filter((credit) => isActive(credit, next.at))
       const left = (kinds: readonly Credit[]): bigint => sum(kinds.map((credit) => leftOf(next, credit)))
       const { key, start, end } = next.period
@@ -196,7 +236,8 @@ export function ledgerModel(plans: PlanTable, from?: World): LedgerModel {
         included: left(active.filter(({ kind }) => kind === 'included')),
         includedIssued: next.given,
         purchased: left(active.filter(({ kind }) => kind !== 'included')),
-        held: sum([...next.holds.values()].flatMap(({ parts }) => parts.map(([, amount]) => amount))),
+        held: setAside([...next.holds.values()]),
+        provisional: setAside([...next.holds.values()].filter(({ state }) => state === 'provisional')),
         policy: planOf(next, plans).overage,
         limit: limitOf(next, plans),
         used: next.used.get(key) ?? 0n,
@@ -226,6 +267,23 @@ export function ledgerModel(plans: PlanTable, from?: World): LedgerModel {
       )
     },
     heldFor: (id) => sum((world?.holds.get(id)?.parts ?? []).map(([, amount]) => amount)),
-    fork: () => ledgerModel(plans, structuredClone(world)),
+    fork: () => ledgerModel(plans, policy, structuredClone(world)),
   }
+}
+
+function setAside(holds: readonly Hold[]): bigint {
+  return sum(holds.flatMap(({ parts }) => parts.map(([, amount]) => amount)))
+}
+
+function drawFrom(world: World, parts: readonly Share[]): void {
+  if (parts.some(([source]) => source.startsWith('overage:'))) world.drawn.add(world.period.key)
+}
+
+function isChanged(before: Hold | undefined, after: Hold | undefined): boolean {
+  return before?.state !== after?.state || before?.isWaitOver !== after?.isWaitOver
+}
+
+/** Whether the cost of an attempt came late. When it became final in passing, that is written before it is refunded. */
+function isFinal(world: World | undefined, { id, attempt }: Extract<Command, { do: 'refund' }>): boolean {
+  return world?.holds.get(id)?.books.some((each) => each.attempt === attempt && each.isLate) === true
 }

@@ -1,16 +1,16 @@
 import type { PlanTable } from '@farebox/core'
-import { letGo } from './wake.ts'
 import {
-  type Answer,
+  comeBack,
   creditOf,
   type Hold,
   inOrder,
   isActive,
+  isClosed,
   least,
   leftOf,
   overageLeft,
   type Share,
-  spendable,
+  sum,
   type World,
 } from './world.ts'
 
@@ -27,58 +27,75 @@ export function take(world: World, amount: bigint): Share[] {
   return parts
 }
 
-export function settle(
+/** The first `amount` of a list of shares, as far as it goes, and the rest of the list. */
+export function split(shares: readonly Share[], amount: bigint): [front: Share[], rest: Share[]] {
+  const front: Share[] = []
+  const rest: Share[] = []
+  for (const [source, size] of shares) {
+    const first = least(size, amount - sum(front.map((share) => share[1])))
+    if (first > 0n) front.push([source, first])
+    if (first < size) rest.push([source, size - first])
+  }
+  return [front, rest]
+}
+
+/** What a cost was paid from, what nobody could pay, and whether something that was set aside for it is lost. */
+export interface Payment {
+  readonly paid: Share[]
+  readonly unpaid: bigint
+  readonly isLost: boolean
+}
+
+/**
+ * Pays from what was set aside, which the hold has let go of, gives back the rest of that, and pays what goes beyond it as
+ * every overrun is paid.
+ */
+export function pay(
   world: World,
   plans: PlanTable,
   hold: Hold,
-  { cost, failedCost }: { readonly cost: bigint; readonly failedCost: bigint | null },
-): Answer {
-  const paidFrom: Share[] = []
-  const pay = (source: string, amount: bigint): void => {
+  own: readonly Share[],
+  cost: bigint,
+): Payment {
+  const [front, back] = split(own, cost)
+  const paid: Share[] = []
+  const spend = (source: string, amount: bigint): void => {
     if (amount === 0n) return
-    paidFrom.push([source, amount])
+    paid.push([source, amount])
     const credit = creditOf(world, source)
+    const period = source.slice('overage:'.length)
     if (credit !== undefined) credit.paid += amount
-    else world.used.set(source.slice(8), (world.used.get(source.slice(8)) ?? 0n) + amount)
+    else world.used.set(period, (world.used.get(period) ?? 0n) + amount)
   }
-  let unpaid = cost
-  for (const part of hold.parts) {
-    const amount = least(unpaid, part[1])
-    part[1] -= amount
-    unpaid -= amount
-    pay(part[0], amount)
+  for (const [source, amount] of front) spend(source, amount)
+  const lost = back.map(([source, amount]) => comeBack(world, source, amount))
+  let unpaid = cost - sum(front.map((share) => share[1]))
+  if (unpaid > 0n) {
+    for (const [source, most] of beyond(world, plans, hold)) {
+      const amount = least(unpaid, most())
+      unpaid -= amount
+      const credit = creditOf(world, source)
+      if (credit !== undefined && !isActive(credit, world.at)) credit.gone -= amount
+      if (source.startsWith('overage:') && amount > 0n) world.drawn.add(hold.period)
+      spend(source, amount)
+    }
   }
-  letGo(world, hold)
-  const then = inOrder(world.credits).filter(
-    (credit) => isActive(credit, hold.madeAt) && !world.voids.has(credit.id),
-  )
-  for (const credit of then) {
-    const amount = least(unpaid, isActive(credit, world.at) ? leftOf(world, credit) : credit.gone)
-    if (!isActive(credit, world.at)) credit.gone -= amount
-    unpaid -= amount
-    pay(`grant:${credit.id}`, amount)
-  }
-  for (const credit of inOrder(world.credits)) {
-    if (then.includes(credit) || !isActive(credit, world.at)) continue
-    const amount = least(unpaid, leftOf(world, credit))
-    unpaid -= amount
-    pay(`grant:${credit.id}`, amount)
-  }
-  if (hold.period === world.period.key) {
-    const amount = least(unpaid, overageLeft(world, plans))
-    unpaid -= amount
-    pay(`overage:${world.period.key}`, amount)
-  }
-  world.charged += cost - unpaid
-  world.absorbed += unpaid + (failedCost ?? 0n)
-  hold.state = 'settled'
-  hold.settledAt = world.at
-  hold.paid = paidFrom.map(([source, amount]) => [source, amount])
-  return {
-    outcome: 'settled',
-    charged: cost - unpaid,
-    absorbed: unpaid + (failedCost ?? 0n),
-    paidFrom,
-    spendableAfter: spendable(world, plans),
-  }
+  return { paid, unpaid, isLost: lost.includes(true) }
+}
+
+/** What may pay beyond a hold: credit of the time it was made, expired or not, credit of now, and then its period's line. */
+function beyond(world: World, plans: PlanTable, hold: Hold): [source: string, most: () => bigint][] {
+  const usable = inOrder(world.credits).filter(({ id }) => !world.voids.has(id))
+  const then = usable.filter((credit) => isActive(credit, hold.madeAt))
+  const now = usable.filter((credit) => !then.includes(credit) && isActive(credit, world.at))
+  return [
+    ...[...then, ...now].map((credit): [string, () => bigint] => [
+      `grant:${credit.id}`,
+      () => (isActive(credit, world.at) ? leftOf(world, credit) : credit.gone),
+    ]),
+    [
+      `overage:${hold.period}`,
+      () => (isClosed(world, hold.period) ? 0n : overageLeft(world, plans, hold.period)),
+    ],
+  ]
 }

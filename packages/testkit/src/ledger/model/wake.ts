@@ -1,11 +1,12 @@
 import type { PlanTable } from '@farebox/core'
+import { endWait, letGo, type Policy } from './late.ts'
 import {
-  comeBack,
   type Granted,
   type Hold,
   heldOf,
   inOrder,
   leftOf,
+  limitOf,
   periodAfterThat,
   planOf,
   type World,
@@ -15,11 +16,20 @@ export const graceMs = 30_000
 export const askMs: number = 30 * 60_000
 
 /** Lets time pass. Answers whether a hold that it moved on is to be looked at again at once. */
-export function wake(world: World, plans: PlanTable, nowMs: number, dueByMs: number = nowMs): boolean {
+export function wake(
+  world: World,
+  plans: PlanTable,
+  policy: Policy,
+  nowMs: number,
+  dueByMs: number = nowMs,
+): boolean {
   world.at = Math.max(world.at, nowMs)
   for (const credit of world.credits) if (credit.until <= world.at) credit.gone += leftOf(world, credit)
   const isNew = world.at >= world.period.end
   if (isNew) {
+    const { key } = world.period
+    const isHeld = [...world.holds.values()].some(({ parts }) => parts.length > 0)
+    if (isHeld || world.drawn.has(key)) world.limits.set(key, limitOf(world, plans))
     world.period = periodAfterThat(world.period, world.at, world.anchor)
     Object.assign(world, { best: 0n, shares: 0n, given: 0n })
     world.pools.clear()
@@ -27,24 +37,31 @@ export function wake(world: World, plans: PlanTable, nowMs: number, dueByMs: num
   }
   include(world, plans, isNew ? world.period.start : world.at)
   let more = false
-  for (const hold of [...world.holds.values()]) {
-    const lastMs = Math.min(dueByMs, world.at) - graceMs - hold.until
-    if (hold.state === 'held' && hold.traceable && lastMs >= 0) {
+  const byMs = Math.min(dueByMs, world.at)
+  const due = [...world.holds.values()].filter((hold) => !isOver(hold) && lookAt(hold) <= byMs)
+  for (const hold of due.toSorted((a, b) => lookAt(a) - lookAt(b) || (a.id < b.id ? -1 : 1))) {
+    if (hold.state === 'held' && hold.traceable) {
       hold.state = 'unresolved'
-      if (world.at - graceMs - hold.until >= askMs) more = true
-    } else if ((hold.state === 'held' && lastMs >= 0) || (hold.state === 'unresolved' && lastMs >= askMs)) {
+      if (world.at >= lookAt(hold)) more = true
+    } else if (hold.state === 'held' || hold.state === 'unresolved') {
       hold.state = 'released'
       letGo(world, hold)
+    } else {
+      if (hold.state === 'provisional') endWait(world, plans, policy, hold)
+      hold.isWaitOver = true
     }
   }
   return more
 }
 
-/** Gives back what a hold still has. */
-export function letGo(world: World, hold: Hold): void {
-  const { parts } = hold
-  hold.parts = []
-  for (const [source, amount] of parts) comeBack(world, source, amount)
+/** Whether nobody has to look at it any more. */
+function isOver({ state, waits, isWaitOver }: Hold): boolean {
+  return (state === 'settled' || state === 'released') && (waits.length === 0 || isWaitOver)
+}
+
+function lookAt({ state, until, waitUntil }: Hold): number {
+  if (state === 'held') return until + graceMs
+  return state === 'unresolved' ? until + graceMs + askMs : waitUntil
 }
 
 /** Issues credit that is kept under its id. */

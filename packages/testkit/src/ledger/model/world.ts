@@ -20,14 +20,47 @@ export interface Hold {
   readonly madeAt: number
   readonly period: string
   readonly traceable: boolean
-  state: 'held' | 'unresolved' | 'settled' | 'released'
+  state: 'held' | 'unresolved' | 'provisional' | 'settled' | 'released'
   until: number
   parts: Share[]
   extensions: number
+  /** What settling it has answered. */
   receipt: Answer | undefined
-  /** Once settled: when, and what paid for it and was not given back, in the order it was drawn. */
-  settledAt: number
-  paid: Share[]
+  /** Whether the journal has that. */
+  hasEntry: boolean
+  /** Attempts whose cost is still to come, in the order of what is set aside for them. */
+  waits: Wait[]
+  waitUntil: number
+  /** Whether somebody noticed that the time to wait is over. */
+  isWaitOver: boolean
+  /** What was booked about its attempts, in order. */
+  readonly books: Book[]
+  /** Attempts that were charged by an estimate, and those where the difference to the cost went back. */
+  readonly estimates: Map<number, bigint>
+  readonly evened: Set<number>
+  refunded: bigint
+}
+
+/** An attempt whose cost comes later. The first one of a request failed, the second was served. */
+export interface Wait {
+  readonly attempt: number
+  readonly estimate: bigint
+  held: bigint
+}
+
+export interface Book {
+  readonly attempt: number
+  /** Whether it came after the settlement. */
+  readonly isLate: boolean
+  /** Whether the cost is told by it: it may be unknown, or still to come. */
+  readonly isKnown: boolean
+  readonly isProvisional: boolean
+  readonly charged: bigint
+  readonly absorbed: bigint
+  readonly reason: string | undefined
+  readonly at: number
+  /** What paid for it and was not given back, in the order it was drawn. */
+  readonly paid: Share[]
 }
 
 /** What is remembered of a credit that somebody asked for or that stands for one, also when it is used up. */
@@ -67,8 +100,12 @@ export interface World {
   absorbed: bigint
   refunded: bigint
   readonly credits: Credit[]
-  /** Pay-as-you-go by period. */
+  /** Pay-as-you-go by period, periods in which it was ever drawn from, and the limit of those that are over. */
   readonly used: Map<string, bigint>
+  readonly drawn: Set<string>
+  readonly limits: Map<string, bigint>
+  /** The last period whose invoice is written. */
+  closed: string | null
   readonly holds: Map<string, Hold>
   readonly grants: Map<string, Granted>
   /** Credits that were voided as a whole. */
@@ -100,6 +137,9 @@ export function newWorld(plans: PlanTable, nowMs: number): World {
     refunded: 0n,
     credits: [],
     used: new Map(),
+    drawn: new Set(),
+    limits: new Map(),
+    closed: null,
     holds: new Map(),
     grants: new Map(),
     voids: new Set(),
@@ -146,10 +186,14 @@ export function spendable(world: World, plans: PlanTable): bigint {
   return sum(active.map((credit) => leftOf(world, credit))) + overageLeft(world, plans)
 }
 
-export function overageLeft(world: World, plans: PlanTable): bigint {
-  const { key } = world.period
-  const left = limitOf(world, plans) - (world.used.get(key) ?? 0n) - heldOf(world, `overage:${key}`)
+export function overageLeft(world: World, plans: PlanTable, period: string = world.period.key): bigint {
+  const limit = period === world.period.key ? limitOf(world, plans) : (world.limits.get(period) ?? 0n)
+  const left = limit - (world.used.get(period) ?? 0n) - heldOf(world, `overage:${period}`)
   return left > 0n ? left : 0n
+}
+
+export function isClosed({ closed }: World, period: string): boolean {
+  return closed !== null && period <= closed
 }
 
 export function limitOf(world: World, plans: PlanTable): bigint {
@@ -171,12 +215,17 @@ export function creditOf(world: World, source: string): Credit | undefined {
   return world.credits.find(({ id }) => source === `grant:${id}`)
 }
 
-/** Marks credit that came back to a source: it is gone if the credit has expired, taken if it is void. */
-export function comeBack(world: World, source: string, amount: bigint): void {
+/**
+ * Marks credit that came back to a source: it is gone if the credit has expired, taken if it is void. Answers whether it
+ * was either.
+ */
+export function comeBack(world: World, source: string, amount: bigint): boolean {
   const credit = creditOf(world, source)
-  if (credit === undefined) return
+  if (credit === undefined || amount === 0n) return false
   if (world.voids.has(credit.id)) credit.taken += amount
   else if (credit.until <= world.at) credit.gone += amount
+  else return false
+  return true
 }
 
 export function heldOf(world: World, source: string): bigint {

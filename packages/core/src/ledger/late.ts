@@ -1,0 +1,68 @@
+import { assert } from '../assert.ts'
+import { type Nano, nano } from '../money.ts'
+import type { CostSource, ReceiptAttempt } from './receipt.ts'
+import type { Part, Reservation } from './reservation.ts'
+
+/** What becomes of a cost that nobody told in time: nothing is charged, as Hugging Face does, or what was estimated. */
+export type LatePolicy = 'waive' | 'charge-estimate'
+
+/** For how long, and then how, a settlement waits for a cost. */
+export interface LateTerms {
+  readonly withinMs: number
+  readonly policy: LatePolicy
+}
+
+/** Half an hour, then nothing is charged (Hugging Face, hub-docs 2026-06-23). */
+export const usualLateTerms: LateTerms = { withinMs: 30 * 60_000, policy: 'waive' }
+
+/** An attempt whose cost its provider tells later. */
+export type LateAttempt = Pick<ReceiptAttempt, 'attemptId' | 'providerId' | 'providerModel' | 'outcome'> & {
+  readonly payer: 'customer' | 'operator'
+  readonly priceVersion?: string
+  /** Where the estimate comes from. */
+  readonly costSource: CostSource
+  /** What it is expected to cost, and how much of that is set aside; 0 for what the operator pays. */
+  readonly estimate: Nano
+  readonly held: Nano
+}
+
+/** What a settled request still waits for. */
+export type Late = {
+  /** In the order in which their shares of the hold come. */
+  readonly attempts: readonly LateAttempt[]
+  /** By the store's clock. */
+  readonly untilMs: number
+  readonly policy: LatePolicy
+}
+
+/** Whether the providers are still to be asked. */
+export function isAwaited({ late }: Reservation, nowMs: number): boolean {
+  return late !== undefined && late.attempts.length > 0 && nowMs < late.untilMs
+}
+
+/** Splits the parts of a provisional hold: those of one of its attempts, and the others. */
+export function partsOf(
+  { parts, late }: Reservation,
+  attempt: LateAttempt,
+): { readonly own: readonly Part[]; readonly others: readonly Part[] } {
+  const before = late?.attempts.slice(0, late.attempts.indexOf(attempt)) ?? []
+  const fromFront = before.reduce<bigint>((sum, { held }) => sum + held, 0n)
+  const [front, rest] = cut(parts, nano(fromFront))
+  const [own, back] = cut(rest, attempt.held)
+  return { own, others: [...front, ...back] }
+}
+
+/** The first `amount` of parts, and what comes after it. */
+function cut(parts: readonly Part[], amount: Nano): readonly [readonly Part[], readonly Part[]] {
+  const front: Part[] = []
+  const back: Part[] = []
+  let left: bigint = amount
+  for (const { source, amount: size } of parts) {
+    const taken = nano(size < left ? size : left)
+    if (taken > 0n) front.push({ source, amount: taken })
+    if (taken < size) back.push({ source, amount: nano(size - taken) })
+    left -= taken
+  }
+  assert(left === 0n, 'a provisional hold has fewer parts than its attempts hold')
+  return [front, back]
+}
