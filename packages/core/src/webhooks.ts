@@ -14,7 +14,7 @@ export interface WebhookOptions {
    * them, and a receiver accepts any.
    */
   readonly secret: string | readonly string[]
-  /** The kinds of events to send. @default `alert.threshold`, `alert.hard-stop`, `cost.late`, `cost.drift`, `price.missing` */
+  /** The kinds of events to send. @default alerts, closed invoices, late and drifting costs, and missing prices */
   readonly events?: readonly GatewayEvent['kind'][]
   /** Events on their way at most, those waiting to be tried again among them. More are dropped. @default 1000 */
   readonly queueMax?: number
@@ -44,6 +44,7 @@ export interface Webhooks extends OnEvent {
 const eventsSent: readonly GatewayEvent['kind'][] = [
   'alert.threshold',
   'alert.hard-stop',
+  'invoice.closed',
   'cost.late',
   'cost.drift',
   'price.missing',
