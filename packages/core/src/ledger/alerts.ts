@@ -34,7 +34,9 @@ export function crossAlerts(draft: Draft, postings: readonly Posting[], periodKe
   // What a request of an earlier period cost says nothing about this one.
   if (postings.length === 0 || periodKey !== account.period.key) return nothing
   const before = account.alerted?.periodKey === periodKey ? account.alerted : noMarks(periodKey)
-  const marks = { ...before, creditPaid: (before.creditPaid + paidByCredit(postings)) as Nano }
+  const creditPaid = (before.creditPaid + paidByCredit(postings)) as Nano
+  // Member by member: spreading and then replacing one takes several times as long, and every settlement passes here.
+  const marks = { periodKey, creditPaid, credit: before.credit, limit: before.limit }
   account.alerted = marks
   if (marks.credit === 100 && marks.limit === 100) return nothing
   const credit = creditUsed(draft, marks.creditPaid)
