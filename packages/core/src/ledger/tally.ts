@@ -76,30 +76,53 @@ function addAttempts(
   attempts: readonly ReceiptAttempt[],
   fundingOf: FundingOf,
 ): void {
-  const servedAt = attempts.findLastIndex(({ outcome }) => outcome !== 'failed')
-  const ending = servedAt === -1 ? attempts.length - 1 : servedAt
   const payments = paymentsOf(entry.postings, fundingOf)
   const day = dayOf(entry.effectiveAtMs)
+  const ending = entry.kind === 'reconciled' ? -1 : endingOf(attempts)
   for (const [index, attempt] of attempts.entries()) {
     const totals = openRow(days, day, keyOf(entry, attempt.providerId))
     if (index === ending) totals.requests += 1
-    addAttempt(totals, attempt)
+    if (entry.kind === 'reconciled') countLate(totals, entry, attempt)
+    else countAttempt(totals, attempt)
+    addCost(totals, attempt)
     pay(totals, payments, attempt.charged)
   }
 }
 
-function addAttempt(totals: UsageTotals, attempt: ReceiptAttempt): void {
-  const { usage, cost, charged, absorbed, absorbedReason, costSource, memoCost } = attempt
+function endingOf(attempts: readonly ReceiptAttempt[]): number {
+  const servedAt = attempts.findLastIndex(({ outcome }) => outcome !== 'failed')
+  return servedAt === -1 ? attempts.length - 1 : servedAt
+}
+
+function countAttempt(totals: UsageTotals, { usage, costSource, memoCost, state }: ReceiptAttempt): void {
   totals.attempts += 1
   if (usage?.certainty === 'estimate') totals.estimates += 1
-  if (costSource === 'unknown' || (costSource === 'own-key' && memoCost === undefined))
-    totals.unknownCosts += 1
+  // A cost that is still to come is not known either, until it comes.
+  const isUnknown = costSource === 'unknown' || (costSource === 'own-key' && memoCost === undefined)
+  if (isUnknown || state !== undefined) totals.unknownCosts += 1
   for (const name in usage?.quantities) {
     const unit = name as Unit
     const quantity = usage?.quantities[unit]
     // A quantity that is no decimal counts as unknown. The journal keeps what it was.
     if (isQuantity(quantity)) addQuantitiesTo(totals.quantities, { [unit]: quantity })
   }
+}
+
+/**
+ * A cost that came after its request was settled: the attempt counts already, unless nobody settled the request. What is
+ * booked beyond an estimate that was charged is about a cost that counts as known.
+ */
+function countLate(
+  totals: UsageTotals,
+  { opId, requestId, terms }: JournalEntry,
+  { attemptId }: ReceiptAttempt,
+): void {
+  if (terms?.['settledBy'] === undefined) totals.attempts += 1
+  else if (opId === `reconcile:${requestId}:${attemptId}`) totals.unknownCosts -= 1
+}
+
+function addCost(totals: UsageTotals, attempt: ReceiptAttempt): void {
+  const { cost, charged, absorbed, absorbedReason, memoCost } = attempt
   totals.cost += cost ?? zero
   totals.charged += charged
   if (absorbedReason !== undefined) addAmount(totals.absorbed, absorbedReason, absorbed)

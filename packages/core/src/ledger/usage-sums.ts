@@ -21,7 +21,7 @@ export type UsageSums = {
   readonly attempts: number
   /** Attempts whose usage had to be estimated. */
   readonly estimates: number
-  /** Attempts whose cost nobody knows: they are in no amount. */
+  /** Attempts whose cost nobody knows, or not yet: they are in no amount. */
   readonly unknownCosts: number
   readonly quantities: Quantities
   /** What the providers charge. */

@@ -8,6 +8,7 @@ import {
   type Receipt,
   usd,
 } from '@farebox/core'
+import { expected, tell, waitMs } from './late-requests.ts'
 import { casePlans, type LedgerCase, ledgerCase } from './ledger-case.ts'
 import {
   changesNothing,
@@ -140,6 +141,43 @@ export const closeCases: readonly LedgerCase[] = [
     const result = await ledger.statements.closePeriod(november)
 
     assert.deepEqual(result, { outcome: 'open-holds', reservationIds: ['asked'] })
+  }),
+
+  ledgerCase(
+    'waits for costs that are still to come, and bills them in their month',
+    async ({ ledger, clock }) => {
+      await spendMetered(ledger)
+      clock.set(december - 1)
+      reserved(await ledger.reserve(holdOf('late', usd('0.10'))))
+      settled(
+        await ledger.settle({ accountId: 'alice', reservationId: 'late', attempts: [expected(usd('0.08'))] }),
+      )
+      clock.set(december + minute)
+      assert.deepEqual(await ledger.statements.closePeriod(november), {
+        outcome: 'open-holds',
+        reservationIds: ['late'],
+      })
+
+      await tell(ledger, 'late', usd('0.03'))
+      assert.equal(closed(await ledger.statements.closePeriod(november)).overage, usd('0.13'))
+    },
+  ),
+
+  ledgerCase('closes without a cost whose time to wait is over', async ({ ledger, clock }) => {
+    await spendMetered(ledger)
+    clock.set(december - 1)
+    reserved(await ledger.reserve(holdOf('late', usd('0.10'))))
+    settled(
+      await ledger.settle({ accountId: 'alice', reservationId: 'late', attempts: [expected(usd('0.08'))] }),
+    )
+    clock.set(december - 1 + waitMs)
+    const invoice = closed(await ledger.statements.closePeriod(november))
+    await tell(ledger, 'late', usd('0.03'))
+    clock.set(Date.UTC(2027, 0, 1))
+    const next = closed(await ledger.statements.closePeriod({ accountId: 'alice' }))
+
+    assert.equal(invoice.overage, usd('0.10'))
+    assert.deepEqual([next.overage, next.adjustments, next.dueCents], [0n, 0n, 0n])
   }),
 
   ledgerCase('closes periods in order and none twice', async ({ ledger, store, clock }) => {

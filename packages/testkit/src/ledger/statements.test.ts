@@ -13,6 +13,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { checkInvariants } from './check-invariants.ts'
 import { closed } from './close-cases.ts'
+import { expected, tell } from './late-requests.ts'
 import { casePlans, caseStartMs } from './ledger-case.ts'
 import { day, deed, failed, holdOf, hour, minute, served, settled } from './requests.ts'
 
@@ -31,6 +32,8 @@ type Step =
     }
   | { readonly do: 'refund'; readonly share: bigint; readonly back: number }
   | { readonly do: 'adjust'; readonly amount: bigint }
+  | { readonly do: 'expect'; readonly amount: bigint }
+  | { readonly do: 'tell'; readonly cost: bigint | null; readonly back: number }
   | { readonly do: 'wait'; readonly byMs: number }
   | { readonly do: 'fold'; readonly entries: number }
   | { readonly do: 'close' }
@@ -44,6 +47,15 @@ const step: fc.Arbitrary<Step> = fc.oneof(
       do: fc.constant('refund' as const),
       share: fc.constantFrom(1n, 33n, 100n),
       back: fc.nat({ max: 5 }),
+    }),
+  },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant('expect' as const), amount }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      do: fc.constant('tell' as const),
+      cost: fc.oneof(amount, amount, fc.constant(null)),
+      back: fc.nat({ max: 3 }),
     }),
   },
   {
@@ -99,6 +111,8 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 interface Told {
   readonly receipts: Receipt[]
   readonly invoices: Invoice[]
+  /** Requests whose cost comes later. Their receipts are read when all is over. */
+  readonly late: string[]
   refunded: bigint
   /** What refunds took off what is owed, and corrections added to it, by period. */
   readonly owed: Map<string, bigint>
@@ -108,7 +122,7 @@ async function play(steps: readonly Step[]): Promise<void> {
   const clock = fakeClock(caseStartMs)
   const storage = memoryStorage({ clock })
   const ledger = createLedger({ store: storage.ledger, plans: casePlans, clock })
-  const told: Told = { receipts: [], invoices: [], refunded: 0n, owed: new Map() }
+  const told: Told = { receipts: [], invoices: [], late: [], refunded: 0n, owed: new Map() }
   const open: string[] = []
   for (const [index, each] of steps.entries()) {
     const id = `r${index}`
@@ -149,6 +163,19 @@ async function play(steps: readonly Step[]): Promise<void> {
         }
         break
       }
+      case 'expect': {
+        const result = await ledger.reserve(holdOf(id, each.amount, { minimum: nano(0n) }))
+        if (result.outcome !== 'reserved') break
+        const attempts = [expected(each.amount)]
+        settled(await ledger.settle({ accountId: 'alice', reservationId: id, attempts }))
+        told.late.push(id)
+        break
+      }
+      case 'tell': {
+        const requestId = told.late.at(-1 - each.back)
+        if (requestId !== undefined) await tell(ledger, requestId, each.cost)
+        break
+      }
       case 'wait':
         clock.advance(each.byMs)
         break
@@ -164,6 +191,10 @@ async function play(steps: readonly Step[]): Promise<void> {
   }
   clock.advance(40 * day)
   await closeEverything(ledger, told)
+  for (const requestId of told.late) {
+    const receipt = await ledger.receipt('alice', requestId)
+    if (receipt !== undefined) told.receipts.push(receipt)
+  }
   await checkTold(ledger, told)
   await checkInvariants(storage, 'alice', casePlans)
 }
@@ -246,14 +277,21 @@ async function checkTold(ledger: Ledger, { receipts, invoices, refunded, owed }:
   expect(usage.refunded).toBe(refunded)
   expect(usage.paid).toBe(usage.charged - usage.refunded)
   expect(usage.requests).toBe(receipts.filter(({ seq }) => seq !== null).length)
+  const attempts = receipts.flatMap((receipt) => receipt.attempts)
+  expect(usage.unknownCosts).toBe(attempts.filter(({ cost }) => cost === null).length)
 }
 
 /** Over every day the history may have touched. */
 async function usageEver(
   ledger: Ledger,
-): Promise<Record<'charged' | 'cost' | 'absorbed' | 'refunded' | 'paid', bigint> & { requests: number }> {
+): Promise<
+  Record<'charged' | 'cost' | 'absorbed' | 'refunded' | 'paid', bigint> & {
+    requests: number
+    unknownCosts: number
+  }
+> {
   await ledger.statements.fold('alice', Number.MAX_SAFE_INTEGER)
-  const total = { charged: 0n, cost: 0n, absorbed: 0n, refunded: 0n, paid: 0n, requests: 0 }
+  const total = { charged: 0n, cost: 0n, absorbed: 0n, refunded: 0n, paid: 0n, requests: 0, unknownCosts: 0 }
   const addRow = (row: UsageSums): void => {
     total.charged += row.charged
     total.cost += row.cost
@@ -261,6 +299,7 @@ async function usageEver(
     total.absorbed += sum(Object.values(row.absorbed))
     total.paid += sum(Object.values(row.paidFrom))
     total.requests += row.requests
+    total.unknownCosts += row.unknownCosts
   }
   for (let start = 0; start < 6000; start += 32) {
     const pages = Array.from({ length: 32 }, (_, index) => ({

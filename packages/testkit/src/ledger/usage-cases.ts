@@ -9,6 +9,7 @@ import {
   type UsageRow,
   usd,
 } from '@farebox/core'
+import { charging, expected, tell, waitMs } from './late-requests.ts'
 import { casePlans, type LedgerCase, ledgerCase } from './ledger-case.ts'
 import {
   changesNothing,
@@ -16,14 +17,18 @@ import {
   deed,
   failed,
   give,
+  graceMs,
   granted,
   holdOf,
   hour,
+  minute,
   refunded,
   reserved,
+  resolveWithinMs,
   served,
   settled,
   spend,
+  traceable,
 } from './requests.ts'
 
 const today = '2026-11-10'
@@ -153,6 +158,79 @@ export const usageCases: readonly LedgerCase[] = [
         [row?.keyId, row?.requests, row?.memoCost, row?.cost, row?.charged, row?.unknownCosts],
         ['key1', 2, 77n, 5n, 5n, 0],
       )
+    },
+  ),
+
+  ledgerCase('counts a cost that comes later once, on the day of its request', async ({ ledger, clock }) => {
+    await give(ledger, 'g1', 100n)
+    await ask(ledger, 'r1', [
+      { ...expected(40n), usage: { quantities: { input_token: 9n }, certainty: 'exact' } },
+    ])
+    const [awaited] = await usageOf(ledger, today)
+    assert.deepEqual(
+      [awaited?.requests, awaited?.attempts, awaited?.unknownCosts, awaited?.cost, awaited?.charged],
+      [1, 1, 1, 0n, 0n],
+    )
+
+    clock.advance(waitMs - 1)
+    await tell(ledger, 'r1', 33n)
+    const [row, ...others] = await usageOf(ledger, today)
+    assert.deepEqual(others, [])
+    assert.deepEqual(
+      [row?.requests, row?.attempts, row?.unknownCosts, row?.cost, row?.charged],
+      [1, 1, 0, 33n, 33n],
+    )
+    assert.deepEqual(
+      [{ ...row?.quantities }, { ...row?.paidFrom }],
+      [{ input_token: 9n }, { purchased: 33n }],
+    )
+  }),
+
+  ledgerCase(
+    'leaves a cost unknown that never came, and absorbs one that comes too late',
+    async ({ ledger, clock }) => {
+      await give(ledger, 'g1', 100n)
+      await ask(ledger, 'r1', [expected(40n)])
+      await ask(ledger, 'r2', [expected(40n)])
+      clock.advance(waitMs)
+      await tell(ledger, 'r2', 12n)
+      const [row] = await usageOf(ledger, today)
+
+      assert.deepEqual([row?.attempts, row?.unknownCosts, row?.cost, row?.charged], [2, 1, 12n, 0n])
+      assert.deepEqual({ ...row?.absorbed }, { waived_late_cost: 12n })
+    },
+  ),
+
+  ledgerCase('counts what was charged by an estimate and cost more as one attempt', async (context) => {
+    const { clock, ledger } = context
+    await give(ledger, 'g1', 100n)
+    const estimating = charging(context)
+    await ask(estimating, 'r1', [expected(40n)])
+    clock.advance(waitMs)
+    await give(estimating, 'g2', 1n)
+    await tell(estimating, 'r1', 50n)
+    const [row] = await usageOf(ledger, today)
+
+    assert.deepEqual([row?.attempts, row?.unknownCosts, row?.cost, row?.charged], [1, 0, 50n, 40n])
+  }),
+
+  ledgerCase(
+    'counts the attempt of a request that was left behind, once its cost is told',
+    async ({ ledger, clock }) => {
+      await give(ledger, 'g1', 100n)
+      reserved(await ledger.reserve(holdOf('r1', 50n, { subject: traceable })))
+      clock.advance(minute + graceMs + resolveWithinMs)
+      await ledger.unresolved('alice')
+      await ledger.reconcile({
+        ...toldBy('provider'),
+        reservationId: 'r1',
+        attemptId: 'r1.1',
+        cost: nano(9n),
+      })
+      const [row] = await usageOf(ledger, today)
+
+      assert.deepEqual([row?.providerId, row?.requests, row?.attempts, row?.cost], ['provider', 0, 1, 9n])
+      assert.deepEqual({ ...row?.absorbed }, { crash_unknown: 9n })
     },
   ),
 
@@ -309,6 +387,10 @@ async function ask(
 ): Promise<void> {
   reserved(await ledger.reserve(holdOf(id, 50n, options)))
   settled(await ledger.settle({ accountId: 'alice', reservationId: id, attempts }))
+}
+
+function toldBy(providerId: string): { readonly accountId: string; readonly providerId: string } {
+  return { accountId: 'alice', providerId }
 }
 
 function used(
