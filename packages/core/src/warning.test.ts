@@ -41,6 +41,17 @@ describe('the warning of an answer', () => {
     expect(warningText(credit, receiptOf('estimate'))).toMatch(/^credits-80/)
   })
 
+  it('says that a cost comes later, and what is set aside for it', () => {
+    const receipt = {
+      state: 'provisional',
+      attempts: [{ costSource: 'unknown' }, { costSource: 'estimate', estimate: nano(900n) }],
+    } as unknown as Receipt
+    expect(warningText(undefined, receipt)).toBe(
+      'late-cost; The provider tells later what this request cost. Until then $0.0000009 is set aside for it.',
+    )
+    expect(warningText(credit, receipt)).toMatch(/^credits-80/)
+  })
+
   it('is not there when there is nothing to say', () => {
     expect(warningText(undefined, undefined)).toBeUndefined()
     expect(warningText(undefined, receiptOf('price-book'))).toBeUndefined()

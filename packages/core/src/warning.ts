@@ -10,7 +10,9 @@ import { formatUsd } from './money.ts'
  */
 export function warningText(running: Alert | undefined, receipt: Receipt | undefined): string | undefined {
   if (running !== undefined) return ofAlert(running)
-  return receipt?.attempts.at(-1)?.costSource === 'estimate' ? ofEstimate(receipt) : undefined
+  if (receipt === undefined) return undefined
+  if (receipt.state !== undefined) return ofLateCost(receipt)
+  return receipt.attempts.at(-1)?.costSource === 'estimate' ? ofEstimate(receipt) : undefined
 }
 
 function ofAlert({ of, percent, periodKey, used, total }: Alert): string {
@@ -22,4 +24,9 @@ function ofAlert({ of, percent, periodKey, used, total }: Alert): string {
 
 function ofEstimate({ cost }: Receipt): string {
   return `estimated-cost; The provider did not tell what this request used: its cost of $${formatUsd(cost)} is an estimate.`
+}
+
+function ofLateCost({ attempts }: Receipt): string {
+  const expected = attempts.reduce((sum, { estimate }) => sum + (estimate ?? 0n), 0n)
+  return `late-cost; The provider tells later what this request cost. Until then $${formatUsd(expected)} is set aside for it.`
 }
