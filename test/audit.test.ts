@@ -435,6 +435,11 @@ const tamperings: readonly (readonly [string, (rows: Rows) => Rows, Expected])[]
     { kind: 'wrong-head' },
   ],
   ['a head of an earlier time', editHead(() => ({ asOfMs: startMs - 1 })), { kind: 'wrong-head' }],
+  [
+    'a head that waits for costs nobody owes',
+    editHead(() => ({ provisional: nano(5n) })),
+    { kind: 'wrong-hold' },
+  ],
   ['a hold of another amount', editHold({ amount: nano(8n) }), { kind: 'wrong-hold', requestId: 'r4' }],
   [
     'a hold that holds less',

@@ -1,4 +1,4 @@
-import { formatUsd } from '../money.ts'
+import { formatUsd, zero } from '../money.ts'
 import type { Account, Source } from './account.ts'
 import type { AuditReport, Findings } from './audit-report.ts'
 import { hasMembers, isListOf } from './audit-shape.ts'
@@ -12,6 +12,7 @@ export function compareHolds(
   findings: Findings,
 ): AuditReport['holds'] {
   const held = new Map<Source, bigint>()
+  let provisional = 0n
   const holds = due.filter(({ key }) => key.startsWith(reservationKey('')))
   for (const { key, value } of holds) {
     if (!isHold(value)) {
@@ -22,7 +23,9 @@ export function compareHolds(
       })
       continue
     }
-    addHold(value as unknown as Reservation, held, findings)
+    const hold = value as unknown as Reservation
+    addHold(hold, held, findings)
+    if (hold.state === 'provisional') provisional += hold.amount
   }
   const sources: readonly { readonly source: Source; readonly held: bigint }[] = [
     ...account.grants.map((grant) => ({ source: `grant:${grant.grantId}` as const, held: grant.held })),
@@ -46,6 +49,15 @@ export function compareHolds(
       seq: null,
       source,
       message: `Open holds hold $${formatUsd(amount)} of ${source}, which the head does not have.`,
+    })
+  }
+  // Heads that were written before costs could come late have none.
+  const { provisional: inHead = zero } = account
+  if (provisional !== inHead && !(moreDue && provisional < inHead)) {
+    findings.add({
+      kind: 'wrong-hold',
+      seq: null,
+      message: `The head says $${formatUsd(inHead)} waits for late costs; the open holds say $${formatUsd(provisional)}.`,
     })
   }
   return { compared: holds.length, isComplete: !moreDue }

@@ -207,6 +207,43 @@ describe('the proof of zero markup', () => {
     ])
   })
 
+  it('compares a cost that came after its request was settled with the usage of the request', async () => {
+    const { ledger } = open()
+    await spend(ledger, 'same', { state: 'provisional' })
+    await spend(ledger, 'dearer', { state: 'provisional' })
+    for (const [reservationId, cost] of [
+      ['same', 1000n],
+      ['dearer', 1200n],
+    ] as const) {
+      const attemptId = `${reservationId}.1`
+      const told = { accountId: 'alice', reservationId, attemptId, cost: nano(cost) }
+      expect((await ledger.reconcile(told)).outcome).toBe('reconciled')
+    }
+
+    const { prices, isSound, entries } = await ledger.audit('alice', { rate })
+
+    expect(isSound).toBe(true)
+    expect(entries).toMatchObject({ provisional: 2, reconciled: 2 })
+    expect(prices).toMatchObject({ reported: 2, compared: 2, drifted: 1, verified: 0, unverifiable: 0 })
+    expect(prices.drifts).toMatchObject([{ requestId: 'dearer', reported: 1200n, rated: 1000n }])
+  })
+
+  it('rates an estimate again that was charged because no cost came in time', async () => {
+    const clock = fakeClock(Date.UTC(2026, 10, 10))
+    const { ledger: store } = memoryStorage({ clock })
+    const late = { withinMs: 60_000, policy: 'charge-estimate' } as const
+    const ledger = createLedger({ store, plans, clock, late })
+    await spend(ledger, 'r1', { state: 'provisional' })
+    clock.advance(600_000)
+    await spend(ledger, 'r2')
+
+    const { prices, isSound, entries } = await ledger.audit('alice', { rate })
+
+    expect(isSound).toBe(true)
+    expect(entries).toMatchObject({ provisional: 1, reconciled: 1, settled: 1 })
+    expect(prices).toMatchObject({ verified: 2, unverifiable: 0, mispriced: 0 })
+  })
+
   it('without any price counts every cost as unverifiable', async () => {
     const { ledger } = open()
     await ledger.grant({ accountId: 'alice', grantId: 'g1', amount: usd('1.00') })
