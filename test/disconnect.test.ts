@@ -244,7 +244,8 @@ describe.each(providers)('a stream of %s that is cut', (provider) => {
 describe('500 streams that their callers left', () => {
   it('leave no socket, hold, timer or memory behind', async () => {
     const clock = countingClock()
-    await withRig({ gateway: { clock, storage: memoryStorage({ clock }) } }, async (rig) => {
+    const lateCosts = { everyMs: 0 }
+    await withRig({ gateway: { clock, storage: memoryStorage({ clock }), lateCosts } }, async (rig) => {
       rig.simulator.fault('together', { kind: 'stall', afterChunks: 1 })
       await rig.client.ask(chat())
       const socketsBefore = sockets()

@@ -97,13 +97,18 @@ describe('the options table of the README', () => {
   })
 
   it('tells the limits and timeouts that hold', () => {
-    const { limits, timeouts } = checkOptions({
+    const { limits, timeouts, lateCosts } = checkOptions({
       providers: [openaiCompatible({ id: 'any', baseUrl: 'http://127.0.0.1' })],
       authenticate: () => undefined,
     })
-    const held = [...entriesOf('limits', limits), ...entriesOf('timeouts', timeouts)]
+    const { policy: _policy, ...waits } = lateCosts
+    const held = [
+      ...entriesOf('limits', limits),
+      ...entriesOf('timeouts', timeouts),
+      ...entriesOf('lateCosts', waits),
+    ]
     const shown = rows
-      .filter(([name]) => name?.includes('.'))
+      .filter(([name]) => name?.includes('.') && name !== 'lateCosts.policy')
       .map(([name, value]) => [name, Number.parseInt(value ?? '', 10)])
     expect(shown).toEqual(held)
   })
@@ -272,6 +277,9 @@ interface Option {
   readonly documented: string | undefined
 }
 
+/** Options that are objects of options. */
+const groups = ['limits', 'timeouts', 'lateCosts']
+
 function optionsOf(source: string): Option[] {
   const members = (name: string, prefix: string): Option[] => {
     const body = new RegExp(`^export interface ${name} \\{\\n(.*?)^\\}`, 'ms').exec(source)?.[1] ?? ''
@@ -281,9 +289,10 @@ function optionsOf(source: string): Option[] {
     }))
   }
   return [
-    ...members('GatewayOptions', '').filter(({ name }) => name !== 'limits' && name !== 'timeouts'),
+    ...members('GatewayOptions', '').filter(({ name }) => !groups.includes(name)),
     ...members('GatewayLimits', 'limits.'),
     ...members('GatewayTimeouts', 'timeouts.'),
+    ...members('LateCostOptions', 'lateCosts.'),
   ]
 }
 

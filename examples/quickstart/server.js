@@ -63,7 +63,6 @@ for (const providerId of ['cerebras', 'together', 'replicate']) {
   } else await gateway.providerKeys.remove(key)
 }
 await gateway.reconcile()
-const reconciling = setInterval(() => void gateway.reconcile().catch(console.error), 60_000)
 
 const app = express()
 app.use('/ai', middleware(gateway))
@@ -108,7 +107,6 @@ async function stop() {
   if (isStopping) return
   isStopping = true
   console.log('\nfarebox stopping: waiting for running requests')
-  clearInterval(reconciling)
   const closed = new Promise((resolve) => server.close(resolve))
   server.closeIdleConnections()
   await gateway.close()

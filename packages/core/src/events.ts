@@ -6,7 +6,10 @@ import type { Nano } from './money.ts'
 
 /** Everything observable, as plain data. No event holds a key, a prompt or an answer. */
 export type GatewayEvent =
-  /** A request's money is settled: charged, or released when nothing was billable. */
+  /**
+   * A request's money is settled: charged, or released when nothing was billable. Where `receipt.state` is `provisional`, a
+   * cost is still to come, and this is told once more when it has come.
+   */
   | { readonly kind: 'request.settled'; readonly receipt: Receipt }
   /** A request was answered with an error by the gateway itself. */
   | {
@@ -56,7 +59,9 @@ export type GatewayEvent =
       /** The unit or the tier. */
       readonly what: string
     }
-  /** A hold that its process left behind was resolved. */
+  /** An account could not be looked after by this run of reconciliation; `null` when the run itself broke off. */
+  | { readonly kind: 'reconcile.failed'; readonly accountId: string | null; readonly cause: unknown }
+  /** A hold that its process left behind was resolved, or one whose cost never came was given back. */
   | {
       readonly kind: 'hold.resolved'
       readonly requestId: string
@@ -94,7 +99,10 @@ export type GatewayEvent =
       readonly planId: string
       readonly resetsAtMs: number
     }
-  /** A provider told what a request cost only after the request was over. The receipt is settled. */
+  /**
+   * A provider told what a request cost only after the request was over. The receipt is settled. What came too late to be
+   * charged is absorbed.
+   */
   | {
       readonly kind: 'cost.late'
       readonly accountId: string

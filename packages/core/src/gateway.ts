@@ -38,7 +38,8 @@ import { checkOptions, type GatewayOptions } from './options.ts'
 import { handleInference } from './pipeline.ts'
 import { createPrices, type Prices } from './prices.ts'
 import { rateBy } from './rate-attempt.ts'
-import { type ReconcileReport, reconcile } from './reconcile.ts'
+import { type LateCost, type ReconcileReport, tellCost } from './reconcile.ts'
+import { createReconciliation } from './reconciliation.ts'
 import { createReplay } from './replay/replay.ts'
 import { errorResponse, jsonResponse } from './response.ts'
 import { createHealth } from './routing/health.ts'
@@ -92,7 +93,17 @@ export interface Gateway extends AccountStatements {
   }
   /** What past requests cost at other prices, and what differs between prices. Nothing there moves money. */
   readonly prices: Prices
-  /** Resolves holds that a dead process left behind. Call it now and then; once a minute is plenty. */
+  readonly costs: {
+    /**
+     * Takes the cost of an attempt from a provider that calls back instead of being asked. Gives whether it was news: a cost
+     * that is final is never changed.
+     */
+    report(cost: LateCost): Promise<boolean>
+  }
+  /**
+   * Finds out costs that are still unknown: of requests that a dead process left behind, and of those whose provider tells
+   * costs later. Runs by itself, see `lateCosts.everyMs`; may be called at any time.
+   */
   reconcile(): Promise<ReconcileReport>
   /**
    * Replays an account's journal: proves that it is whole, that the balance is what it adds up to, and that nothing was
@@ -116,7 +127,7 @@ export interface FetchOptions {
  * @throws RangeError when an option is wrong, naming it.
  */
 export function createGateway(options: GatewayOptions): Gateway {
-  const { limits, timeouts } = checkOptions(options)
+  const { limits, timeouts, lateCosts } = checkOptions(options)
   const clock = options.clock ?? systemClock
   const ids = options.ids ?? randomIds
   const storage = options.storage ?? memoryStorage({ clock })
@@ -129,6 +140,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     store: storage.ledger,
     plans: options.plans ?? planPreset('hf-2026-02-04'),
     clock,
+    late: lateCosts,
   })
   const foldLater = createFoldLater(ledger.statements)
   const transport =
@@ -167,7 +179,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     chargedWithinMs: timeouts.totalMs + holdMarginMs + graceMs + resolveWithinMs,
     async isCharged(accountId, requestId) {
       const receipt = await ledger.receipt(accountId, requestId)
-      return receipt !== undefined && receipt.charged > 0n
+      return receipt !== undefined && (receipt.charged > 0n || receipt.state === 'provisional')
     },
     onNotKept: (requestId, cause) => onEvent({ kind: 'answer.not-kept', requestId, cause }),
   })
@@ -189,6 +201,17 @@ export function createGateway(options: GatewayOptions): Gateway {
     replay,
   })
   let closing: Promise<void> | undefined
+
+  const reconciliation = createReconciliation({
+    ledger,
+    providers,
+    transport,
+    onEvent,
+    announce,
+    clock,
+    everyMs: lateCosts.everyMs,
+    chores: [replay.prune, foldLater.run],
+  })
 
   function answer(route: Route, requestId: string, request: GatewayRequest): Promise<GatewayResponse> {
     const methods = methodsOf(route)
@@ -241,10 +264,11 @@ export function createGateway(options: GatewayOptions): Gateway {
 
   async function close(): Promise<void> {
     const within = (delayMs: number) => new Promise<void>((resolve) => clock.after(delayMs, resolve))
+    const reconciled = reconciliation.stop()
     await Promise.race([requests.idle().then(() => holds.idle()), within(timeouts.closeMs)])
     // What is still running is cut off here, and settled before the store goes.
     await transport.close()
-    await Promise.race([holds.idle(), within(cutOffMs)])
+    await Promise.race([holds.idle().then(() => reconciled), within(cutOffMs)])
     try {
       await storage.ledger.close()
     } finally {
@@ -300,12 +324,8 @@ export function createGateway(options: GatewayOptions): Gateway {
     prices: createPrices(catalog, ledger),
     ...createAccountStatements(ledger.statements, onEvent),
     receipts: { get: ({ accountId, requestId }) => ledger.receipt(accountId, requestId) },
-    async reconcile() {
-      const report = await reconcile({ ledger, providers, transport, onEvent, announce })
-      await replay.prune()
-      await foldLater.run()
-      return report
-    },
+    costs: { report: (cost) => tellCost(cost, { ledger, onEvent, announce }) },
+    reconcile: reconciliation.run,
     audit: (accountId, options) => ledger.audit(accountId, { ...options, rate }),
     close() {
       closing ??= close()

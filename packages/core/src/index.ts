@@ -115,7 +115,7 @@ export type { Amounts, Funding, UsageSums } from './ledger/usage-sums.ts'
 export { decodeValue, encodeValue } from './ledger/value-text.ts'
 export type { VoidGrantRequest, VoidGrantResult } from './ledger/void-grant.ts'
 export { formatUsd, type Nano, nano, perMillion, perUnit, type Rate, rate, usd, zero } from './money.ts'
-export type { GatewayLimits, GatewayOptions, GatewayTimeouts } from './options.ts'
+export type { GatewayLimits, GatewayOptions, GatewayTimeouts, LateCostOptions } from './options.ts'
 export {
   charge,
   type LongContextTier,
@@ -147,7 +147,7 @@ export type {
   Verdict,
 } from './providers/provider.ts'
 export { type RateOptions, rateUsage, UnpricedTierError } from './rate-usage.ts'
-export type { ReconcileReport } from './reconcile.ts'
+export type { LateCost, ReconcileReport } from './reconcile.ts'
 export type { ReratedAttempt, RerateTotals, UnratedReason } from './rerate.ts'
 export type { RouteContext, RoutePolicy } from './routing/policy.ts'
 export type { UsageExport, UsageFormat } from './statements/export-usage.ts'

@@ -7,6 +7,7 @@ import type { Clock } from './clock.ts'
 import type { Transport } from './dispatch/transport.ts'
 import type { OnEvent } from './events.ts'
 import type { Ids } from './ids.ts'
+import type { LatePolicy } from './ledger/late.ts'
 import type { PlanTable } from './ledger/plan.ts'
 import type { Storage } from './ledger/storage.ts'
 import type { Provider } from './providers/provider.ts'
@@ -30,6 +31,7 @@ export interface GatewayOptions {
   readonly policy?: RoutePolicy
   readonly limits?: Partial<GatewayLimits>
   readonly timeouts?: Partial<GatewayTimeouts>
+  readonly lateCosts?: Partial<LateCostOptions>
   /** Told of everything that happens. @default nothing */
   readonly onEvent?: OnEvent
   /** @default systemClock */
@@ -77,6 +79,16 @@ export interface GatewayTimeouts {
   readonly replayMs: number
 }
 
+/** Costs that providers tell only after a request is settled. */
+export interface LateCostOptions {
+  /** How long a settled request waits for its cost, in milliseconds, at most a day. @default 1800000 (30 minutes) */
+  readonly withinMs: number
+  /** What becomes of a cost that does not come: `waive` charges nothing, `charge-estimate` what was expected. @default waive */
+  readonly policy: LatePolicy
+  /** How often costs are asked for by themselves, in milliseconds; 0 for never: call `reconcile()`. @default 60000 */
+  readonly everyMs: number
+}
+
 const whole = z.int().min(1)
 
 const limits = z.strictObject({
@@ -103,10 +115,17 @@ const timeouts = z.strictObject({
   replayMs: whole.default(24 * 3_600_000),
 })
 
+const lateCosts = z.strictObject({
+  withinMs: whole.max(24 * 3_600_000).default(30 * 60_000),
+  policy: z.enum(['waive', 'charge-estimate']).default('waive'),
+  everyMs: z.int().min(0).default(60_000),
+})
+
 /** The options with their defaults, checked. */
 export interface CheckedOptions {
   readonly limits: GatewayLimits
   readonly timeouts: GatewayTimeouts
+  readonly lateCosts: LateCostOptions
 }
 
 /** @throws RangeError that names the option at fault. */
@@ -125,6 +144,7 @@ export function checkOptions(options: GatewayOptions): CheckedOptions {
   return {
     limits: check(limits, options.limits, 'limits'),
     timeouts: check(timeouts, options.timeouts, 'timeouts'),
+    lateCosts: check(lateCosts, options.lateCosts, 'lateCosts'),
   }
 }
 

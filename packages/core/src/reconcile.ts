@@ -5,6 +5,7 @@ import type { OnEvent } from './events.ts'
 import type { Ledger } from './ledger/ledger.ts'
 import { attemptId, type Reservation } from './ledger/reservation.ts'
 import type { SettledAttempt } from './ledger/share.ts'
+import type { Unresolved } from './ledger/unresolved.ts'
 import type { Nano } from './money.ts'
 import type { Provider } from './providers/provider.ts'
 
@@ -18,71 +19,198 @@ export interface ReconcileOptions {
 
 /** What one run of reconciliation did. */
 export interface ReconcileReport {
-  /** Holds settled at the cost their provider told. */
+  /** Holds that their process left behind, settled at the cost their provider told. */
   readonly settled: number
+  /** Attempts of settled requests whose cost came. */
+  readonly reconciled: number
   /** Holds released: nobody can tell their cost, or the time to ask is over. */
   readonly released: number
-  /** Holds whose providers have not told a cost yet. */
+  /** Holds and settled requests whose providers have not told a cost yet. */
   readonly pending: number
+  /** Accounts that something went wrong with. The others were looked after. */
+  readonly failed: number
+}
+
+type Counts = { -readonly [Name in keyof ReconcileReport]: number }
+
+/** An account with what has to be found out about it. */
+interface Waiting {
+  readonly accountId: string
+  readonly left: Unresolved
 }
 
 /**
- * Resolves holds that their process left behind: asks the providers what those requests cost, by the ids that were sent
- * along, and settles. Safe to run at any time, in several processes, and again after it broke off.
+ * Finds out costs that are still unknown, of requests whose process died and of those whose provider tells costs later: asks
+ * the providers by the ids that were sent along, many accounts at a time, and books. Safe to run at any time, in several
+ * processes, and again after it broke off.
  */
 export async function reconcile(options: ReconcileOptions): Promise<ReconcileReport> {
-  const { ledger, onEvent, announce } = options
-  let settled = 0
-  let released = 0
-  let pending = 0
+  const counts: Counts = { settled: 0, reconciled: 0, released: 0, pending: 0, failed: 0 }
   let cursor: string | null = null
   do {
-    const page: Awaited<ReturnType<Ledger['accountsDue']>> = await ledger.accountsDue(cursor)
-    for (const accountId of page.accountIds) {
-      const left = await ledger.unresolved(accountId)
-      released += left.released.length
-      for (const requestId of left.released)
-        onEvent({ kind: 'hold.resolved', requestId, accountId, outcome: 'released' })
-      const costs = await costsOf(left.reservations, options)
-      for (const reservation of left.reservations) {
-        const attempts = attemptsOf(reservation, costs)
-        if (attempts.length === 0) {
-          pending += 1
-          continue
-        }
-        const requestId = reservation.reservationId
-        const result = await ledger.settle({ accountId, reservationId: requestId, attempts })
-        if (result.outcome !== 'settled') continue
-        settled += 1
-        const { cost, charged, absorbed } = announce(result)
-        onEvent({ kind: 'cost.late', accountId, requestId, cost, charged, absorbed })
-        onEvent({ kind: 'hold.resolved', requestId, accountId, outcome: 'settled' })
-      }
-    }
+    const page: Awaited<ReturnType<Ledger['accountsDue']>> = await options.ledger.accountsDue(cursor)
+    await reconcileAccounts(page.accountIds, options, counts)
     cursor = page.cursor
   } while (cursor !== null)
-  return { settled, released, pending }
+  return counts
+}
+
+async function reconcileAccounts(
+  accountIds: readonly string[],
+  options: ReconcileOptions,
+  counts: Counts,
+): Promise<void> {
+  for (let todo = accountIds; todo.length > 0; ) {
+    const waiting: Waiting[] = []
+    for (const accountId of todo) {
+      await tryAccount(accountId, options, counts, async () => {
+        waiting.push({ accountId, left: await lookAfter(accountId, options, counts) })
+      })
+    }
+    const costs = await costsOf(waiting, options)
+    const more: string[] = []
+    for (const { accountId, left } of waiting) {
+      await tryAccount(accountId, options, counts, async () => {
+        const isNews = await book(accountId, left, costs, options, counts)
+        // What has waited longest comes first. As long as that brings news, what comes after it may, too.
+        if (left.hasMore && isNews) more.push(accountId)
+      })
+    }
+    todo = more
+  }
+}
+
+/** One account must not keep the others from being looked after. */
+async function tryAccount(
+  accountId: string,
+  { onEvent }: ReconcileOptions,
+  counts: Counts,
+  work: () => Promise<void>,
+): Promise<void> {
+  try {
+    await work()
+  } catch (cause) {
+    counts.failed += 1
+    onEvent({ kind: 'reconcile.failed', accountId, cause })
+  }
+}
+
+async function lookAfter(
+  accountId: string,
+  { ledger, onEvent }: ReconcileOptions,
+  counts: Counts,
+): Promise<Unresolved> {
+  const left = await ledger.unresolved(accountId)
+  counts.released += left.released.length
+  for (const requestId of left.released) {
+    onEvent({ kind: 'hold.resolved', requestId, accountId, outcome: 'released' })
+  }
+  return left
+}
+
+/** Books the costs that are known now. Gives whether there were any. */
+async function book(
+  accountId: string,
+  { reservations, late }: Unresolved,
+  costs: Costs,
+  options: ReconcileOptions,
+  counts: Counts,
+): Promise<boolean> {
+  const { ledger, onEvent, announce } = options
+  const before = counts.settled + counts.reconciled
+  for (const reservation of reservations) {
+    const attempts = attemptsOf(reservation, costs)
+    if (attempts.length === 0) {
+      counts.pending += 1
+      continue
+    }
+    const requestId = reservation.reservationId
+    const result = await ledger.settle({ accountId, reservationId: requestId, attempts })
+    if (result.outcome !== 'settled') continue
+    counts.settled += 1
+    const { cost, charged, absorbed } = announce(result)
+    onEvent({ kind: 'cost.late', accountId, requestId, cost, charged, absorbed })
+    onEvent({ kind: 'hold.resolved', requestId, accountId, outcome: 'settled' })
+  }
+  for (const reservation of late) await bookLate(accountId, reservation, costs, options, counts)
+  return counts.settled + counts.reconciled > before
+}
+
+async function bookLate(
+  accountId: string,
+  { reservationId, late }: Reservation,
+  costs: Costs,
+  options: ReconcileOptions,
+  counts: Counts,
+): Promise<void> {
+  for (const attempt of late?.attempts ?? []) {
+    const cost = costs.get(attempt.providerId)?.get(attempt.attemptId)
+    if (cost === undefined) {
+      counts.pending += 1
+      continue
+    }
+    if (
+      await tellCost({ accountId, requestId: reservationId, attemptId: attempt.attemptId, cost }, options)
+    ) {
+      counts.reconciled += 1
+    }
+  }
+}
+
+/** What a provider says an attempt cost, after the request was settled. */
+export interface LateCost {
+  readonly accountId: string
+  readonly requestId: string
+  readonly attemptId: string
+  readonly cost: Nano
+  /** Needed for an attempt of a request whose process died. */
+  readonly providerId?: string
+}
+
+/** Books the cost of an attempt, and tells about it. Gives whether it was news. */
+export async function tellCost(
+  { accountId, requestId, ...told }: LateCost,
+  { ledger, onEvent, announce }: Pick<ReconcileOptions, 'ledger' | 'onEvent' | 'announce'>,
+): Promise<boolean> {
+  const result = await ledger.reconcile({ accountId, reservationId: requestId, ...told })
+  if (result.outcome !== 'reconciled') return false
+  const receipt = await ledger.receipt(accountId, requestId)
+  if (receipt !== undefined) {
+    const { alerts } = result
+    announce(alerts === undefined ? { outcome: 'settled', receipt } : { outcome: 'settled', receipt, alerts })
+  }
+  const { cost, charged, absorbed } = result.attempt
+  onEvent({ kind: 'cost.late', accountId, requestId, cost: cost ?? told.cost, charged, absorbed })
+  return true
 }
 
 /** Costs by provider and attempt id. */
 type Costs = ReadonlyMap<string, ReadonlyMap<string, Nano>>
 
 async function costsOf(
-  reservations: readonly Reservation[],
+  waiting: readonly Waiting[],
   { providers, transport }: ReconcileOptions,
 ): Promise<Costs> {
-  const idsByProvider = new Map<string, string[]>()
-  for (const reservation of reservations) {
-    for (const providerId of reservation.subject.costProviderIds) {
-      const ids = idsByProvider.get(providerId) ?? []
-      ids.push(...possibleAttempts(reservation))
-      idsByProvider.set(providerId, ids)
+  const idsByProvider = new Map<string, Set<string>>()
+  const ask = (providerId: string, id: string): void => {
+    const ids = idsByProvider.get(providerId)
+    if (ids === undefined) idsByProvider.set(providerId, new Set([id]))
+    else ids.add(id)
+  }
+  for (const { left } of waiting) {
+    for (const reservation of left.reservations) {
+      for (const providerId of reservation.subject.costProviderIds) {
+        for (const id of possibleAttempts(reservation)) ask(providerId, id)
+      }
+    }
+    for (const { late } of left.late) {
+      for (const { providerId, attemptId: id } of late?.attempts ?? []) ask(providerId, id)
     }
   }
   const costs = new Map<string, ReadonlyMap<string, Nano>>()
   for (const [providerId, ids] of idsByProvider) {
     const provider = providers.get(providerId)
-    if (provider !== undefined) costs.set(providerId, await lookUpCosts(provider, ids, transport))
+    if (provider !== undefined) costs.set(providerId, await lookUpCosts(provider, [...ids], transport))
   }
   return costs
 }

@@ -36,7 +36,9 @@ export function inferenceResponse(admission: Admission, metered: Metered, dialec
     headers['x-accel-buffering'] = 'no'
     return { status: 200, headers, body: metered.stream }
   }
-  if (metered.receipt !== undefined) headers['x-farebox-cost'] = formatUsd(metered.receipt.cost)
+  const { receipt } = metered
+  if (receipt !== undefined && receipt.state === undefined)
+    headers['x-farebox-cost'] = formatUsd(receipt.cost)
   headers['content-type'] = 'application/json; charset=utf-8'
   return { status: 200, headers, body: dialect.reply?.(call, metered.reply) ?? metered.reply }
 }

@@ -73,13 +73,13 @@ export function createSettlement(options: SettlementOptions): Settle {
       const broken = brokenOff(attempts)
       const provider = broken && payeeOf(broken, admission, options)
       const costs =
-        broken === undefined || provider?.costs === undefined
+        broken === undefined || provider?.costs === undefined || provider.costs.settles === 'afterwards'
           ? noCosts
           : await costsOf(broken, provider, options)
       settled = attempts.map((attempt) => {
         const { settled, unpriced } = priceAttempt(call, attempt, costs.get(attempt.attemptId))
         if (unpriced !== undefined) onEvent(priceMissing(admission, settled, unpriced))
-        return settled
+        return comesLater(attempt, settled, options) ? Object.assign(settled, provisional) : settled
       })
       return await settle(admission, settled)
     } catch (cause) {
@@ -95,6 +95,22 @@ function brokenOff(attempts: readonly Attempt[]): Attempt | undefined {
   const last = attempts.at(-1)
   // A running count in a stream that broke off is less than what the provider charges.
   return last?.outcome === 'aborted' && !last.isReportFinal && last.mayHaveCost ? last : undefined
+}
+
+const provisional = { state: 'provisional' } as const
+
+/**
+ * Whether the provider tells the cost later: because it prices only then, or because nobody knows what a failed attempt
+ * cost, and it can be asked.
+ */
+function comesLater(
+  { target, isOwnKey }: Attempt,
+  { costSource }: SettledAttempt,
+  { providers }: SettlementOptions,
+): boolean {
+  if (isOwnKey || costSource === 'provider' || costSource === 'none') return false
+  const costs = providers.get(target.providerId)?.costs
+  return costs !== undefined && (costs.settles === 'afterwards' || costSource === 'unknown')
 }
 
 /** The provider as the attempt was paid: it tells costs only to who pays them. */

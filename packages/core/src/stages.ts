@@ -54,7 +54,7 @@ const typicalOutputTokens = 512
 /** A hold outlives the longest request by this much. */
 export const holdMarginMs = 60_000
 
-export interface StageParts extends CheckedOptions {
+export interface StageParts extends Pick<CheckedOptions, 'limits' | 'timeouts'> {
   readonly options: GatewayOptions
   readonly accounts: AccountSetups
   readonly catalog: Catalog
@@ -144,7 +144,11 @@ export function createStages(parts: StageParts): StagesOf {
         attempt,
         wantsUsage: call.wantsUsage,
         readUsage,
-        costOf: (quantities) => costMembers(quantities, attempt),
+        // A provider that prices afterwards has not told a cost yet.
+        costOf: (quantities) =>
+          provider?.costs?.settles === 'afterwards' && !attempt.isOwnKey
+            ? undefined
+            : costMembers(quantities, attempt),
         hide: ownKeys.get(attempt.target.providerId)?.hide,
         writeError: (error) => encodeEvent(JSON.stringify({ error: openaiErrorObject(error) })),
         signal: request.signal,

@@ -17,14 +17,14 @@ export interface FinalCost {
 
 /**
  * Books the final cost of an attempt that was late: from what was set aside for it, whose rest goes back, and beyond that
- * as every overrun is paid. Gives the hold as it is then.
+ * as every overrun is paid. Gives the hold as it is then, and what moved.
  */
 export function bookLateCost(
   draft: Draft,
   reservation: Reservation,
   late: LateAttempt,
   { cost, costSource, isInTime }: FinalCost,
-): Reservation {
+): { readonly next: Reservation; readonly postings: readonly Posting[] } {
   const postings: Posting[] = []
   const isCustomers = late.payer === 'customer' && isInTime
   const { own, others } = partsOf(reservation, late)
@@ -42,7 +42,8 @@ export function bookLateCost(
     reasonOf(draft, reservation, late, isInTime),
   )
   const seq = bookReconciled(draft, reservation, attempt, postings)
-  return withoutLate(reservation, late, others, { attemptId: late.attemptId, seq })
+  const next = withoutLate(reservation, late, others, { attemptId: late.attemptId, seq })
+  return { next, postings }
 }
 
 function reasonOf(

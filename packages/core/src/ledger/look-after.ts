@@ -37,8 +37,8 @@ export function endWait(draft: Draft, reservation: Reservation): Reservation {
   for (const late of reservation.late.attempts) {
     if (late.payer !== 'customer') continue
     const { estimate: cost, costSource } = late
-    left = bookLateCost(draft, left, late, { cost, costSource, isInTime: true })
-    left = estimated(left, late.attemptId, {
+    const { next } = bookLateCost(draft, left, late, { cost, costSource, isInTime: true })
+    left = estimated(next, late.attemptId, {
       cost,
       providerId: late.providerId,
       providerModel: late.providerModel,

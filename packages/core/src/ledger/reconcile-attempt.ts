@@ -20,7 +20,13 @@ export async function reconcileAttempt(
   if (!('seq' in step)) return step
   const attempt = await attemptOf(access, accountId, step.seq, attemptId)
   if (attempt === undefined) return { outcome: 'unknown-attempt' }
-  if (step.outcome !== 'overcharged') return { outcome: step.outcome, attempt }
+  if (step.outcome === 'already-final') return { outcome: 'already-final', attempt }
+  if (step.outcome === 'reconciled') {
+    const { alerts } = step
+    return alerts === undefined
+      ? { outcome: 'reconciled', attempt }
+      : { outcome: 'reconciled', attempt, alerts }
+  }
   await giveDifferenceBack(
     access,
     request,

@@ -1,4 +1,5 @@
 import { type Nano, nano, zero } from '../money.ts'
+import { type Alert, crossAlerts } from './alerts.ts'
 import { type Draft, decide, keep } from './draft.ts'
 import { bookLateCost, bookReconciled } from './late-cost.ts'
 import { endWait } from './look-after.ts'
@@ -21,7 +22,12 @@ export interface ReconcileRequest {
 
 export type ReconcileResult =
   /** The cost is final. `attempt` has who paid what of it. */
-  | { readonly outcome: 'reconciled'; readonly attempt: ReceiptAttempt }
+  | {
+      readonly outcome: 'reconciled'
+      readonly attempt: ReceiptAttempt
+      /** Alerts that it crossed, and nothing before it. */
+      readonly alerts?: readonly Alert[]
+    }
   /** Its cost was final already, maybe another one; nothing was changed. */
   | { readonly outcome: 'already-final'; readonly attempt: ReceiptAttempt }
   /** No cost came: what was set aside went back, or the estimate was charged. */
@@ -33,7 +39,8 @@ export type ReconcileResult =
 /** What the reducer finds: a cost that is final already is in the journal, where the caller reads it. */
 export type ReconcileStep =
   | Exclude<ReconcileResult, { outcome: 'already-final' | 'reconciled' }>
-  | { readonly outcome: 'reconciled' | 'already-final'; readonly seq: bigint }
+  | { readonly outcome: 'reconciled'; readonly seq: bigint; readonly alerts?: readonly Alert[] }
+  | { readonly outcome: 'already-final'; readonly seq: bigint }
   /** It was charged by an estimate, and the provider charges less: this much is to be given back. */
   | { readonly outcome: 'overcharged'; readonly seq: bigint; readonly amount: Nano }
 
@@ -66,16 +73,25 @@ export function reconcile(request: ReconcileRequest, plans: PlanTable): Reduce<R
     if (late !== undefined) {
       const isInTime = reservation.state === 'provisional' || late.payer === 'operator'
       const final = { cost, costSource: 'provider', isInTime } as const
-      return reconciled(draft, bookLateCost(draft, reservation, late, final), attemptId)
+      const { next, postings } = bookLateCost(draft, reservation, late, final)
+      return reconciled(draft, next, attemptId, crossAlerts(draft, postings, reservation.periodKey))
     }
     return unforeseen(draft, reservation, request, cost)
   }
 }
 
-function reconciled(draft: Draft, reservation: Reservation, attemptId: string): Decision<ReconcileStep> {
+function reconciled(
+  draft: Draft,
+  reservation: Reservation,
+  attemptId: string,
+  alerts: readonly Alert[] = [],
+): Decision<ReconcileStep> {
   keep(draft, putReservation(reservation, 'replace', draft.now))
   const seq = reservation.reconciled?.find((each) => each.attemptId === attemptId)?.seq ?? 0n
-  return decide(draft, { outcome: 'reconciled', seq })
+  return decide(
+    draft,
+    alerts.length === 0 ? { outcome: 'reconciled', seq } : { outcome: 'reconciled', seq, alerts },
+  )
 }
 
 /** A cost for an attempt that has one. When that was an estimate, the difference is made good: nobody is overcharged. */

@@ -6,6 +6,24 @@ export interface CostLookupOptions {
   /** Where costs are asked for. */
   readonly url: string
   readonly headers: Readonly<Record<string, string>>
+  readonly settles?: 'afterwards' | undefined
+}
+
+/**
+ * The cost lookup that a provider was configured with, if any.
+ *
+ * @throws RangeError when costs are to come afterwards from nowhere.
+ */
+export function costLookupOf(
+  {
+    costUrl,
+    settles,
+  }: { readonly costUrl?: string | undefined; readonly settles?: 'afterwards' | undefined },
+  headers: CostLookupOptions['headers'],
+): CostLookup | undefined {
+  if (costUrl !== undefined) return huggingFaceCosts({ url: costUrl, headers, settles })
+  if (settles === undefined) return undefined
+  throw new RangeError('A provider that settles afterwards needs a costUrl that tells its costs.')
 }
 
 const answer = z.looseObject({ requests: z.array(z.unknown()) })
@@ -16,9 +34,10 @@ const requestCost = z.looseObject({ requestId: z.string(), costNanoUsd: z.number
  * Hugging Face's billing protocol (hub-docs, 2026-06-23): up to 10,000 request ids in, their costs in nano-USD out. A cost
  * is a non-negative whole number; a fraction is rounded up; a negative one is skipped and asked for again.
  */
-export function huggingFaceCosts({ url, headers }: CostLookupOptions): CostLookup {
+export function huggingFaceCosts({ url, headers, settles }: CostLookupOptions): CostLookup {
   const target = new URL(url)
   return {
+    ...(settles === undefined ? {} : { settles }),
     encode: (attemptIds) => ({
       method: 'POST',
       url: target,

@@ -6,7 +6,7 @@ import { megapixels } from '../metering/estimate.ts'
 import type { TokenConvention } from '../metering/partition.ts'
 import { openaiConvention, openaiImageTokens, openaiTokens, type Reported } from '../metering/token-shapes.ts'
 import type { Quantities } from '../usage.ts'
-import { huggingFaceCosts } from './cost-lookup.ts'
+import { costLookupOf } from './cost-lookup.ts'
 import type { EncodeContext, Provider, Verdict } from './provider.ts'
 
 /** What every provider is configured with. */
@@ -17,6 +17,11 @@ export interface ProviderOptions {
   readonly baseUrl?: string | undefined
   /** Where the provider tells costs afterwards, if it offers that. Used to resolve requests whose process died. */
   readonly costUrl?: string | undefined
+  /**
+   * Costs come from `costUrl` only: the provider prices requests after it has served them. Until it has told a cost, a
+   * request is settled provisionally. @default what a reply reports is priced at once
+   */
+  readonly settles?: 'afterwards' | undefined
 }
 
 export interface OpenAICompatibleOptions extends ProviderOptions {
@@ -80,8 +85,8 @@ export function openaiCompatible(options: OpenAICompatibleOptions): Provider {
     classify: (status, body) => classify(status, body, quirks.fallbackCodes ?? []),
     withKey: (apiKey) => openaiCompatible({ ...options, apiKey }),
   }
-  if (options.costUrl === undefined) return provider
-  return { ...provider, costs: huggingFaceCosts({ url: options.costUrl, headers }) }
+  const costs = costLookupOf(options, headers)
+  return costs === undefined ? provider : { ...provider, costs }
 }
 
 /** Writes the caller's body with the few members changed that routing and money need. */

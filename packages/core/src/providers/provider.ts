@@ -50,6 +50,11 @@ export interface CostLookup {
   encode(attemptIds: readonly string[]): UpstreamRequest
   /** Costs by attempt id. Ids without a cost yet are left out. */
   decode(body: unknown): ReadonlyMap<string, Nano>
+  /**
+   * The provider prices every request, and only afterwards: what its reply reports is an estimate. Requests are settled
+   * provisionally, and at what it tells when it tells it. @default usage in a reply is priced at once
+   */
+  readonly settles?: 'afterwards'
 }
 
 /** Knows one upstream's wire format. Every method is pure; the transport does the I/O. */

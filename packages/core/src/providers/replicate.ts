@@ -3,7 +3,7 @@ import type { Target } from '../catalog/target.ts'
 import type { InferenceCall } from '../dialects/inference-call.ts'
 import { isPriceFor } from '../price.ts'
 import { count, measure, type Quantities } from '../usage.ts'
-import { huggingFaceCosts } from './cost-lookup.ts'
+import { costLookupOf } from './cost-lookup.ts'
 import type { ProviderOptions } from './openai-compatible.ts'
 import type {
   EncodeContext,
@@ -54,8 +54,8 @@ export function replicate(options: ProviderOptions = {}): Provider {
     cancel: (answer) => cancel(answer, base, headers),
     withKey: (apiKey) => replicate({ ...options, apiKey }),
   }
-  if (options.costUrl === undefined) return provider
-  return { ...provider, costs: huggingFaceCosts({ url: options.costUrl, headers }) }
+  const costs = costLookupOf(options, headers)
+  return costs === undefined ? provider : { ...provider, costs }
 }
 
 function refuses(call: InferenceCall): string | undefined {

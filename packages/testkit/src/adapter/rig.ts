@@ -30,8 +30,8 @@ export interface RigOptions {
   readonly simulator?: SimulatorOptions
   /** @default all three, in this order: Cerebras, Together, Replicate */
   readonly providers?: readonly ProviderName[]
-  /** Whether the providers tell costs afterwards. @default false */
-  readonly tellsCosts?: boolean
+  /** Whether the providers tell costs afterwards, and whether they price nothing before. @default false */
+  readonly tellsCosts?: boolean | 'afterwards'
   /** Puts something between the adapter and the gateway. */
   readonly wrap?: (gateway: Gateway) => Gateway
 }
@@ -59,6 +59,13 @@ export interface Rig {
   close(): Promise<void>
 }
 
+interface ProviderOptions {
+  readonly apiKey: string
+  readonly baseUrl: string
+  readonly costUrl?: string
+  readonly settles?: 'afterwards'
+}
+
 /** The account of a rig, and the key that pays from it. */
 export const accountId = 'alice'
 export const apiKey = 'key-alice'
@@ -66,9 +73,11 @@ export const authorization: { readonly authorization: string } = { authorization
 
 const byKey: Authenticate = (request) => (bearerKey(request) === apiKey ? { accountId } : undefined)
 
-const providersByName: Readonly<
-  Record<ProviderName, (options: { apiKey: string; baseUrl: string; costUrl?: string }) => Provider>
-> = { cerebras, together, replicate }
+const providersByName: Readonly<Record<ProviderName, (options: ProviderOptions) => Provider>> = {
+  cerebras,
+  together,
+  replicate,
+}
 
 /** Starts a simulator, a gateway over it and a host around that, with 5.00 USD of credit for `alice`. */
 export async function startRig(host: AdapterHost, options: RigOptions = {}): Promise<Rig> {
@@ -88,7 +97,8 @@ export async function startRig(host: AdapterHost, options: RigOptions = {}): Pro
       providersByName[name]({
         apiKey: 'provider-key',
         baseUrl: simulator.baseUrl(name),
-        ...(options.tellsCosts === true ? { costUrl: simulator.costUrl(name) } : {}),
+        ...(options.tellsCosts ? { costUrl: simulator.costUrl(name) } : {}),
+        ...(options.tellsCosts === 'afterwards' ? { settles: 'afterwards' as const } : {}),
       }),
     ),
     onEvent(event) {
