@@ -174,6 +174,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     // Without a store for documents, repeats are recognised by the process that saw the first request.
     keys: storage.keys ?? memoryKeys(),
     clock,
+    storeNow: ledger.storeNow,
     bytesMax: limits.replayBytesMax,
     keepMs: timeouts.replayMs,
     chargedWithinMs: timeouts.totalMs + holdMarginMs + graceMs + resolveWithinMs,

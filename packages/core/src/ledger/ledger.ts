@@ -52,6 +52,8 @@ export interface Ledger {
   accounts(cursor: string | null): Promise<AccountPage>
   /** Replays an account's journal and proves that it is whole and adds up. */
   audit(accountId: string, options?: LedgerAuditOptions): Promise<AuditReport>
+  /** The store's time, in milliseconds since 1970 UTC. */
+  storeNow(): Promise<number>
 }
 
 export interface LedgerAuditOptions extends AuditOptions {
@@ -75,11 +77,9 @@ export function createLedger({ store, plans, clock, late = usualLateTerms }: Led
   const { run } = access
   const journal = async (accountId: string, afterSeq: bigint, limit: number) =>
     (await access.journal(accountId, afterSeq, limit)).map(readEntry)
+  const storeNow = () => run('', [], ({ now }) => ({ result: now }))
   // By the store's clock, like every decision about time: a process whose own clock is behind would find nothing.
-  const resolveBy = async () => {
-    const storeMs = await run('', [], ({ now }) => ({ result: now }))
-    return storeMs + Math.max(graceMs + resolveWithinMs, late.withinMs)
-  }
+  const resolveBy = async () => (await storeNow()) + Math.max(graceMs + resolveWithinMs, late.withinMs)
   return {
     // Async, so that a request that makes no sense rejects like every other failure.
     configure: async (request) => run(request.accountId, [], configure(request, plans)),
@@ -131,6 +131,7 @@ export function createLedger({ store, plans, clock, late = usualLateTerms }: Led
       const dueBy = await resolveBy()
       return run(accountId, [], unresolved(accountId, plans), { dueBy, dueMax })
     },
+    storeNow,
     accounts: (cursor) => reach(clock, () => store.scan('all', cursor, 100)),
     audit: async (accountId, { rate = () => undefined, ...options } = {}) =>
       audit(

@@ -4,6 +4,7 @@ import { ByteStream } from '../http/byte-stream.ts'
 import type { CallerSignal, GatewayResponse } from '../http/exchange.ts'
 import type { KeyStore } from '../ledger/key-store.ts'
 import { memoryKeys } from '../ledger/memory-keys.ts'
+import { OutcomeUnknown } from '../ledger/storage.ts'
 import { type AskedOnce, createReplay, patientCaller, type Replay } from './replay.ts'
 import { answerName, createAnswerStore } from './stored-answer.ts'
 
@@ -111,7 +112,8 @@ describe('a request with an idempotency key', () => {
     const first = held()
     const running = replay.once(asked, patientCaller, first.run)
     await first.started
-    const repeats = [replay, elsewhere].map((other) => other.once(asked, patientCaller, mustNotRun))
+    const repeat = { ...asked, requestId: 'req-2' }
+    const repeats = [replay, elsewhere].map((other) => other.once(repeat, patientCaller, mustNotRun))
     first.finish(answered)
     await running
 
@@ -167,6 +169,8 @@ describe('a request whose process died', () => {
   it('is never run again when it was charged: its receipt is named', async () => {
     const { replay, clock } = await abandoned({ isCharged: true })
     clock.advance(100_000)
+    // Its claim is kept as long as an answer would be, though the request is over.
+    await replay.prune()
     await expect(replay.once(asked, patientCaller, mustNotRun)).rejects.toMatchObject({
       code: 'idempotent_answer_lost',
       facts: { receipt: 'req-0' },
@@ -213,6 +217,35 @@ describe('an answer', () => {
     clock.advance(1_000)
     await replay.prune()
     expect((await keys.list('', null, 10)).documents).toHaveLength(0)
+  })
+
+  it('runs when its claim was written, though nobody heard so', async () => {
+    const keys = memoryKeys()
+    let isLost = false
+    const losing: KeyStore = {
+      ...keys,
+      async put(...write) {
+        const isWritten = await keys.put(...write)
+        if (isLost) return isWritten
+        isLost = true
+        throw new OutcomeUnknown('The reply was lost.')
+      },
+    }
+    const { replay, clock } = rig({ keys: losing })
+    const answer = replay.once(asked, patientCaller, async () => answered)
+    expect(await whileTimePasses(clock, answer, 20)).toBe(answered)
+  })
+
+  it('is given again by the store’s time, however wrong the clock of a process is (failure 16)', async () => {
+    const keys = memoryKeys()
+    const { replay, clock } = rig({ keys })
+    await replay.once(asked, patientCaller, async () => answered)
+    for (const skewMs of [-86_400_000, 86_400_000]) {
+      const other = rig({ keys, clock: fakeClock(skewMs), storeNow: clock.now })
+      const again = { ...asked, requestId: 'req-2' }
+      const given = await other.replay.once(again, patientCaller, mustNotRun)
+      expect(given.headers['idempotent-replayed']).toBe('true')
+    }
   })
 })
 
@@ -275,13 +308,20 @@ interface Rig {
 }
 
 function rig(
-  options: { keys?: KeyStore; clock?: FakeClock; bytesMax?: number; isCharged?: boolean } = {},
+  options: {
+    keys?: KeyStore
+    clock?: FakeClock
+    storeNow?: () => number
+    bytesMax?: number
+    isCharged?: boolean
+  } = {},
 ): Rig {
   const clock = options.clock ?? fakeClock(0)
   const notKept: string[] = []
   const replay = createReplay({
     keys: options.keys ?? memoryKeys(),
     clock,
+    storeNow: async () => (options.storeNow ?? clock.now)(),
     bytesMax: options.bytesMax ?? 1_000_000,
     keepMs: 1_000,
     chargedWithinMs: 100_000,

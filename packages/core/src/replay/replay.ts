@@ -4,11 +4,20 @@ import { ByteStream } from '../http/byte-stream.ts'
 import type { CallerSignal, GatewayResponse } from '../http/exchange.ts'
 import type { KeyStore } from '../ledger/key-store.ts'
 import { recorded } from './recording.ts'
-import { type AnswerStore, answerName, createAnswerStore, type DoneAnswer } from './stored-answer.ts'
+import {
+  type AnswerStore,
+  answerName,
+  createAnswerStore,
+  type DoneAnswer,
+  type RunningAnswer,
+  type StoredAnswer,
+} from './stored-answer.ts'
 
 export interface ReplayOptions {
   readonly keys: KeyStore
   readonly clock: Clock
+  /** The store's time, in milliseconds since 1970 UTC: whose clock a process has must not decide what is charged. */
+  readonly storeNow: () => Promise<number>
   /** Bytes of an answer that is kept. */
   readonly bytesMax: number
   /** How long an answer is given again. */
@@ -74,9 +83,11 @@ export function createReplay(options: ReplayOptions): Replay {
     for (;;) {
       const found = await store.read(name)
       if (found !== undefined && found.answer.fingerprint !== asked.fingerprint) throw reused()
+      // Confirmed by reading: the reply to an earlier try to claim it was lost.
+      if (isOwnClaim(name, found?.answer, asked)) return runFirst(name, asked, run)
       if (found === undefined || (await isOver(asked.accountId, found.answer))) {
         const { fingerprint, requestId } = asked
-        const untilMs = clock.now() + options.chargedWithinMs
+        const untilMs = (await options.storeNow()) + options.chargedWithinMs
         const claim = { state: 'running', fingerprint, requestId, untilMs } as const
         if (!(await store.write(name, claim, found?.version ?? null))) continue
         return runFirst(name, asked, run)
@@ -88,6 +99,10 @@ export function createReplay(options: ReplayOptions): Replay {
     }
   }
 
+  function isOwnClaim(name: string, answer: StoredAnswer | undefined, asked: AskedOnce): boolean {
+    return isRunning(answer) && answer.requestId === asked.requestId && !running.has(name)
+  }
+
   /** Resolves when there may be something new: at once when this process is done, after a while when it is another's. */
   function changed(name: string): Promise<void> {
     const later = new Promise<void>((resolve) => clock.after(lookEveryMs, resolve))
@@ -96,11 +111,9 @@ export function createReplay(options: ReplayOptions): Replay {
   }
 
   /** Whether the key is free again: its answer is too old, or its request ended with its process and was not charged. */
-  async function isOver(accountId: string, answer: { state: string; requestId: string; untilMs: number }) {
-    if (answer.untilMs > clock.now()) return false
-    if (answer.state === 'running' && (await options.isCharged(accountId, answer.requestId))) {
-      throw lost(answer.requestId)
-    }
+  async function isOver(accountId: string, answer: StoredAnswer): Promise<boolean> {
+    if (answer.untilMs > (await options.storeNow())) return false
+    if (isRunning(answer) && (await options.isCharged(accountId, answer.requestId))) throw lost(answer.requestId)
     return true
   }
 
@@ -147,7 +160,7 @@ export function createReplay(options: ReplayOptions): Replay {
     bytes: Uint8Array | undefined,
   ): Promise<void> {
     try {
-      const untilMs = clock.now() + options.keepMs
+      const untilMs = (await options.storeNow()) + options.keepMs
       const isKept = bytes !== undefined && bytes.byteLength <= options.bytesMax
       const parts = isKept ? await store.writeBody(name, bytes, untilMs) : null
       const isStream = body instanceof ByteStream
@@ -178,7 +191,17 @@ export function createReplay(options: ReplayOptions): Replay {
     }
   }
 
-  return { once, prune: () => store.prune() }
+  return {
+    once,
+    async prune() {
+      // A claim outlives its request as long as an answer would: as long as it may have been charged, the key is taken.
+      await store.prune(await options.storeNow(), options.keepMs)
+    },
+  }
+}
+
+function isRunning(answer: StoredAnswer | undefined): answer is RunningAnswer {
+  return answer?.state === 'running'
 }
 
 async function replayed(store: AnswerStore, name: string, answer: DoneAnswer): Promise<GatewayResponse> {

@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto'
 import type { Clock } from '../clock.ts'
-import type { KeyStore } from '../ledger/key-store.ts'
+import type { DocumentPage, KeyStore } from '../ledger/key-store.ts'
 import { reach } from '../ledger/reach.ts'
 
 /** A request that is under way under an idempotency key. */
@@ -40,8 +40,8 @@ export interface AnswerStore {
   writeBody(name: string, body: Uint8Array, untilMs: number): Promise<number>
   /** `undefined` when a part is no longer there. */
   readBody(name: string, parts: number): Promise<Buffer | undefined>
-  /** Forgets what nobody may ask for any more. */
-  prune(): Promise<void>
+  /** Forgets answers past their time, and claims `claimMs` after theirs. */
+  prune(nowMs: number, claimMs: number): Promise<void>
 }
 
 /** As base64 a part stays below the 65,536 characters a document may have. */
@@ -65,13 +65,13 @@ export function createAnswerStore(keys: KeyStore, clock: Clock): AnswerStore {
     }
   }
 
-  async function pruneBy(prefix: string): Promise<void> {
+  async function pruneBy(prefix: string, isOver: (value: StoredAnswer | AnswerPart) => boolean): Promise<void> {
     let cursor: string | null = null
     do {
-      const page: Awaited<ReturnType<KeyStore['list']>> = await keys.list(prefix, cursor, 100)
+      const after: string | null = cursor
+      const page: DocumentPage = await reach(clock, () => keys.list(prefix, after, 100))
       for (const { key, value, version } of page.documents) {
-        const { untilMs } = value as { readonly untilMs: number }
-        if (untilMs <= clock.now()) await keys.delete(key, version)
+        if (isOver(value as StoredAnswer | AnswerPart)) await reach(clock, () => keys.delete(key, version))
       }
       cursor = page.cursor
     } while (cursor !== null)
@@ -105,9 +105,13 @@ export function createAnswerStore(keys: KeyStore, clock: Clock): AnswerStore {
       }
       return Buffer.concat(pieces)
     },
-    async prune() {
-      await pruneBy(headPrefix)
-      await pruneBy(partPrefix)
+    async prune(nowMs, claimMs) {
+      const isOver = (value: StoredAnswer | AnswerPart) => {
+        const isClaim = 'state' in value && value.state === 'running'
+        return value.untilMs + (isClaim ? claimMs : 0) <= nowMs
+      }
+      await pruneBy(headPrefix, isOver)
+      await pruneBy(partPrefix, isOver)
     },
   }
 }
