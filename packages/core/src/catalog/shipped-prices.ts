@@ -15,5 +15,9 @@ export const priceBook: readonly CatalogRow[] = [...cerebrasRows, ...togetherRow
  * is a further edition with its date, so that receipts of older releases can still be explained.
  */
 export function shippedPrices(): PriceBook {
-  return createPriceBook([{ effectiveAtMs: 0, rows: priceBook }])
+  shipped ??= createPriceBook([{ effectiveAtMs: 0, rows: priceBook }])
+  return shipped
 }
+
+/** Checked and hashed once: it never changes, and whoever tests makes many gateways. */
+let shipped: PriceBook | undefined
