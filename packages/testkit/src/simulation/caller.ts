@@ -14,6 +14,9 @@ export interface Ending {
   readonly code?: string
   /** The cost the caller was told, in US dollars. */
   readonly cost?: string
+  /** The answer, and the request it is the answer of: an earlier one, where it is given again. */
+  readonly text?: string
+  readonly answeredId?: string | undefined
 }
 
 export interface Question {
@@ -21,6 +24,8 @@ export interface Question {
   readonly model: string
   readonly isStream: boolean
   readonly outputMax: number | undefined
+  /** The `Idempotency-Key` it is sent with. */
+  readonly key?: string | undefined
   /** After how many pieces of the answer the caller leaves; 0 for before the first, absent for never. */
   readonly leavesAt: number | undefined
 }
@@ -72,7 +77,7 @@ export function ask(world: World, running: Running, question: Question): Asking 
   function end(seen: Omit<Ending, 'requestId'>): void {
     if (isOver) return
     isOver = true
-    world.log(() => `${requestId} ends: ${JSON.stringify(seen)}`)
+    world.log(() => `${requestId} ends: ${JSON.stringify({ ...seen, text: seen.text?.length })}`)
     resolve({ requestId, ...seen })
   }
 
@@ -86,11 +91,12 @@ export function ask(world: World, running: Running, question: Question): Asking 
 
   function readWhole({ status, headers }: GatewayResponse, text: string): void {
     const cost = headers['x-farebox-cost']
-    if (status === 200) end({ kind: 'whole', ...(cost !== undefined && { cost }) })
+    const answeredId = headers['x-request-id']
+    if (status === 200) end({ kind: 'whole', text, answeredId, ...(cost !== undefined && { cost }) })
     else end({ kind: 'error', code: String(JSON.parse(text).error.code) })
   }
 
-  function readStream(body: ByteStream): void {
+  function readStream(body: ByteStream, answeredId: string | undefined): void {
     let pieces = 0
     let text = ''
     stream = body
@@ -104,7 +110,10 @@ export function ask(world: World, running: Running, question: Question): Asking 
         scheduler.after(pauseMs, life, `${requestId} reads on`, () => body.resume())
         return false
       },
-      end: () => end(text.includes('[DONE]') ? { kind: 'whole' } : { kind: 'error', code: 'broken off' }),
+      end() {
+        if (text.includes('[DONE]')) end({ kind: 'whole', text, answeredId })
+        else end({ kind: 'error', code: 'broken off' })
+      },
       fail: () => end({ kind: 'error', code: 'failed' }),
     })
   }
@@ -120,7 +129,7 @@ export function ask(world: World, running: Running, question: Question): Asking 
       if (!isStream(body)) readWhole(response, Buffer.from(body).toString('utf8'))
       // An adapter whose caller has gone lets go of the stream.
       else if (isOver) body.cancel()
-      else readStream(body)
+      else readStream(body, response.headers['x-request-id'])
     },
     (error: unknown) => reject(error),
   )
@@ -132,7 +141,7 @@ function isStream(body: ResponseBody): body is ByteStream {
 }
 
 function requestOf(
-  { accountId, model, isStream, outputMax }: Question,
+  { accountId, model, isStream, outputMax, key }: Question,
   signal: CallerSignal,
 ): GatewayRequest {
   const value = {
@@ -144,7 +153,7 @@ function requestOf(
   return {
     method: 'POST',
     path: '/v1/chat/completions',
-    headers: { 'x-account': accountId },
+    headers: { 'x-account': accountId, ...(key !== undefined && { 'idempotency-key': key }) },
     body: { kind: 'unread', read: async () => Buffer.from(JSON.stringify(value)) },
     signal,
   }

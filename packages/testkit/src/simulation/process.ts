@@ -3,13 +3,13 @@ import {
   createGateway,
   type Gateway,
   type GatewayEvent,
-  type LedgerStore,
   type PlanTable,
   type Provider,
+  type Storage,
 } from '@farebox/core'
 import { catalog } from './price-list.ts'
 import type { Providers } from './provider.ts'
-import { type RemoteStoreOptions, remoteStore } from './remote-store.ts'
+import { type RemoteStoreOptions, remoteKeys, remoteStore } from './remote-store.ts'
 import type { Life } from './scheduler.ts'
 import { createWire, type Wire } from './wire.ts'
 import { clockOf, type World } from './world.ts'
@@ -19,7 +19,8 @@ export interface Process {
   readonly name: string
   /** The gateway and the life it belongs to; `undefined` while the process is down. */
   readonly running: Running | undefined
-  start(): void
+  /** `skewMs`: how wrong its clock is. @default right, unless a fault makes it wrong */
+  start(skewMs?: number): void
   /** Ends its life at once. */
   crash(): void
   /** Shuts down in good order, and then ends. */
@@ -39,7 +40,7 @@ export interface ProcessOptions {
   readonly name: string
   readonly world: World
   /** The store that all processes share. */
-  readonly inner: LedgerStore
+  readonly inner: Storage
   readonly truth: Providers
   readonly plans: PlanTable
   readonly upstreams: readonly Provider[]
@@ -64,18 +65,20 @@ const timeouts = {
   closeMs: 5_000,
 } as const
 
+function drawSkewMs({ faults, random }: World): number {
+  return faults.happens('clock skewed') ? random.pick([-86_400_000, -60_000, 60_000, 86_400_000]) : 0
+}
+
 export function createProcess(options: ProcessOptions): Process {
-  const { name, world } = options
+  const { name, world, inner } = options
   let starts = 0
   let running: (Running & { readonly wire: Wire; readonly ended: (() => void)[] }) | undefined
 
-  function start(): void {
+  function start(wrongByMs?: number): void {
     starts += 1
     const life: Life = { name: `${name}.${starts}`, isOver: false }
     const wire = createWire(world, life, options.truth)
-    const skewMs = world.faults.happens('clock skewed')
-      ? world.random.pick([-86_400_000, -60_000, 60_000, 86_400_000])
-      : 0
+    const skewMs = wrongByMs ?? drawSkewMs(world)
     const nextId = countedIds(life.name)
     let lastRequestId = ''
     const gateway = createGateway({
@@ -84,7 +87,8 @@ export function createProcess(options: ProcessOptions): Process {
       plans: options.plans,
       timeouts,
       storage: {
-        ledger: remoteStore({ world, life, inner: options.inner, onDecision: options.onDecision }),
+        ledger: remoteStore({ world, life, inner: inner.ledger, onDecision: options.onDecision }),
+        ...(inner.keys && { keys: remoteKeys(world, life, inner.keys) }),
       },
       authenticate: ({ headers }) => ({ accountId: String(headers['x-account']) }),
       transport: wire,

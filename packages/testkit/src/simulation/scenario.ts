@@ -41,10 +41,10 @@ export function drawScenario(random: Random): Scenario {
   add(random.between(0, 3), spanMs, (accountId, nowMs, index) =>
     manage(grant(random, { accountId, nowMs, grantId: `g${index}` })),
   )
-  add(random.between(1, 5), spanMs, (accountId) => ({
+  add(random.between(1, 5), spanMs, (accountId, _nowMs, index) => ({
     kind: 'ask',
     label: 'ask',
-    question: drawQuestion(random, accountId),
+    question: drawQuestion(random, accountId, index),
   }))
   add(random.pick([0, 0, 1, 2]), spanMs, (accountId) => manage(configure(random, accountId)))
   add(random.pick([0, 0, 1]), spanMs, (accountId) => manage(look(accountId)))
@@ -57,12 +57,13 @@ export function drawScenario(random: Random): Scenario {
   return { startMs, processes: random.between(1, 3), wishes }
 }
 
-function drawQuestion(random: Random, accountId: string): Question {
+function drawQuestion(random: Random, accountId: string, index: number): Question {
   return {
     accountId,
     model: random.pick(models),
     isStream: random.chance(0.6),
     outputMax: random.pick([undefined, 1, 20, 60, 150]),
     leavesAt: random.chance(0.2) ? random.between(0, 4) : undefined,
+    key: random.chance(0.3) ? `key ${index}` : undefined,
   }
 }

@@ -1,3 +1,4 @@
+import type { Ending, Question } from './caller.ts'
 import { drawFaults } from './faults.ts'
 import { createHost, type Host } from './host.ts'
 import type { Process } from './process.ts'
@@ -104,17 +105,37 @@ async function play(seed: number, options: SimulationOptions): Promise<Simulatio
 }
 
 async function fulfil(wish: Wish, { world, ask, requestIds }: Simulation, host: Host): Promise<void> {
-  if (wish.kind === 'ask') {
-    await ask(await host.anyRunning(), wish.question).ending
-    return
-  }
   // A host whose own queue delivers at least once sends some things twice, and to another process.
   const times = world.faults.happens('host repeats') ? 2 : 1
+  if (wish.kind === 'ask') {
+    const callers = wish.question.key === undefined ? 1 : times
+    await Promise.all(Array.from({ length: callers }, () => askPatiently(wish.question)))
+    return
+  }
   const work = Array.from({ length: times }, () =>
     host.insist(wish.label, ({ gateway }) => wish.run({ gateway, requestIds })),
   )
   for (const outcome of await Promise.all(work)) world.count(`deed: ${outcome}`)
+
+  /** Asks, and with a key again and again until there is an answer, or it seems hopeless. */
+  async function askPatiently(question: Question): Promise<void> {
+    for (let tries = 1; tries <= triesMax; tries += 1) {
+      const ending = await ask(await host.anyRunning(), question).ending
+      if (question.key === undefined || !isOpen(ending)) return
+      await world.scheduler.pause(world.random.pick([1, 300, 5_000]), world.nature, 'a caller asks again')
+    }
+  }
 }
+
+/** How often a caller with a key asks before it gives up. */
+const triesMax = 4
+
+/** Whether a caller does not know what came of it. */
+function isOpen({ kind, code = '' }: Ending): boolean {
+  return kind === 'left' || kind === 'cut off' || openCodes.includes(code)
+}
+
+const openCodes = ['store_unavailable', 'gateway_closed', 'idempotency_key_in_use', 'provider_failed', 'failed']
 
 /** What can go wrong between any two steps. */
 function disturb({ world, processes }: Simulation): void {

@@ -33,6 +33,8 @@ export interface Breakage {
 
 export interface SimulationParts extends WorldParts {
   readonly processes: number
+  /** Whether there is a store for documents too, where settings and answers to repeats are kept. @default true */
+  readonly hasDocuments?: boolean | undefined
   readonly breakage?: Breakage | undefined
 }
 
@@ -46,6 +48,9 @@ export interface Simulation {
   readonly served: ReadonlyMap<string, Served>
   /** Every request that was made, in order. */
   readonly requestIds: readonly string[]
+  /** The idempotency keys that requests were made with, and the different answers that there were to each. */
+  readonly keys: ReadonlyMap<string, string>
+  readonly answers: ReadonlyMap<string, ReadonlySet<string | undefined>>
   /** Requests whose process gave up settling them, and those whose caller left. */
   readonly givenUp: ReadonlySet<string>
   readonly left: ReadonlySet<string>
@@ -68,7 +73,7 @@ export function createSimulation(parts: SimulationParts): Simulation {
   const memory = memoryStorage({ clock: clockOf(world, world.nature, 0) })
   const written = new Set<string>()
   const store = noteWrites(breakage?.store?.(memory.ledger) ?? memory.ledger, written)
-  const storage: Storage = { ledger: store }
+  const storage: Storage = parts.hasDocuments === false ? { ledger: store } : { ...memory, ledger: store }
   const truth = createProviders(world)
   const failures: unknown[] = []
   const fail = (error: unknown): void => {
@@ -77,6 +82,8 @@ export function createSimulation(parts: SimulationParts): Simulation {
   const givenUp = new Set<string>()
   const left = new Set<string>()
   const requestIds: string[] = []
+  const keys = new Map<string, string>()
+  const answers = new Map<string, Set<string | undefined>>()
   const readings = new Map<string, Reading>()
   // Twice the work, so not in every run.
   const onDecision = random.chance(0.2) ? checkPurity : undefined
@@ -85,7 +92,7 @@ export function createSimulation(parts: SimulationParts): Simulation {
     createProcess({
       name: `p${index + 1}`,
       world,
-      inner: store,
+      inner: storage,
       truth,
       plans: casePlans,
       upstreams: providers().map((provider) => breakage?.upstream?.(provider) ?? provider),
@@ -113,7 +120,11 @@ export function createSimulation(parts: SimulationParts): Simulation {
   }
 
   /** What a caller is told must be so at that moment. */
-  async function checkEnding({ requestId, kind, code, cost }: Ending, accountId: string): Promise<void> {
+  async function checkEnding(ending: Ending, { accountId, key: idempotencyKey }: Question): Promise<void> {
+    const { answeredId: requestId = ending.requestId, kind, code, cost, text } = ending
+    if (kind === 'whole' && idempotencyKey !== undefined) {
+      answers.set(idempotencyKey, (answers.get(idempotencyKey) ?? new Set()).add(text))
+    }
     const key = `hold:${requestId}`
     const hold = await store.transact<Reservation | undefined>(accountId, [key], ({ records }) => ({
       result: records.get(key) as Reservation | undefined,
@@ -135,16 +146,20 @@ export function createSimulation(parts: SimulationParts): Simulation {
     storage,
     served: truth.served,
     requestIds,
+    keys,
+    answers,
     givenUp,
     left,
     ask(running, question) {
       const asking = ask(world, running, question)
       requestIds.push(asking.requestId)
+      if (question.key !== undefined) keys.set(asking.requestId, question.key)
       const check = async (): Promise<Ending> => {
         const ending = await asking.ending
         count(`caller: ${ending.code ?? ending.kind}`)
-        if (ending.kind === 'left') left.add(ending.requestId)
-        await checkEnding(ending, question.accountId)
+        // Whoever uses a key is answered to the end, because the repeat is to get the answer.
+        if (ending.kind === 'left' && question.key === undefined) left.add(ending.requestId)
+        await checkEnding(ending, question)
         return ending
       }
       return { ...asking, ending: check() }

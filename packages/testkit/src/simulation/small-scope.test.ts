@@ -12,6 +12,7 @@ import {
 const stepsMax = 40
 const everyStep = Array.from({ length: stepsMax }, (_, steps) => steps)
 const someSteps = [0, 5, stepsMax]
+const deeds = companions.filter((companion) => companion !== 'request' && companion !== 'repeat')
 
 describe('two requests on one account, interrupted between any two of their steps', {
   timeout: 300_000,
@@ -44,17 +45,33 @@ describe('two requests on one account, interrupted between any two of their step
 describe('a request beside an operation of the host, interrupted between any two of their steps', {
   timeout: 300_000,
 }, () => {
-  it.each(companions.filter((companion) => companion !== 'request'))(
+  it.each(deeds)(
     '%s: both take effect once when the month ends',
     async (companion) => {
       expect(await playAll('month end', companion, everyStep)).toBeGreaterThan(80)
     },
   )
 
-  it.each(companions.filter((companion) => companion !== 'request'))(
+  it.each(deeds)(
     '%s: both take effect once when nobody hears that a write was applied (failure 16)',
     async (companion) => {
       expect(await playAll('store reply lost', companion, everyStep)).toBeGreaterThan(80)
+    },
+  )
+})
+
+describe('a request and its repeat with the same key on another process', { timeout: 300_000 }, () => {
+  it.each<Interruption>(['crash', 'crash, last write lost', 'store reply lost', 'store request lost', 'close', 'caller leaves'])(
+    '%s: are charged once and answered in one way, whatever happens between any two of their steps (failure 16)',
+    async (interruption) => {
+      expect(await playAll(interruption, 'repeat', [0, 3, stepsMax])).toBeGreaterThan(50)
+    },
+  )
+
+  it.each([-86_400_000, 86_400_000])(
+    'are charged once and answered in one way when a clock is wrong by %i ms (failure 16)',
+    async (skewMs) => {
+      expect(await playAll('clock back', 'repeat', everyStep, [], skewMs)).toBeGreaterThan(100)
     },
   )
 })
@@ -78,11 +95,12 @@ async function playAll(
   companion: Companion,
   companionStepsToTry: readonly number[],
   allowed: readonly string[] = [],
+  skewMs = 0,
 ): Promise<number> {
   let runs = 0
   for (const shape of shapesOf(companion, interruption)) {
     for (let steps = 0; ; steps += 1) {
-      const reports = await playRow({ interruption, companion, ...shape, steps }, companionStepsToTry)
+      const reports = await playRow({ interruption, companion, skewMs, ...shape, steps }, companionStepsToTry)
       for (const { counts } of reports) {
         expect(unexact.filter((what) => counts.has(what) && !allowed.includes(what))).toEqual([])
         const entry = entries[companion]

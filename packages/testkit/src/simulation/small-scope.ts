@@ -1,5 +1,5 @@
 import { type Gateway, nano, usd } from '@farebox/core'
-import type { Asking, Question } from './caller.ts'
+import type { Asking, Ending, Question } from './caller.ts'
 import { type FaultKind, faultsOf } from './faults.ts'
 import { createHost } from './host.ts'
 import type { Process, Running } from './process.ts'
@@ -30,8 +30,11 @@ export const interruptions = [
 
 export type Interruption = (typeof interruptions)[number]
 
-/** What goes on beside the request: another request, or an operation of the host on a process of its own. */
-export const companions = ['request', 'grant', 'configure', 'void', 'adjust', 'refund'] as const
+/**
+ * What goes on beside the request: another request, the same one with the same idempotency key on another process, or an
+ * operation of the host on a process of its own.
+ */
+export const companions = ['request', 'repeat', 'grant', 'configure', 'void', 'adjust', 'refund'] as const
 
 export type Companion = (typeof companions)[number]
 
@@ -44,6 +47,8 @@ export interface SmallScope {
   readonly isApart: boolean
   /** Whether the account can pay for one of two requests only. */
   readonly isShort: boolean
+  /** How wrong the clock of the companion's process is. @default 0 */
+  readonly skewMs?: number
   /** How many steps the request and its companion have taken when it happens. */
   readonly steps: number
   readonly companionSteps: number
@@ -74,11 +79,12 @@ export async function playSmallScope(
     faults: (onFault) => faultsOf((kind) => armed.delete(kind), onFault),
     startMs: Date.UTC(2026, 10, 10, 12),
     processes: isApart ? 2 : 1,
+    hasDocuments: scope.companion === 'repeat',
     choose: (tasks) => earliest(flow === undefined ? tasks : tasks.filter(flow)),
     ...options,
   })
   const { world, processes, watch, step } = simulation
-  for (const process of processes) process.start()
+  for (const process of processes) process.start(process === processes[0] ? 0 : (scope.skewMs ?? 0))
   await prepare(simulation, scope)
 
   /** Takes so many steps of one flow, and of nothing else. Gives whether it was over before. */
@@ -93,17 +99,21 @@ export async function playSmallScope(
     return taken < steps
   }
 
-  const asking = simulation.ask(runningOf(processes[0]), questionOf(scope.isStream))
-  const companion = accompany(simulation, scope.companion)
+  const question = questionOf(scope)
+  const asking = simulation.ask(runningOf(processes[0]), question)
+  const companion = accompany(simulation, scope)
+  const answered = asking.ending.then((ending) => insist(simulation, ending, question))
   let isOver = false
   watch(
-    Promise.all([asking.ending, companion.work]).then(() => {
+    Promise.all([answered, companion.work]).then(() => {
       isOver = true
     }),
   )
   // Both come as far as their first message.
   await settled()
-  const wasOver = await advance(stepsOf(asking.requestId), scope.steps)
+  // A key is looked up before there is a request: with one, everything of the process is a step.
+  const flowName = question.key === undefined ? asking.requestId : runningOf(processes[0]).life.name
+  const wasOver = await advance(stepsOf(flowName), scope.steps)
   const wasCompanionOver = await advance(companion.flow, scope.companionSteps)
   world.log(() => `here: ${scope.interruption}`)
   interrupt(scope.interruption, simulation, asking, armed)
@@ -117,21 +127,25 @@ export async function playSmallScope(
 /** Whether a task is a step of something. */
 type Flow = (task: Task) => boolean
 
-/** What something waits for, but for its time limits, which are seconds away. */
+/** What something waits for, but for timers and time limits, which are seconds away. */
 function stepsOf(name: string): Flow {
-  return ({ label, delayMs }) => label.includes(name) && delayMs < 1_000
+  return ({ label, delayMs }) => label.includes(name) && !label.endsWith('timer') && delayMs < 1_000
 }
 
 /** Begins what goes on beside the request. */
 function accompany(
   simulation: Simulation,
-  companion: Companion,
+  scope: SmallScope,
 ): { readonly work: Promise<unknown>; readonly flow: Flow } {
   const { world, processes, requestIds, ask } = simulation
+  const { companion } = scope
   const other = processes.at(-1)
-  if (companion === 'request') {
-    const { requestId, ending } = ask(runningOf(other), questionOf(false))
-    return { work: ending, flow: stepsOf(requestId) }
+  if (companion === 'request' || companion === 'repeat') {
+    const question = companion === 'repeat' ? questionOf(scope) : questionOf({ companion, isStream: false })
+    const { requestId, ending } = ask(runningOf(other), question)
+    const work = ending.then((first) => insist(simulation, first, question))
+    const { name } = runningOf(other).life
+    return { work, flow: stepsOf(companion === 'repeat' ? name : requestId) }
   }
   const { name } = runningOf(other).life
   const host = createHost(world, processes.slice(-1))
@@ -140,10 +154,22 @@ function accompany(
   return { work, flow: stepsOf(`${name} store`) }
 }
 
+/** Whoever has a key asks until there is an answer: at once, and when nothing of the first try can be charged any more. */
+async function insist({ world, processes, ask }: Simulation, first: Ending, question: Question): Promise<void> {
+  let ending = first
+  for (const delayMs of [1, 40 * 60_000]) {
+    if (question.key === undefined || ending.kind === 'whole') return
+    await world.scheduler.pause(delayMs, world.nature, 'a caller asks again')
+    const running = processes.flatMap((process) => process.running ?? []).at(-1)
+    if (running === undefined) return
+    ending = await ask(running, question).ending
+  }
+}
+
 const byHand = { accountId: 'alice', opId: 'o1', actor: 'support', reason: 'simulated' } as const
 
 const deeds: Readonly<
-  Record<Exclude<Companion, 'request'>, (gateway: Gateway, requestId: string) => Promise<unknown>>
+  Record<Exclude<Companion, 'request' | 'repeat'>, (gateway: Gateway, requestId: string) => Promise<unknown>>
 > = {
   grant: ({ credits }) => credits.grant({ accountId: 'alice', grantId: 'g2', amount: usd('0.01') }),
   configure: ({ accounts }) => accounts.configure({ accountId: 'alice', planId: 'team', seats: 3 }),
@@ -153,8 +179,15 @@ const deeds: Readonly<
     credits.refund({ ...byHand, requestId, attemptId: `${requestId}.1`, expiredCredit: 'courtesy' }),
 }
 
-function questionOf(isStream: boolean): Question {
-  return { accountId: 'alice', model: 'sim/telling', isStream, outputMax: 60, leavesAt: undefined }
+function questionOf({ isStream, companion }: Pick<SmallScope, 'isStream' | 'companion'>): Question {
+  return {
+    accountId: 'alice',
+    model: 'sim/telling',
+    isStream,
+    outputMax: 60,
+    leavesAt: undefined,
+    key: companion === 'repeat' ? 'key' : undefined,
+  }
 }
 
 function interrupt(
@@ -196,7 +229,7 @@ async function prepare({ watch, ask, step, processes }: Simulation, scope: Small
     await credits.grant({ accountId: 'alice', grantId: 'g1', amount: nano(30_000_000n) })
     // Included credit expires as the month ends; what was bought does not.
     if (!scope.isShort) await accounts.configure({ accountId: 'alice', planId: 'free' })
-    if (scope.companion === 'refund') await ask(running, questionOf(false)).ending
+    if (scope.companion === 'refund') await ask(running, questionOf({ ...scope, isStream: false })).ending
   }
   let isReady = false
   watch(

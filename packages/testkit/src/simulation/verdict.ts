@@ -5,7 +5,7 @@ import { casePlans } from '../ledger/ledger-case.ts'
 import type { FaultKind } from './faults.ts'
 import { reconcileLabel } from './process.ts'
 import type { Simulation } from './simulation.ts'
-import { addEntries, addReceipts, emptyBooks, explain } from './truth.ts'
+import { addEntries, addReceipts, type Books, emptyBooks, explain } from './truth.ts'
 import { clockOf } from './world.ts'
 
 /** Long enough for every hold to expire and for the providers to be asked about it, in milliseconds. */
@@ -66,6 +66,8 @@ export async function judge(simulation: Simulation): Promise<void> {
   for (const [kind, times] of books.kinds) world.count(`entry: ${kind}`, times)
   const wasClockSteady = clockFaults.every((kind) => !world.counts.has(kind))
   const resolved = new Set([...books.attempts.keys()].map(requestOf))
+  // A key is forgotten after a day: clocks that jump over it make two requests of one.
+  if (wasClockSteady) checkKeys(simulation, books)
   let owed = 0n
   let deviation = 0n
   for (const attemptId of new Set([...served.keys(), ...books.attempts.keys()])) {
@@ -91,6 +93,20 @@ export async function judge(simulation: Simulation): Promise<void> {
     owed + deviation,
     'the books do not add up to what the providers charge',
   )
+}
+
+/** A request with a key is charged once and answered in one way, however often it was sent. */
+function checkKeys({ keys, answers }: Simulation, { attempts }: Books): void {
+  for (const [key, texts] of answers) assert.equal(texts.size, 1, `"${key}" was answered in several ways`)
+  const charged = new Map<string, string>()
+  for (const [attemptId, attempt] of attempts) {
+    const requestId = requestOf(attemptId)
+    const key = keys.get(requestId)
+    if (key === undefined || attempt.charged === 0n) continue
+    const other = charged.get(key) ?? requestId
+    assert.equal(requestId, other, `"${key}" was charged for two requests`)
+    charged.set(key, requestId)
+  }
 }
 
 /** `p1.1-2.1` is the first attempt of request `p1.1-2`, which came second in the first life of process `p1`. */
