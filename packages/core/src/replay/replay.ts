@@ -113,7 +113,8 @@ export function createReplay(options: ReplayOptions): Replay {
   /** Whether the key is free again: its answer is too old, or its request ended with its process and was not charged. */
   async function isOver(accountId: string, answer: StoredAnswer): Promise<boolean> {
     if (answer.untilMs > (await options.storeNow())) return false
-    if (isRunning(answer) && (await options.isCharged(accountId, answer.requestId))) throw lost(answer.requestId)
+    if (isRunning(answer) && (await options.isCharged(accountId, answer.requestId)))
+      throw lost(answer.requestId)
     return true
   }
 

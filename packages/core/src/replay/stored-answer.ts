@@ -65,7 +65,10 @@ export function createAnswerStore(keys: KeyStore, clock: Clock): AnswerStore {
     }
   }
 
-  async function pruneBy(prefix: string, isOver: (value: StoredAnswer | AnswerPart) => boolean): Promise<void> {
+  async function pruneBy(
+    prefix: string,
+    isOver: (value: StoredAnswer | AnswerPart) => boolean,
+  ): Promise<void> {
     let cursor: string | null = null
     do {
       const after: string | null = cursor

@@ -106,17 +106,20 @@ export const settleCases: readonly LedgerCase[] = [
     assert.deepEqual([receipt.charged, receipt.absorbed], [130n, 0n])
   }),
 
-  ledgerCase('absorbs what no credit covers and never goes below zero (failure 6)', async ({ ledger, store }) => {
-    await give(ledger, 'g1', 100n)
-    reserved(await ledger.reserve(holdOf('r1', 60n)))
-    const receipt = await settleAt(ledger, 'r1', 101n)
+  ledgerCase(
+    'absorbs what no credit covers and never goes below zero (failure 6)',
+    async ({ ledger, store }) => {
+      await give(ledger, 'g1', 100n)
+      reserved(await ledger.reserve(holdOf('r1', 60n)))
+      const receipt = await settleAt(ledger, 'r1', 101n)
 
-    assert.deepEqual([receipt.cost, receipt.charged, receipt.absorbed], [101n, 100n, 1n])
-    assert.equal(receipt.attempts[0]?.absorbedReason, 'overrun')
-    const { spendable, charged, absorbed } = await ledger.balance('alice')
-    assert.deepEqual([spendable, charged, absorbed], [0n, 100n, 1n])
-    assert.deepEqual((await readHead(store)).overage, [], 'nothing was drawn from pay-as-you-go')
-  }),
+      assert.deepEqual([receipt.cost, receipt.charged, receipt.absorbed], [101n, 100n, 1n])
+      assert.equal(receipt.attempts[0]?.absorbedReason, 'overrun')
+      const { spendable, charged, absorbed } = await ledger.balance('alice')
+      assert.deepEqual([spendable, charged, absorbed], [0n, 100n, 1n])
+      assert.deepEqual((await readHead(store)).overage, [], 'nothing was drawn from pay-as-you-go')
+    },
+  ),
 
   ledgerCase('takes nothing that is held for another request to pay an overrun', async ({ ledger }) => {
     await give(ledger, 'g1', 100n)

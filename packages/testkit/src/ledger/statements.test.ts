@@ -282,9 +282,7 @@ async function checkTold(ledger: Ledger, { receipts, invoices, refunded, owed }:
 }
 
 /** Over every day the history may have touched. */
-async function usageEver(
-  ledger: Ledger,
-): Promise<
+async function usageEver(ledger: Ledger): Promise<
   Record<'charged' | 'cost' | 'absorbed' | 'refunded' | 'paid', bigint> & {
     requests: number
     unknownCosts: number

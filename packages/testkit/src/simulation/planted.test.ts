@@ -116,10 +116,6 @@ const planted: readonly (readonly [string, Breakage])[] = [
   ],
   ['an adapter that never finds the usage', reading(() => () => undefined)],
   [
-    'an adapter that takes missing usage for none',
-    reading((read) => (reply, call) => read(reply, call) ?? { input_token: 0n, output_token: 0n }),
-  ],
-  [
     'an adapter that reads a cost that is off by one nano-USD',
     {
       upstream(provider) {

@@ -86,6 +86,8 @@ export function createProcess(options: ProcessOptions): Process {
       catalog,
       plans: options.plans,
       timeouts,
+      // The process asks by itself, at moments drawn from the seed.
+      lateCosts: { everyMs: 0 },
       storage: {
         ledger: remoteStore({ world, life, inner: inner.ledger, onDecision: options.onDecision }),
         ...(inner.keys && { keys: remoteKeys(world, life, inner.keys) }),

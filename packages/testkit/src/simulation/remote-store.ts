@@ -20,9 +20,7 @@ export interface RemoteStoreOptions {
   /** The store at the other end, whose answers take no time. */
   readonly inner: LedgerStore
   /** Looks at every decision before it is sent. */
-  readonly onDecision?:
-    | ((reduce: Reduce<unknown>, cut: Cut, decision: Decision<unknown>) => void)
-    | undefined
+  readonly onDecision?: ((reduce: Reduce<unknown>, cut: Cut, decision: Decision<unknown>) => void) | undefined
 }
 
 /**
@@ -39,7 +37,8 @@ export function remoteStore({ world, life, inner, onDecision }: RemoteStoreOptio
         cut.version === version ? { result: true, write: change } : { result: false },
       )
       world.log(
-        () => `  ${label} ${isApplied ? `made version ${version + 1n}: ${inWords(change)}` : 'came too late'}`,
+        () =>
+          `  ${label} ${isApplied ? `made version ${version + 1n}: ${inWords(change)}` : 'came too late'}`,
       )
       return isApplied
     })
@@ -65,8 +64,7 @@ export function remoteStore({ world, life, inner, onDecision }: RemoteStoreOptio
     journal: (accountId, afterSeq, limit) =>
       line.ask(`${accountId} ${life.name} store journal`, () => inner.journal(accountId, afterSeq, limit)),
 
-    scan: (what, cursor, limit) =>
-      line.ask(`${life.name} store scan`, () => inner.scan(what, cursor, limit)),
+    scan: (what, cursor, limit) => line.ask(`${life.name} store scan`, () => inner.scan(what, cursor, limit)),
 
     async close() {
       line.close()

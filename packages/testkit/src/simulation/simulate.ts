@@ -135,7 +135,13 @@ function isOpen({ kind, code = '' }: Ending): boolean {
   return kind === 'left' || kind === 'cut off' || openCodes.includes(code)
 }
 
-const openCodes = ['store_unavailable', 'gateway_closed', 'idempotency_key_in_use', 'provider_failed', 'failed']
+const openCodes = [
+  'store_unavailable',
+  'gateway_closed',
+  'idempotency_key_in_use',
+  'provider_failed',
+  'failed',
+]
 
 /** What can go wrong between any two steps. */
 function disturb({ world, processes }: Simulation): void {

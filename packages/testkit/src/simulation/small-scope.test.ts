@@ -45,12 +45,9 @@ describe('two requests on one account, interrupted between any two of their step
 describe('a request beside an operation of the host, interrupted between any two of their steps', {
   timeout: 300_000,
 }, () => {
-  it.each(deeds)(
-    '%s: both take effect once when the month ends',
-    async (companion) => {
-      expect(await playAll('month end', companion, everyStep)).toBeGreaterThan(80)
-    },
-  )
+  it.each(deeds)('%s: both take effect once when the month ends', async (companion) => {
+    expect(await playAll('month end', companion, everyStep)).toBeGreaterThan(80)
+  })
 
   it.each(deeds)(
     '%s: both take effect once when nobody hears that a write was applied (failure 16)',
@@ -61,7 +58,14 @@ describe('a request beside an operation of the host, interrupted between any two
 })
 
 describe('a request and its repeat with the same key on another process', { timeout: 300_000 }, () => {
-  it.each<Interruption>(['crash', 'crash, last write lost', 'store reply lost', 'store request lost', 'close', 'caller leaves'])(
+  it.each<Interruption>([
+    'crash',
+    'crash, last write lost',
+    'store reply lost',
+    'store request lost',
+    'close',
+    'caller leaves',
+  ])(
     '%s: are charged once and answered in one way, whatever happens between any two of their steps (failure 16)',
     async (interruption) => {
       expect(await playAll(interruption, 'repeat', [0, 3, stepsMax])).toBeGreaterThan(50)

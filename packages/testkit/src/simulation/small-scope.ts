@@ -155,7 +155,11 @@ function accompany(
 }
 
 /** Whoever has a key asks until there is an answer: at once, and when nothing of the first try can be charged any more. */
-async function insist({ world, processes, ask }: Simulation, first: Ending, question: Question): Promise<void> {
+async function insist(
+  { world, processes, ask }: Simulation,
+  first: Ending,
+  question: Question,
+): Promise<void> {
   let ending = first
   for (const delayMs of [1, 40 * 60_000]) {
     if (question.key === undefined || ending.kind === 'whole') return

@@ -59,13 +59,26 @@ export function addEntries(books: Books, entries: readonly StoredEntry[]): void 
   }
 }
 
-/** @throws AssertionError when an attempt is booked twice. */
+/**
+ * Adds attempts of requests that were released. A first receipt does not know of costs that came later: those are in the
+ * journal already.
+ *
+ * @throws AssertionError when the receipt knows a cost and the journal another one.
+ */
 export function addReceipts(books: Books, receipts: readonly Receipt[]): void {
-  for (const { attempts } of receipts) for (const attempt of attempts) add(books, attempt)
+  for (const attempt of receipts.flatMap(({ attempts }) => attempts)) {
+    const booked = books.attempts.get(attempt.attemptId)
+    if (booked === undefined) add(books, attempt)
+    else if (attempt.cost !== null) {
+      assert.equal(attempt.cost, booked.cost, `${attempt.attemptId} has two costs`)
+    }
+  }
 }
 
+/** A cost is booked once. What was booked as unknown may become known. */
 function add(books: Books, attempt: ReceiptAttempt): void {
-  assert.ok(!books.attempts.has(attempt.attemptId), `${attempt.attemptId} is booked twice`)
+  const before = books.attempts.get(attempt.attemptId)
+  assert.ok(before === undefined || before.cost === null, `${attempt.attemptId} is booked twice`)
   books.attempts.set(attempt.attemptId, attempt)
   books.charged += attempt.charged
   books.absorbed += attempt.absorbed
