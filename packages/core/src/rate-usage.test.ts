@@ -423,4 +423,11 @@ describe('the tokens of a side', () => {
     expect(countTokens(quantities, 'input')).toBe(15n)
     expect(countTokens(quantities, 'output')).toBe(48n)
   })
+
+  it('are counted when they are told as decimals too: a tier begins with any part of a token more', () => {
+    expect(countTokens({ input_token: '200000', cached_input_token: '0.000' }, 'input')).toBe(200_000n)
+    expect(countTokens({ input_token: '199999.5', cached_input_token: 1n }, 'input')).toBe(200_001n)
+    const told = { input_token: '200001', output_token: '1000' }
+    expect(rateUsage(told, gemini)).toBe(rateUsage({ input_token: 200_001n, output_token: 1000n }, gemini))
+  })
 })

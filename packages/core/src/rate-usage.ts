@@ -1,4 +1,4 @@
-import type { Nano, Rate } from './money.ts'
+import { type Nano, parseDecimal, type Rate } from './money.ts'
 import {
   isPriceFor,
   type LongContextTier,
@@ -81,9 +81,17 @@ export function countTokens(quantities: Quantities, side: 'input' | 'output'): b
   let tokens = 0n
   for (const name in quantities) {
     const quantity = quantities[name as Unit]
-    if (typeof quantity === 'bigint' && measureOf(name) === side) tokens += quantity
+    if (quantity === undefined || measureOf(name) !== side) continue
+    tokens += typeof quantity === 'bigint' ? quantity : wholeOf(quantity)
   }
   return tokens
+}
+
+/** Tokens that somebody measured as a decimal: a part of one is one. */
+function wholeOf(quantity: string): bigint {
+  const { digits, scale } = parseDecimal(quantity)
+  const unit = 10n ** BigInt(scale)
+  return (digits + unit - 1n) / unit
 }
 
 /** The price of a request of this length in the tier that was served. */
