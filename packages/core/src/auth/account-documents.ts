@@ -65,7 +65,9 @@ const nothing: AccountDocument = {}
 export function createAccountDocuments(options: AccountDocumentsOptions): AccountDocuments {
   const { keys, clock } = options
   const remembered = new LRUCache<string, AccountSetup>({
-    max: rememberedMax,
+    // Not `max`: that lays all places out at once, which takes longer than everything else at the start.
+    maxSize: rememberedMax,
+    sizeCalculation: () => 1,
     ttl: rememberedMs,
     // Zero keeps it from starting a timer for every look at the time. It takes a time of 0 for none at all.
     ttlResolution: 0,
