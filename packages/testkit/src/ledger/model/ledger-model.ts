@@ -184,6 +184,8 @@ export function ledgerModel(plans: PlanTable, policy: Policy = 'waive', from?: W
         const isMoved = isChanged(world?.holds.get(command.id), next.holds.get(command.id))
         const op = `late-cost:${command.id}:${command.id}.${command.attempt}`
         const { answer, isDone } = reconcile(next, plans, policy, command, (hold, paid, amount) => {
+          // The difference goes back in a step of its own, which looks after what is due once more.
+          if (isMoved) wake(next, plans, policy, nowMs)
           const asked = giveBack(next, hold, paid, { op, amount, courtesy: false })
           const { refundable = 0n } = asked.answer as { refundable?: bigint }
           if (asked.isDone || refundable === 0n) return asked.isDone
