@@ -1,8 +1,10 @@
 import {
   bearerKey,
   type CatalogRow,
+  formatUsd,
   type GatewayRequest,
   memoryStorage,
+  nano,
   type Principal,
   perUnit,
   usd,
@@ -142,6 +144,42 @@ describe('an organisation with two members, over HTTP', () => {
       expect(error['message']).toContain("that 'acme' has left")
       expect(error['message']).toContain('exceeded your monthly included credits')
       expect(await charged(rig, 'ada')).toBe(0n)
+    })
+  })
+})
+
+describe('a member with a cap', () => {
+  it('is refused at it, while the other goes on', async () => {
+    await withOrganisation(async (rig) => {
+      const { accounts } = rig.gateway
+      await accounts.configure({ accountId: 'org:acme', planId: 'team', memberCap: usd('0.05') })
+      await accounts.capMember({ accountId: 'org:acme', memberId: 'ada', cap: usd('0') })
+      const answer = await ask(rig, 'ada', 'acme')
+
+      expect(answer.status).toBe(402)
+      expect(answer.json()).toMatchObject({
+        error: { code: 'insufficient_credits', payer: 'acme', limit: 'member-cap', member_cap_usd: '0.00' },
+      })
+      expect(rig.simulator.requests).toHaveLength(0)
+      expect((await ask(rig, 'bob', 'acme')).status).toBe(200)
+      expect((await ask(rig, 'ada')).status, 'on their own account').toBe(200)
+    })
+  })
+
+  it('sees what is left of it among the credits', async () => {
+    await withOrganisation(async (rig) => {
+      const { accounts } = rig.gateway
+      await accounts.configure({ accountId: 'org:acme', planId: 'team', memberCap: usd('0.05') })
+      await ask(rig, 'bob', 'acme')
+      const { used } = await accounts.member({ accountId: 'org:acme', memberId: 'bob@acme' })
+
+      expect(used).toBe(rig.simulator.served[0]?.costNanoUsd)
+      expect((await look(rig, '/v1/credits', 'bob', 'acme')).json()).toMatchObject({
+        account: 'org:acme',
+        spendable: formatUsd(nano(usd('0.05') - used)),
+        member: { id: 'bob@acme', cap: '0.05', used: formatUsd(used), held: '0.00' },
+      })
+      expect((await look(rig, '/v1/credits', 'ada')).json()).not.toHaveProperty('member')
     })
   })
 })

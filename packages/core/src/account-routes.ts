@@ -15,6 +15,7 @@ export type AccountRoute = Extract<
 /** Who asks for something of an account, and how. */
 export interface AccountRequest {
   readonly accountId: string
+  readonly memberId: string | undefined
   readonly query: string | undefined
   readonly nowMs: number
 }
@@ -26,12 +27,19 @@ const invoicesMax = 100
 export async function answerAccountRoute(
   ledger: Ledger,
   route: AccountRoute,
-  { accountId, query, nowMs }: AccountRequest,
+  { accountId, memberId, query, nowMs }: AccountRequest,
 ): Promise<string> {
   const { statements } = ledger
   switch (route.kind) {
     case 'credits':
-      return showBalance(await ledger.balance(accountId))
+      return memberId === undefined
+        ? showBalance(await ledger.balance(accountId))
+        : showBalance(
+            ...(await Promise.all([
+              ledger.balance(accountId),
+              ledger.memberBalance({ accountId, memberId }),
+            ])),
+          )
     case 'receipt': {
       const receipt = await ledger.receipt(accountId, route.requestId)
       if (receipt !== undefined) return showReceipt(receipt)

@@ -1,9 +1,10 @@
 import type { Balance } from './ledger/balance.ts'
+import type { MemberBalance } from './ledger/member-balance.ts'
 import type { Receipt, ReceiptAttempt } from './ledger/receipt.ts'
 import { formatUsd } from './money.ts'
 
-/** `GET /v1/credits`: what the account has. Amounts are exact decimal US dollars, as text. */
-export function showBalance(balance: Balance): string {
+/** `GET /v1/credits`: what the account has, and of that the member who asks. Amounts are exact decimal US dollars, as text. */
+export function showBalance(balance: Balance, member?: MemberBalance): string {
   const { overage } = balance
   return JSON.stringify({
     object: 'credits',
@@ -26,10 +27,21 @@ export function showBalance(balance: Balance): string {
       held: formatUsd(overage.held),
       left: formatUsd(overage.left),
     },
-    spendable: formatUsd(balance.spendable),
+    spendable: formatUsd(member?.spendable ?? balance.spendable),
+    ...(member === undefined ? {} : { member: showMember(member) }),
     charged_total: formatUsd(balance.charged),
     refunded_total: formatUsd(balance.refunded),
   })
+}
+
+function showMember({ memberId, cap, used, held, left }: MemberBalance) {
+  return {
+    id: memberId,
+    cap: cap === null ? null : formatUsd(cap),
+    used: formatUsd(used),
+    held: formatUsd(held),
+    left: left === null ? null : formatUsd(left),
+  }
 }
 
 /** `GET /v1/receipts/{id}`: what one request used and cost, attempt by attempt, and what it was paid from. */
@@ -78,6 +90,5 @@ function showAttempt(attempt: ReceiptAttempt) {
     ...(attempt.absorbedReason === undefined ? {} : { absorbed_reason: attempt.absorbedReason }),
     ...(attempt.payer === undefined ? {} : { payer: attempt.payer }),
     ...(attempt.memoCost === undefined ? {} : { memo_cost: formatUsd(attempt.memoCost) }),
-    ...(attempt.serviceTier === undefined ? {} : { service_tier: attempt.serviceTier }),
   }
 }

@@ -1,12 +1,10 @@
 import { createAccountKeeping } from './account-keeping.ts'
-import { type AccountRoute, answerAccountRoute } from './account-routes.ts'
 import { type AccountStatements, createAccountStatements } from './account-statements.ts'
 import { createAnnounce } from './announce.ts'
+import { createAnswer } from './answer.ts'
 import type { AccountSettings, ChangeSettingsRequest } from './auth/account-settings.ts'
-import { authenticatePayer, authenticateRequest } from './auth/authenticate.ts'
 import type { ProviderKeys } from './auth/provider-keys.ts'
 import { createCatalog } from './catalog/catalog.ts'
-import { listModels, showModel } from './catalog/models-list.ts'
 import { bookOf } from './catalog/price-book.ts'
 import { shippedPrices } from './catalog/shipped-prices.ts'
 import { systemClock } from './clock.ts'
@@ -14,8 +12,8 @@ import { openaiError } from './dialects/openai-error.ts'
 import { createTransport } from './dispatch/transport.ts'
 import { GatewayError, isGatewayError } from './errors.ts'
 import { type GatewayEvent, guarded } from './events.ts'
-import { type GatewayRequest, type GatewayResponse, header } from './http/exchange.ts'
-import { findRoute, methodsOf, type Route } from './http/routes.ts'
+import type { GatewayRequest, GatewayResponse } from './http/exchange.ts'
+import { findRoute } from './http/routes.ts'
 import { fromWeb, toWeb } from './http/web.ts'
 import { randomIds } from './ids.ts'
 import type { Account } from './ledger/account.ts'
@@ -23,10 +21,12 @@ import type { AdjustRequest, AdjustResult } from './ledger/adjust.ts'
 import type { AuditOptions } from './ledger/audit.ts'
 import type { AuditReport } from './ledger/audit-report.ts'
 import type { Balance } from './ledger/balance.ts'
+import type { CapMemberRequest } from './ledger/cap-member.ts'
 import type { ConfigureRequest } from './ledger/configure.ts'
 import type { JournalEntry } from './ledger/entry.ts'
 import type { GrantRequest, GrantResult } from './ledger/grant.ts'
 import { createLedger } from './ledger/ledger.ts'
+import type { MemberBalance, MemberRequest } from './ledger/member-balance.ts'
 import { memoryKeys } from './ledger/memory-keys.ts'
 import { memoryStorage } from './ledger/memory-storage.ts'
 import { planPreset } from './ledger/plan-presets.ts'
@@ -35,13 +35,12 @@ import type { RefundRequest, RefundResult } from './ledger/refund.ts'
 import { graceMs, resolveWithinMs } from './ledger/reservation.ts'
 import type { VoidGrantRequest, VoidGrantResult } from './ledger/void-grant.ts'
 import { checkOptions, type GatewayOptions } from './options.ts'
-import { handleInference } from './pipeline.ts'
 import { createPrices, type Prices } from './prices.ts'
 import { rateBy } from './rate-attempt.ts'
 import { type LateCost, type ReconcileReport, tellCost } from './reconcile.ts'
 import { createReconciliation } from './reconciliation.ts'
 import { createReplay } from './replay/replay.ts'
-import { errorResponse, jsonResponse } from './response.ts'
+import { errorResponse } from './response.ts'
 import { createHealth } from './routing/health.ts'
 import { createStages, holdMarginMs } from './stages.ts'
 import { createFoldLater } from './statements/fold-later.ts'
@@ -60,9 +59,13 @@ export interface Gateway extends AccountStatements {
    */
   fetch(request: Request, options?: FetchOptions): Promise<Response | undefined>
   readonly accounts: {
-    /** Puts an account on a plan, with seats and a spending limit. */
+    /** Puts an account on a plan, with seats, a spending limit, and a cap for each member. */
     configure(request: ConfigureRequest): Promise<Account>
     balance(accountId: string): Promise<Balance>
+    /** Gives one member of an account a cap of their own, or takes it away. */
+    capMember(request: CapMemberRequest): Promise<MemberBalance>
+    /** What a member has used in this period, and may still use. */
+    member(request: MemberRequest): Promise<MemberBalance>
     /** What an account has set for its requests. */
     settings(accountId: string): Promise<AccountSettings>
     /** Changes what an account has set: at once in this process, within ten seconds in others. */
@@ -214,54 +217,15 @@ export function createGateway(options: GatewayOptions): Gateway {
     chores: [replay.prune, foldLater.run],
   })
 
-  function answer(route: Route, requestId: string, request: GatewayRequest): Promise<GatewayResponse> {
-    const methods = methodsOf(route)
-    if (!methods.includes(request.method)) {
-      throw new GatewayError(
-        'method_not_allowed',
-        `Use ${methods.join(' or ')} here, not ${request.method}.`,
-        {
-          headers: { allow: methods.join(', ') },
-        },
-      )
-    }
-    switch (route.kind) {
-      case 'inference':
-        return handleInference(stagesOf(route.operation), { requestId, request })
-      case 'models':
-      case 'model':
-        return answerModels(route, requestId, request)
-      default:
-        return answerAccount(route, requestId, request)
-    }
-  }
-
-  async function answerModels(
-    route: Extract<Route, { kind: 'models' | 'model' }>,
-    requestId: string,
-    request: GatewayRequest,
-  ): Promise<GatewayResponse> {
-    // The list is public, but a key that is sent must be good: clients use this call to check their key.
-    if (header(request, 'authorization') !== undefined) {
-      await authenticateRequest(options.authenticate, request)
-    }
-    if (route.kind === 'models') return jsonResponse(requestId, listModels(catalog, health.stats))
-    const model = showModel(catalog, route.model, health.stats)
-    if (model !== undefined) return jsonResponse(requestId, model)
-    throw new GatewayError('model_not_found', `The requested model '${route.model}' does not exist.`, {
-      param: 'model',
-    })
-  }
-
-  async function answerAccount(
-    route: AccountRoute,
-    requestId: string,
-    request: GatewayRequest,
-  ): Promise<GatewayResponse> {
-    const { accountId } = await authenticatePayer(options.authenticate, keeping.setups, request)
-    const asked = { accountId, query: request.query, nowMs: clock.now() }
-    return jsonResponse(requestId, await answerAccountRoute(ledger, route, asked))
-  }
+  const answer = createAnswer({
+    authenticate: options.authenticate,
+    setups: keeping.setups,
+    stagesOf,
+    catalog,
+    stats: health.stats,
+    ledger,
+    clock,
+  })
 
   async function close(): Promise<void> {
     const within = (delayMs: number) => new Promise<void>((resolve) => clock.after(delayMs, resolve))
@@ -310,6 +274,8 @@ export function createGateway(options: GatewayOptions): Gateway {
     accounts: {
       configure: (request) => ledger.configure(request),
       balance: (accountId) => ledger.balance(accountId),
+      capMember: (request) => ledger.capMember(request),
+      member: (request) => ledger.memberBalance(request),
       settings: keeping.settings,
       changeSettings: keeping.changeSettings,
       list: (cursor = null) => ledger.accounts(cursor),

@@ -6,6 +6,8 @@ import { nano } from './money.ts'
 
 const refusal: Insufficient = {
   outcome: 'insufficient',
+  limit: 'credit',
+  memberCap: null,
   missing: nano(90n),
   spendable: nano(10n),
   held: nano(0n),
@@ -46,6 +48,14 @@ it('takes no refusal for a stop when requests under way hold what is missing', (
   note('alice', { ...refusal, held: nano(50n) }, nano(60n))
   expect(events).toEqual([])
   note('alice', { ...refusal, held: nano(49n) }, nano(60n))
+  expect(events).toHaveLength(1)
+})
+
+it('takes no refusal for a stop when it is a member who has reached their cap', () => {
+  const { events, note } = hardStops()
+  note('alice', { ...refusal, limit: 'member-cap', memberCap: nano(100n) }, nano(60n))
+  expect(events).toEqual([])
+  note('alice', { ...refusal, memberCap: nano(100n) }, nano(60n))
   expect(events).toHaveLength(1)
 })
 

@@ -54,6 +54,7 @@ export type {
   AuditReport,
 } from './ledger/audit-report.ts'
 export type { Balance } from './ledger/balance.ts'
+export type { CapMemberRequest } from './ledger/cap-member.ts'
 export type { ClosePeriodResult } from './ledger/close-period.ts'
 export type { ConfigureRequest } from './ledger/configure.ts'
 export { chainHash, type Entry, type EntryKind, type JournalEntry, type Posting } from './ledger/entry.ts'
@@ -70,6 +71,8 @@ export {
 export type { Late, LateAttempt, LatePolicy, LateTerms } from './ledger/late.ts'
 export { createLedger, type Ledger, type LedgerOptions } from './ledger/ledger.ts'
 export type { ManualOperation, OperationConflict } from './ledger/manual-operation.ts'
+export type { Member, MemberLine } from './ledger/member.ts'
+export type { MemberBalance, MemberRequest } from './ledger/member-balance.ts'
 export { memoryStorage } from './ledger/memory-storage.ts'
 export type { Period } from './ledger/period.ts'
 export type { CreditScope, Overage, Plan, PlanTable } from './ledger/plan.ts'

@@ -41,7 +41,13 @@ export function createSettlement(options: SettlementOptions): Settle {
     attempts: readonly SettledAttempt[],
   ): Promise<Receipt | undefined> {
     const { accountId, requestId } = admission
-    const result = await ledger.settle({ accountId, reservationId: requestId, attempts })
+    const { memberId } = admission.reservation.subject
+    const result = await ledger.settle({
+      accountId,
+      reservationId: requestId,
+      attempts,
+      ...(memberId === undefined ? {} : { memberId }),
+    })
     if (result.outcome === 'unknown-reservation')
       throw new Error(`The hold of request ${requestId} has disappeared.`)
     return announce(result)

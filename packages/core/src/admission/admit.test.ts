@@ -239,6 +239,7 @@ describe('an account that cannot pay', () => {
         param: null,
         code: 'insufficient_credits',
         payer: 'alice',
+        limit: 'credit',
         missing_usd: '0.15',
         spendable_usd: '0.10',
         held_usd: '0.00',
@@ -269,9 +270,37 @@ describe('an account that cannot pay', () => {
     const big = targets({ price: { output_image: perUnit('5.25') }, operation: 'images' })
     const error = await refusal(admit(image, big))
     expect(error.message).toContain(
-      "$0.25 more than the $5.00 that 'alice' has left. Raise the spending limit or add credits",
+      'exceeded your monthly included credits and the spending limit of $3.00: this request needs ' +
+        "$0.25 more than the $5.00 that 'alice' has left. Raise the spending limit or add credits",
     )
-    expect(error.facts).toMatchObject({ spending_limit_usd: '3.00', plan: 'pro' })
+    expect(error.facts).toMatchObject({ limit: 'spending-limit', spending_limit_usd: '3.00', plan: 'pro' })
+  })
+
+  it('is told of the member’s cap when that stopped it, and leaves the account to the others', async () => {
+    const { admit, ledger } = await start(usd('5.00'))
+    await ledger.configure({ accountId: 'alice', planId: 'free', memberCap: usd('0.20') })
+    const error = await refusal(admit(image, unaffordable, 'ada'))
+    expect(error.message).toContain(
+      "exceeded your monthly included credits, as far as your cap of $0.20 at 'alice' goes: this request needs " +
+        "$0.05 more than the $0.20 that is left of it. Ask 'alice' to raise it, or wait until 2026-02-01T00:00:00.000Z.",
+    )
+    expect(error.facts).toMatchObject({
+      payer: 'alice',
+      limit: 'member-cap',
+      member_cap_usd: '0.20',
+      spendable_usd: '0.20',
+      missing_usd: '0.05',
+    })
+    expect((await admit(image, unaffordable)).reservation.amount).toBe(usd('0.25'))
+  })
+
+  it('is given the longest answer that the member’s cap can pay', async () => {
+    const { admit, ledger } = await start(usd('5.00'))
+    await ledger.configure({ accountId: 'alice', planId: 'free', memberCap: usd('0.01') })
+    const candidates = targets({ price: { input_token: perMillion('0'), output_token: perUnit('0.0001') } })
+    const admission = await admit(chat({ max_tokens: 1000 }), candidates, 'ada')
+    expect(admission.reservation.amount).toBe(usd('0.01'))
+    expect(admission.loweredTo).toBe(100)
   })
 
   it('is told what is missing for the cheapest candidate, because that would do', async () => {

@@ -177,17 +177,16 @@ function insufficientCredits({ name }: Payer, result: Insufficient, least: Nano)
   const missing = formatUsd(least - result.spendable)
   const resetsAt = new Date(result.resetsAtMs).toISOString()
   const waiting = result.held > 0n ? ` $${formatUsd(result.held)} is held for requests under way.` : ''
-  const remedy =
-    result.overageLimit > 0n
-      ? 'Raise the spending limit or add credits'
-      : 'Add credits or choose a plan with pay-as-you-go'
+  const { reached, left, remedy } = stopped(name, result)
   return new GatewayError(
     'insufficient_credits',
-    `You have exceeded your monthly included credits: this request needs $${missing} more than the ` +
-      `$${formatUsd(result.spendable)} that '${name}' has left.${waiting} ${remedy}, or wait until ${resetsAt}.`,
+    `You have exceeded your ${reached}: this request needs $${missing} more than the ` +
+      `$${formatUsd(result.spendable)} that ${left}.${waiting} ${remedy}, or wait until ${resetsAt}.`,
     {
       facts: {
         payer: name,
+        limit: result.limit,
+        ...(result.memberCap === null ? {} : { member_cap_usd: formatUsd(result.memberCap) }),
         missing_usd: missing,
         spendable_usd: formatUsd(result.spendable),
         held_usd: formatUsd(result.held),
@@ -197,4 +196,32 @@ function insufficientCredits({ name }: Payer, result: Insufficient, least: Nano)
       },
     },
   )
+}
+
+/** What was reached, what is left of it, and what helps, by the limit that stopped a request. */
+function stopped(
+  name: string,
+  { limit, memberCap, overageLimit }: Insufficient,
+): Readonly<Record<'reached' | 'left' | 'remedy', string>> {
+  const left = `'${name}' has left`
+  switch (limit) {
+    case 'member-cap':
+      return {
+        reached: `monthly included credits, as far as your cap of $${formatUsd(memberCap ?? zero)} at '${name}' goes`,
+        left: 'is left of it',
+        remedy: `Ask '${name}' to raise it`,
+      }
+    case 'spending-limit':
+      return {
+        reached: `monthly included credits and the spending limit of $${formatUsd(overageLimit)}`,
+        left,
+        remedy: 'Raise the spending limit or add credits',
+      }
+    case 'credit':
+      return {
+        reached: 'monthly included credits',
+        left,
+        remedy: 'Add credits or choose a plan with pay-as-you-go',
+      }
+  }
 }

@@ -1,5 +1,6 @@
 import { GatewayError } from '../errors.ts'
 import type { GatewayRequest } from '../http/exchange.ts'
+import { checkMemberId } from '../ledger/member.ts'
 import type { AccountSetup } from './account-documents.ts'
 import type { OwnKeys } from './own-keys.ts'
 import type { BillableAccount, Principal } from './principal.ts'
@@ -73,10 +74,12 @@ export function payerOf(
     principal.disabledProviders,
     both(offered?.disabledProviders, document.disabledProviders),
   )
+  const memberId = offered === undefined ? principal.memberId : (offered.memberId ?? principal.accountId)
+  if (memberId !== undefined) checkMemberId(memberId)
   return {
     accountId,
     name: offered?.name ?? accountId,
-    memberId: offered === undefined ? principal.memberId : (offered.memberId ?? principal.accountId),
+    memberId,
     preferredProviders: offered?.preferredProviders ?? principal.preferredProviders ?? none,
     disabledProviders: forbidden ?? none,
     ownKeys,

@@ -4,7 +4,7 @@ import type { GatewayRequest } from '../http/exchange.ts'
 export interface Principal {
   /** The account that is billed unless another payer is named. 1 to 128 characters. */
   readonly accountId: string
-  /** The person inside an organisation, for usage by member. */
+  /** The person inside an organisation, for usage by member and their cap. 1 to 128 characters. */
   readonly memberId?: string
   /** The account's order of providers for `:preferred`. */
   readonly preferredProviders?: readonly string[]
@@ -22,7 +22,7 @@ export interface BillableAccount {
   readonly accountId: string
   /** What callers know it by, such as the organisation's handle. @default accountId */
   readonly name?: string
-  /** The caller inside this account, for usage by member. @default the caller's own accountId */
+  /** The caller inside this account, for usage by member and their cap. 1 to 128 characters. @default the caller's own accountId */
   readonly memberId?: string
   /** This account's order of providers for `:preferred`. @default the caller's */
   readonly preferredProviders?: readonly string[]

@@ -1,6 +1,7 @@
 import type { Clock } from '../clock.ts'
 import { type JournalEntry, readEntry } from './entry.ts'
 import { reach } from './reach.ts'
+import { asking, RecordsNeeded } from './records-needed.ts'
 import type { Key, LedgerStore, Reduce, StoredEntry, TransactOptions } from './storage.ts'
 
 /** A store as the operations reach it: asked again where an outcome is unknown, and out of reach only after that. */
@@ -15,8 +16,16 @@ export function accessTo(store: LedgerStore, clock: Clock): Access {
   const journal: Access['journal'] = (accountId, afterSeq, limit) =>
     reach(clock, () => store.journal(accountId, afterSeq, limit))
   return {
-    run: (accountId, keys, reduce, options) =>
-      reach(clock, () => store.transact(accountId, keys, reduce, options)),
+    async run(accountId, keys, reduce, options) {
+      for (let needed: readonly Key[] = []; ; ) {
+        const asked = needed.length === 0 ? keys : [...keys, ...needed]
+        const step = await reach(clock, () =>
+          store.transact(accountId, asked, asking(reduce, needed), options),
+        )
+        if (!(step instanceof RecordsNeeded)) return step
+        needed = [...needed, ...step.keys]
+      }
+    },
     journal,
     async entry(accountId, seq) {
       if (seq < 1n) return undefined

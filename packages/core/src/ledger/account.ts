@@ -75,6 +75,8 @@ export type Account = {
   readonly seats: number
   /** The account's own limit; `null` for the plan's. */
   readonly spendingLimit: Nano | null
+  /** The most a member without a cap of their own may use of a period; `null` for no bound. */
+  readonly memberCap: Nano | null
   /** The day of the month periods begin on, 1 to 31; `null` for calendar months. Takes effect as a period ends. */
   readonly anchorDay: number | null
   readonly period: Period

@@ -51,6 +51,9 @@ function compareTerms(account: Account, fold: Fold, defaultPlanId: string | null
   if ((account.anchorDay ?? null) !== anchorDay) {
     tell(`The head has the anchor day ${account.anchorDay}; the journal says ${String(anchorDay)}.`)
   }
+  const cap = configured?.['memberCap'] ?? null
+  if ((account.memberCap ?? null) !== cap)
+    tell(`The head has a member cap of ${shown(account.memberCap)}; the journal says ${shown(cap)}.`)
   const limit = configured?.['spendingLimit'] ?? null
   if (account.spendingLimit !== limit) {
     tell(

@@ -23,6 +23,7 @@ const settling: readonly Move[] = [
 
 const rules: Readonly<Record<EntryKind, KindRule>> = {
   configured: { moves: [], charges: nothing },
+  capped: { moves: [], charges: nothing },
   granted: { moves: ['issued>available'], charges: nothing },
   expired: { moves: ['available>expired'], charges: nothing },
   settled: { moves: settling, charges: chargedBy },

@@ -15,6 +15,11 @@ export interface ConfigureRequest {
   /** The account's own pay-as-you-go limit per period; `null` goes back to the plan's. Lowering it stops new holds only. */
   readonly spendingLimit?: Nano | null
   /**
+   * The most each member may use of a period, unless they have a cap of their own; `null` for no bound. Lowering it stops new
+   * holds only. @default no bound, or what the account has
+   */
+  readonly memberCap?: Nano | null
+  /**
    * The day of the month, 1 to 31, on which periods begin; the last day of months that are shorter. `null` for calendar
    * months. An account that was never written begins with it at once; otherwise the period under way ends as it would
    * have, and the next one is shorter, with its share of the included credit. @default `null`, or what the account has
@@ -26,7 +31,7 @@ export interface ConfigureRequest {
  * Puts an account on a plan. A better plan or more seats raise this period's included credit at once; less of either
  * takes effect with the next period. Repeating it changes nothing.
  *
- * @throws RangeError when the plan is unknown, seats are not a whole number of at least 1, the limit is negative, or the anchor
+ * @throws RangeError when the plan is unknown, seats are not a whole number of at least 1, a limit is negative, or the anchor
  * day is not one of 1 to 31.
  */
 export function configure(request: ConfigureRequest, plans: PlanTable): Reduce<Account> {
@@ -36,6 +41,9 @@ export function configure(request: ConfigureRequest, plans: PlanTable): Reduce<A
   }
   if (request.spendingLimit != null && request.spendingLimit < 0n) {
     throw new RangeError('A spending limit cannot be negative.')
+  }
+  if (request.memberCap != null && request.memberCap < 0n) {
+    throw new RangeError('A member cap cannot be negative.')
   }
   const { accountId, anchorDay } = request
   if (anchorDay != null && !(Number.isInteger(anchorDay) && anchorDay >= 1 && anchorDay <= 31)) {
@@ -60,16 +68,19 @@ function applyTerms(draft: Draft, request: ConfigureRequest): void {
   const { account } = draft
   const seats = request.seats ?? account.seats
   const spendingLimit = request.spendingLimit === undefined ? account.spendingLimit : request.spendingLimit
+  const memberCap = request.memberCap === undefined ? account.memberCap : request.memberCap
   const anchorDay = request.anchorDay === undefined ? account.anchorDay : request.anchorDay
   const isSame =
     account.planId === request.planId &&
     account.seats === seats &&
     account.spendingLimit === spendingLimit &&
+    account.memberCap === memberCap &&
     account.anchorDay === anchorDay
   if (isSame) return
   account.planId = request.planId
   account.seats = seats
   account.spendingLimit = spendingLimit
+  account.memberCap = memberCap
   account.anchorDay = anchorDay
   append(draft, {
     kind: 'configured',
@@ -77,6 +88,6 @@ function applyTerms(draft: Draft, request: ConfigureRequest): void {
     recordedAtMs: draft.now,
     effectiveAtMs: draft.now,
     postings: [],
-    terms: { planId: request.planId, seats, spendingLimit, anchorDay },
+    terms: { planId: request.planId, seats, spendingLimit, memberCap, anchorDay },
   })
 }

@@ -11,7 +11,7 @@ import {
 } from './account.ts'
 import { chainEntry, type Entry } from './entry.ts'
 import { findPlan, overageLimit, type Plan, type PlanTable } from './plan.ts'
-import type { Decision, Put, StoredEntry, Value } from './storage.ts'
+import type { Cut, Decision, Put, StoredEntry, Value } from './storage.ts'
 
 /**
  * An account opened for one operation: brought up to now, changed step by step, and turned into one write at the end.
@@ -22,6 +22,8 @@ export interface Draft {
   readonly account: MutableAccount
   readonly now: number
   readonly plans: PlanTable
+  /** What was read; `null` where a record was looked for again and does not exist. */
+  readonly records: Cut['records']
   readonly puts: Map<string, Put>
   readonly entries: StoredEntry[]
   /** Whether holds that are due were left for another run. */

@@ -3,7 +3,8 @@ import type { Nano } from '../money.ts'
 import { type Grant, isActive, isClosed, overageLine, recount, type Source } from './account.ts'
 import { changeGrant, changeLine, type Draft, overageLeft } from './draft.ts'
 import type { Posting } from './entry.ts'
-import type { Part, Reservation } from './reservation.ts'
+import { memberLeft } from './member.ts'
+import { memberShare, type Part, type Reservation } from './reservation.ts'
 
 /** Sets `amount` aside in draw order. The caller has checked that it is spendable. */
 export function drawHold(draft: Draft, amount: Nano): readonly Part[] {
@@ -66,10 +67,12 @@ export function bucketOf(grant: Grant, nowMs: number): 'available' | 'expired' |
 /**
  * Pays for what a request cost beyond its hold: from credit that was active when the hold was made, also if it has
  * expired since, then from credit active now, then from the overage line of the request's period, until its invoice is
- * written. Gives what is left unpaid. The account never goes below zero.
+ * written. Gives what is left unpaid. The account never goes below zero, and a member never above their cap.
  */
 export function drawExcess(draft: Draft, reservation: Reservation, excess: Nano, postings: Posting[]): Nano {
-  let unpaid: bigint = excess
+  const left = memberLeft(draft, memberShare(reservation))
+  const beyondCap = left !== null && left < excess ? excess - left : 0n
+  let unpaid: bigint = excess - beyondCap
   const { periodKey } = reservation
   for (const wasActive of [true, false]) {
     for (const grant of draft.account.grants) {
@@ -91,7 +94,7 @@ export function drawExcess(draft: Draft, reservation: Reservation, excess: Nano,
     post(postings, { source: `overage:${line.periodKey}`, from: 'limit', to: 'used', amount: take })
     unpaid -= take
   }
-  return unpaid as Nano
+  return (unpaid + beyondCap) as Nano
 }
 
 function findGrant(draft: Draft, source: Source): Grant | undefined {

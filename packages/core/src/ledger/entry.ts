@@ -18,6 +18,8 @@ export type Posting = {
 
 export type EntryKind =
   | 'configured'
+  /** A member got a cap of their own, or lost it. */
+  | 'capped'
   | 'granted'
   | 'expired'
   | 'voided'

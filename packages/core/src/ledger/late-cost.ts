@@ -4,8 +4,9 @@ import { append, type Draft, spendable } from './draft.ts'
 import { drawExcess, resolvePart } from './draw.ts'
 import type { Posting } from './entry.ts'
 import { type LateAttempt, partsOf } from './late.ts'
+import { countMember } from './member.ts'
 import type { AbsorbedReason, CostSource, ReceiptAttempt } from './receipt.ts'
-import type { Reservation } from './reservation.ts'
+import { memberShare, type Reservation } from './reservation.ts'
 
 /** What an attempt costs in the end, and who says so. */
 export interface FinalCost {
@@ -36,6 +37,7 @@ export function bookLateCost(
   }
   if (isCustomers && unpaid > 0n) unpaid = drawExcess(draft, reservation, nano(unpaid), postings)
   draft.account.provisional = nano(draft.account.provisional - late.held)
+  countMember(draft, memberShare(reservation), { held: -late.held, used: isCustomers ? cost - unpaid : zero })
   const attempt = lateReceipt(
     late,
     { cost, costSource, absorbed: nano(unpaid) },

@@ -6,12 +6,15 @@ import { type AuditOptions, audit } from './audit.ts'
 import type { RateAttempt } from './audit-prices.ts'
 import type { AuditReport } from './audit-report.ts'
 import { type Balance, balance } from './balance.ts'
+import { type CapMemberRequest, capMember } from './cap-member.ts'
 import { type ConfigureRequest, configure } from './configure.ts'
 import { type JournalEntry, readEntry } from './entry.ts'
 import { type ExtendRequest, type ExtendResult, extend } from './extend.ts'
 import { type GrantRequest, type GrantResult, grant, grantKey } from './grant.ts'
 import { type LateTerms, usualLateTerms } from './late.ts'
 import { operationKey } from './manual-operation.ts'
+import { memberKeys } from './member.ts'
+import { type MemberBalance, type MemberRequest, memberBalance } from './member-balance.ts'
 import type { PlanTable } from './plan.ts'
 import { reach } from './reach.ts'
 import { readFirstReceipt, readReceipt } from './read-receipt.ts'
@@ -31,6 +34,7 @@ import { type VoidGrantRequest, type VoidGrantResult, voidGrant } from './void-g
 /** The operations on money, each one atomic step on one account, bound to a store. */
 export interface Ledger {
   configure(request: ConfigureRequest): Promise<Account>
+  capMember(request: CapMemberRequest): Promise<MemberBalance>
   grant(request: GrantRequest): Promise<GrantResult>
   voidGrant(request: VoidGrantRequest): Promise<VoidGrantResult>
   adjust(request: AdjustRequest): Promise<AdjustResult>
@@ -41,6 +45,7 @@ export interface Ledger {
   extend(request: ExtendRequest): Promise<Exclude<ExtendResult, { outcome: 'again' }>>
   settle(request: SettleRequest): Promise<SettleResult>
   balance(accountId: string): Promise<Balance>
+  memberBalance(request: MemberRequest): Promise<MemberBalance>
   receipt(accountId: string, requestId: string): Promise<Receipt | undefined>
   journal(accountId: string, afterSeq: bigint, limit: number): Promise<readonly JournalEntry[]>
   /** Accounts with holds that nobody settled in time, and with costs that are still to come. */
@@ -83,6 +88,8 @@ export function createLedger({ store, plans, clock, late = usualLateTerms }: Led
   return {
     // Async, so that a request that makes no sense rejects like every other failure.
     configure: async (request) => run(request.accountId, [], configure(request, plans)),
+    capMember: async (request) =>
+      run(request.accountId, memberKeys(request.memberId), capMember(request, plans)),
     grant: async (request) => run(request.accountId, [grantKey(request.grantId)], grant(request, plans)),
     voidGrant: async (request) =>
       run(
@@ -101,8 +108,9 @@ export function createLedger({ store, plans, clock, late = usualLateTerms }: Led
     reconcile: async (request) => reconcileAttempt(access, request, plans),
     async reserve(request) {
       const reduce = reserve(request, plans)
+      const keys = [reservationKey(request.reservationId), ...memberKeys(request.subject.memberId)]
       for (;;) {
-        const result = await run(request.accountId, [reservationKey(request.reservationId)], reduce)
+        const result = await run(request.accountId, keys, reduce)
         if (result.outcome !== 'again') return result
       }
     },
@@ -114,12 +122,15 @@ export function createLedger({ store, plans, clock, late = usualLateTerms }: Led
       }
     },
     async settle(request) {
-      const { accountId, reservationId } = request
-      const step = await run(accountId, [reservationKey(reservationId)], settle(request, plans, late))
+      const { accountId, reservationId, memberId } = request
+      const keys = [reservationKey(reservationId), ...memberKeys(memberId)]
+      const step = await run(accountId, keys, settle(request, plans, late))
       if (step.outcome !== 'already-settled') return step
       return { outcome: 'settled', receipt: await readFirstReceipt(access, accountId, step.seq) }
     },
     balance: (accountId) => run(accountId, [], balance(accountId, plans)),
+    memberBalance: async (request) =>
+      run(request.accountId, memberKeys(request.memberId), memberBalance(request, plans)),
     receipt: (accountId, requestId) => readReceipt(access, accountId, requestId),
     journal,
     statements: createStatements({ run, journal, plans }),

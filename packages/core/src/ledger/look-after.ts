@@ -3,10 +3,30 @@ import { append, type Draft, keep } from './draft.ts'
 import { resolvePart } from './draw.ts'
 import type { Posting } from './entry.ts'
 import { bookLateCost } from './late-cost.ts'
-import { lookAtMs, putReservation, type Reservation } from './reservation.ts'
+import { countMember, memberKeys } from './member.ts'
+import { sum } from './receipt.ts'
+import { RecordsNeeded } from './records-needed.ts'
+import { lookAtMs, memberShare, putReservation, type Reservation } from './reservation.ts'
+import type { Cut, Key } from './storage.ts'
+
+/** Looks after all holds that are due. */
+export function lookAfterAll(draft: Draft, due: Cut['due']): void {
+  const reservations = due.map(({ value }) => value as Reservation)
+  askForMembers(draft, reservations)
+  for (const reservation of reservations) lookAfter(draft, reservation)
+}
+
+/** What ends is given back to its members too: their records are asked for at once. */
+function askForMembers(draft: Draft, reservations: readonly Reservation[]): void {
+  const needed = new Set<Key>()
+  for (const { subject } of reservations) {
+    for (const key of memberKeys(subject.memberId)) if (!draft.records.has(key)) needed.add(key)
+  }
+  if (needed.size > 0) throw new RecordsNeeded([...needed])
+}
 
 /** Looks after a hold that is due: nobody settled it, or told its cost, in time. */
-export function lookAfter(draft: Draft, reservation: Reservation): void {
+function lookAfter(draft: Draft, reservation: Reservation): void {
   if (draft.now < lookAtMs(reservation)) return
   const { state, subject } = reservation
   if (state === 'held' && subject.costProviderIds.length > 0) {
@@ -69,6 +89,7 @@ function released(
   const { reservationId, amount, subject } = reservation
   const postings: Posting[] = []
   for (const part of reservation.parts) resolvePart(draft, part, zero, postings)
+  countMember(draft, memberShare(reservation), { held: -sum(reservation.parts.map((part) => part.amount)) })
   append(draft, {
     kind: 'released',
     opId: `${reason === 'cost_unknown' ? 'release' : 'waive'}:${reservationId}`,

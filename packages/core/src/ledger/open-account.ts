@@ -12,10 +12,9 @@ import {
 } from './draft.ts'
 import { emptyChain, type Posting } from './entry.ts'
 import { issueIncluded } from './included.ts'
-import { lookAfter } from './look-after.ts'
+import { lookAfterAll } from './look-after.ts'
 import { periodAfter, periodAt } from './period.ts'
 import type { PlanTable } from './plan.ts'
-import type { Reservation } from './reservation.ts'
 import type { Cut } from './storage.ts'
 
 /**
@@ -44,7 +43,7 @@ export function openAccount(cut: Cut, accountId: string, plans: PlanTable): Draf
   }
   // Who was there when the period began has it all, however late the first use.
   issueIncluded(draft, hasBegun ? account.period.startMs : now)
-  for (const { value } of cut.due) lookAfter(draft, value as Reservation)
+  if (cut.due.length > 0) lookAfterAll(draft, cut.due)
   return draft
 }
 
@@ -54,7 +53,8 @@ export function firstDraft(cut: Cut, accountId: string, plans: PlanTable): Draft
 }
 
 function draftOf(cut: Cut, account: MutableAccount, plans: PlanTable): Draft {
-  return { account, now: account.asOfMs, plans, puts: new Map(), entries: [], moreDue: cut.moreDue }
+  const { records, moreDue } = cut
+  return { account, now: account.asOfMs, plans, records, puts: new Map(), entries: [], moreDue }
 }
 
 // Member by member: that is several times as fast as spreading, and every operation begins here.
@@ -67,7 +67,8 @@ function copyOf(head: Account, now: number): MutableAccount {
     planId: head.planId,
     seats: head.seats,
     spendingLimit: head.spendingLimit,
-    // A head that was written before a member existed has what that member stands for.
+    // A head that was written before a property existed has what that property stands for.
+    memberCap: head.memberCap ?? null,
     anchorDay: head.anchorDay ?? null,
     period: head.period,
     includedIssued: head.includedIssued,
@@ -95,6 +96,7 @@ function newAccount(accountId: string, plans: PlanTable, now: number): MutableAc
     planId: plans.defaultPlanId,
     seats: 1,
     spendingLimit: null,
+    memberCap: null,
     anchorDay: null,
     period: periodAt(now, null),
     includedIssued: zero,

@@ -13,6 +13,7 @@ import {
   operationKey,
   remember,
 } from './manual-operation.ts'
+import { countMember, memberKeys } from './member.ts'
 import { openAccount } from './open-account.ts'
 import type { PlanTable } from './plan.ts'
 import { type ReceiptAttempt, type SettledTerms, sum } from './receipt.ts'
@@ -158,6 +159,7 @@ export function refundKeys(request: RefundRequest, charge: JournalEntry): Key[] 
   return [
     operationKey(request.opId),
     reservationKey(request.requestId),
+    ...memberKeys(charge.memberId),
     ...new Set(grants.map(({ source }) => grantKey(source.slice('grant:'.length)))),
   ]
 }
@@ -269,6 +271,7 @@ function book(
   const { account } = draft
   account.refunded = nano(account.refunded + amount)
   const { model, periodKey } = terms as SettledTerms
+  countMember(draft, { memberId, periodKey }, { used: -amount })
   const keyId = terms?.['keyId']
   append(draft, {
     kind: 'refunded',

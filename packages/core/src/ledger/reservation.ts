@@ -1,6 +1,7 @@
 import type { Nano } from '../money.ts'
 import type { Source } from './account.ts'
 import { isAwaited, type Late } from './late.ts'
+import type { MemberShare } from './member.ts'
 import type { Receipt, ReceiptAttempt } from './receipt.ts'
 import type { Key, Put, Value } from './storage.ts'
 
@@ -105,6 +106,11 @@ const keepRefundedMs: number = 2 * refundWithinMs
 
 export function reservationKey(reservationId: string): Key {
   return `hold:${reservationId}`
+}
+
+/** Whose cap a reservation counts towards. */
+export function memberShare({ periodKey, subject: { memberId } }: Reservation): MemberShare {
+  return { memberId, periodKey }
 }
 
 export function attemptId(requestId: string, ordinal: number): string {

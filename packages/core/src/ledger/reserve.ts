@@ -3,6 +3,7 @@ import type { Nano } from '../money.ts'
 import { type Alert, warningOf } from './alerts.ts'
 import { type Draft, decide, held, keep, overageLeft, planOf, spendable } from './draft.ts'
 import { drawHold } from './draw.ts'
+import { capOf, countMember, type MemberShare, memberLine, memberOf, memberSpendable } from './member.ts'
 import { openAccount } from './open-account.ts'
 import { overageLimit, type PlanTable } from './plan.ts'
 import { putReservation, type Reservation, type ReservationSubject, reservationKey } from './reservation.ts'
@@ -33,14 +34,19 @@ export type ReserveResult =
 /** A refusal for lack of credit. Nothing was written. */
 export interface Insufficient {
   readonly outcome: 'insufficient'
+  /** What stopped it: the member's cap, the account's limit on pay-as-you-go, or credit that is used up under a hard stop. */
+  readonly limit: 'member-cap' | 'spending-limit' | 'credit'
   /** What would have to be added for `minimum`. */
   readonly missing: Nano
+  /** What the request may cost at most: of the account, and of what its member may use. */
   readonly spendable: Nano
-  /** Set aside for requests under way: some of it usually comes back. */
+  /** Set aside for requests under way, of the account or of the member who is capped: some of it usually comes back. */
   readonly held: Nano
   readonly planId: string
   /** The most this account may owe for a period; 0 under a hard stop. */
   readonly overageLimit: Nano
+  /** The most the member may use of a period; `null` without a cap. */
+  readonly memberCap: Nano | null
   /** The period that the account is in, and when the next included credit arrives. */
   readonly periodKey: string
   readonly resetsAtMs: number
@@ -71,10 +77,11 @@ export function reserve(request: ReserveRequest, plans: PlanTable): Reduce<Reser
       return { result: isSame ? { outcome: 'reserved', reservation: earlier } : { outcome: 'conflict' } }
     }
     const draft = openAccount(cut, request.accountId, plans)
-    const able = spendable(draft)
+    const share: MemberShare = { memberId, periodKey: draft.account.period.key }
+    const able = memberSpendable(draft, share)
     // An expired hold must never cause a refusal or a smaller hold: look after all that are due before giving in.
     if (able < request.amount && draft.moreDue) return decide(draft, { outcome: 'again' })
-    if (able < minimum) return { result: refuse(draft, minimum, able) }
+    if (able < minimum) return { result: refuse(draft, share, minimum, able) }
     const amount = able < request.amount ? able : request.amount
     const reservation: Reservation = {
       reservationId: request.reservationId,
@@ -90,6 +97,7 @@ export function reserve(request: ReserveRequest, plans: PlanTable): Reduce<Reser
     }
     assert(overageLeft(draft) >= 0n, 'the overage line is beyond its limit')
     keep(draft, putReservation(reservation, 'create', draft.now))
+    countMember(draft, share, { held: amount })
     const warning = warningOf(draft)
     return decide(
       draft,
@@ -100,15 +108,21 @@ export function reserve(request: ReserveRequest, plans: PlanTable): Reduce<Reser
   }
 }
 
-function refuse(draft: Draft, minimum: Nano, able: Nano): Insufficient {
+function refuse(draft: Draft, share: MemberShare, minimum: Nano, able: Nano): Insufficient {
   const { account } = draft
+  const { memberId, periodKey } = share
+  const limit = overageLimit(draft.plans, planOf(draft), account.spendingLimit)
+  const member = memberId === undefined ? undefined : memberOf(draft, memberId)
+  const isCapped = member !== undefined && able < spendable(draft)
   return {
     outcome: 'insufficient',
+    limit: isCapped ? 'member-cap' : limit > 0n ? 'spending-limit' : 'credit',
     missing: (minimum - able) as Nano,
     spendable: able,
-    held: held(account),
+    held: isCapped ? memberLine(member, periodKey).held : held(account),
     planId: account.planId,
-    overageLimit: overageLimit(draft.plans, planOf(draft), account.spendingLimit),
+    overageLimit: limit,
+    memberCap: member === undefined ? null : capOf(draft, member),
     periodKey: account.period.key,
     resetsAtMs: account.period.endMs,
   }

@@ -5,12 +5,14 @@ import { append, type Draft, decide, keep, spendable } from './draft.ts'
 import { drawExcess, resolvePart } from './draw.ts'
 import type { Entry, Posting } from './entry.ts'
 import { type Late, type LateAttempt, type LateTerms, usualLateTerms } from './late.ts'
+import { countMember } from './member.ts'
 import { openAccount } from './open-account.ts'
 import type { PlanTable } from './plan.ts'
 import { type Receipt, receiptOf, type SettledTerms, sum } from './receipt.ts'
 import {
   type Ending,
   ended,
+  memberShare,
   type Part,
   putReservation,
   type Reservation,
@@ -24,6 +26,8 @@ export interface SettleRequest {
   readonly reservationId: string
   /** Every attempt made. None, or none with a cost or a memo cost, releases the whole hold. */
   readonly attempts: readonly SettledAttempt[]
+  /** The reservation's member, where that is known: it saves a second look. */
+  readonly memberId?: string
 }
 
 export type SettleResult =
@@ -113,6 +117,10 @@ function charge(
   const next = late === undefined ? over : waiting(over, late, isProvisional, kept)
   if (isProvisional) account.provisional = nano(account.provisional + next.amount)
   keep(draft, putReservation(next, 'replace', draft.now))
+  countMember(draft, memberShare(reservation), {
+    held: sum(kept.map((part) => part.amount)) - sum(reservation.parts.map((part) => part.amount)),
+    used: sum(shares.map(({ charged }) => charged)),
+  })
   const alerts = crossAlerts(draft, postings, periodKey)
   return decide(
     draft,

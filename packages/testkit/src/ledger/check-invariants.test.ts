@@ -3,6 +3,7 @@ import {
   type Account,
   createLedger,
   fakeClock,
+  type Member,
   memoryStorage,
   nano,
   type Put,
@@ -14,7 +15,7 @@ import {
 import { describe, expect, it } from 'vitest'
 import { checkInvariants, readAccount, readJournal } from './check-invariants.ts'
 import { casePlans, caseStartMs } from './ledger-case.ts'
-import { give, holdOf, spend } from './requests.ts'
+import { give, holdOf, settleAt, spend } from './requests.ts'
 
 /** An account with a grant, pay-as-you-go, something settled and something held. */
 async function inUse(): Promise<Storage> {
@@ -75,6 +76,7 @@ describe('checkInvariants', () => {
     ['a grant that nobody voided', grants({ isVoid: true })],
     ['an anchor day that was never set', () => ({ anchorDay: 7 })],
     ['a limit that was never set', () => ({ spendingLimit: nano(5n) })],
+    ['a member cap that was never set', () => ({ memberCap: nano(5n) })],
     ['seats that were never set', () => ({ seats: 2 })],
     ['pay-as-you-go that was never booked', () => ({ overage: [{ ...line, used: nano(1n) }] })],
     ['pay-as-you-go that forgot a hold', () => ({ overage: [{ ...line, held: nano(0n) }] })],
@@ -104,6 +106,35 @@ describe('checkInvariants', () => {
       await expect(check(storage)).rejects.toThrow(AssertionError)
     }
     await forge(storage, () => ({}), [put({})])
+    await check(storage)
+  })
+
+  it('finds a member whose counters or cap are not what the journal and the holds say', async () => {
+    const clock = fakeClock(caseStartMs)
+    const storage = memoryStorage({ clock })
+    const ledger = createLedger({ store: storage.ledger, plans: casePlans, clock })
+    await give(ledger, 'g1', 100n)
+    await ledger.capMember({ accountId: 'alice', memberId: 'ada', cap: nano(90n) })
+    const subject = { model: 'model', memberId: 'ada', costProviderIds: [], attemptsMax: 1 }
+    await ledger.reserve(holdOf('r1', 30n, { subject }))
+    await settleAt(ledger, 'r1', 20n)
+    await ledger.reserve(holdOf('r2', 40n, { subject }))
+    const right: Member = {
+      memberId: 'ada',
+      cap: nano(90n),
+      lines: [{ periodKey: '2026-11', held: nano(40n), used: nano(20n) }],
+    }
+    const put = (member: Member): Put => ({ key: 'member:ada', value: member as Value, mode: 'replace' })
+    for (const [held, used, cap] of [
+      [40n, 19n, 90n],
+      [39n, 20n, 90n],
+      [40n, 20n, 91n],
+    ] as const) {
+      const lines = [{ periodKey: '2026-11', held: nano(held), used: nano(used) }]
+      await forge(storage, () => ({}), [put({ ...right, cap: nano(cap), lines })])
+      await expect(check(storage)).rejects.toThrow(AssertionError)
+    }
+    await forge(storage, () => ({}), [put(right)])
     await check(storage)
   })
 

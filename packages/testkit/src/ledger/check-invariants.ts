@@ -12,6 +12,7 @@ import {
 import { checkClosings } from './invariants/check-closings.ts'
 import { checkHead, checkHolds, checkOverage } from './invariants/check-head.ts'
 import { foldJournal } from './invariants/fold.ts'
+import { checkMembers } from './invariants/members.ts'
 
 /** What an account looked like when it was checked. */
 export interface Reading {
@@ -52,6 +53,7 @@ export async function checkInvariants(
   checkHolds(account, holds)
   checkOverage(account, fold)
   checkClosings(account, entries)
+  await checkMembers(ledger, accountId, fold.members, holds)
   checkProgress(account, cut.version, entries, since)
   return { version: cut.version, asOfMs: account.asOfMs, seq: account.seq, chain: account.chain }
 }

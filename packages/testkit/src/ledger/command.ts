@@ -13,6 +13,7 @@ import { checkInvariants, type Reading, readAccount } from './check-invariants.t
 import { casePlans, caseStartMs, type LedgerSubject } from './ledger-case.ts'
 import { waitMs } from './model/late.ts'
 import { type LedgerModel, ledgerModel } from './model/ledger-model.ts'
+import { members } from './model/member.ts'
 import type { Answer } from './model/world.ts'
 import { failed, holdOf, served, sources, traceable } from './requests.ts'
 
@@ -23,8 +24,10 @@ export type Command =
       readonly planId: string
       readonly seats?: number
       readonly limit?: bigint | null
+      readonly memberCap?: bigint | null
       readonly anchor?: number | null
     }
+  | { readonly do: 'cap'; readonly member: string; readonly cap: bigint | 'none' | null }
   | {
       readonly do: 'grant'
       readonly id: string
@@ -41,6 +44,7 @@ export type Command =
       readonly minimum: bigint
       readonly timeToLiveMs: number
       readonly traceable: boolean
+      readonly member?: string
     }
   | {
       readonly do: 'extend'
@@ -108,6 +112,7 @@ export async function playCommands(
         }
         assert.deepEqual(await showBalance(ledger), model.balance(clock.now()))
         assert.deepEqual(await showCredits(storage.ledger), model.credits())
+        assert.deepEqual(await showMembers(ledger), model.members(clock.now()))
         reading = await checkInvariants(storage, 'alice', casePlans, reading)
       } catch (cause) {
         throw new Error(`Step ${index + 1}, ${command.do}, went wrong: ${String(cause)}`, { cause })
@@ -142,22 +147,39 @@ export async function answerOf(
 ): Promise<Answer> {
   switch (command.do) {
     case 'configure': {
-      const { planId, seats, limit, anchor } = command
+      const { planId, seats, limit, memberCap, anchor } = command
       const account = await ledger.configure({
         accountId: 'alice',
         planId,
         ...(seats !== undefined && { seats }),
         ...(limit !== undefined && { spendingLimit: limit === null ? null : nano(limit) }),
+        ...(memberCap !== undefined && { memberCap: memberCap === null ? null : nano(memberCap) }),
         ...(anchor !== undefined && { anchorDay: anchor }),
       })
       const { anchorDay, spendingLimit } = account
       return { planId: account.planId, seats: account.seats, limit: spendingLimit, anchor: anchorDay }
     }
+    case 'cap': {
+      const cap = typeof command.cap === 'bigint' ? nano(command.cap) : command.cap
+      const {
+        memberId: _memberId,
+        accountId: _accountId,
+        ...balance
+      } = await ledger.capMember({
+        accountId: 'alice',
+        memberId: command.member,
+        cap,
+      })
+      return { ...balance }
+    }
     case 'grant':
       return grant(ledger, command, nowMs)
     case 'reserve': {
       const { id, amount, minimum, timeToLiveMs } = command
-      const subject = command.traceable ? traceable : { ...traceable, costProviderIds: [] }
+      const subject = {
+        ...(command.traceable ? traceable : { ...traceable, costProviderIds: [] }),
+        ...(command.member !== undefined && { memberId: command.member }),
+      }
       const options = { minimum: nano(minimum), timeToLiveMs, subject }
       const result = await ledger.reserve(holdOf(id, amount, options))
       if (result.outcome === 'reserved') {
@@ -165,7 +187,8 @@ export async function answerOf(
         return { outcome: 'reserved', state, parts: sources(parts) }
       }
       if (result.outcome === 'conflict') return result
-      return { outcome: result.outcome, missing: result.missing, spendable: result.spendable }
+      const { outcome, limit, missing, spendable } = result
+      return { outcome, limit, missing, spendable }
     }
     case 'extend': {
       const { id, ordinal, amount, timeToLiveMs } = command
@@ -280,6 +303,22 @@ export async function showBalance(ledger: Ledger): Promise<Answer> {
   const { accountId: _accountId, overage, ...balance } = await ledger.balance('alice')
   const { policy, limit, used, held, left } = overage
   return { ...balance, policy, limit, used, overageHeld: held, overageLeft: left }
+}
+
+async function showMembers(ledger: Ledger): Promise<Answer> {
+  const shown: Record<string, Answer> = {}
+  for (const memberId of members) {
+    const {
+      accountId: _accountId,
+      memberId: _memberId,
+      ...balance
+    } = await ledger.memberBalance({
+      accountId: 'alice',
+      memberId,
+    })
+    shown[memberId] = balance
+  }
+  return shown
 }
 
 /** Every credit as the model counts it. */

@@ -10,6 +10,7 @@ import { journalCases } from './journal-cases.ts'
 import { lateCases } from './late-cases.ts'
 import type { LedgerCase, LedgerSubject } from './ledger-case.ts'
 import { linearizableCases } from './linearizable-cases.ts'
+import { memberCases } from './member-cases.ts'
 import { monthEndCases } from './month-end-cases.ts'
 import { ownKeyCases } from './own-key-cases.ts'
 import { planCases } from './plan-cases.ts'
@@ -49,6 +50,7 @@ export const ledgerCases: readonly LedgerCase[] = [
   ...extendCases,
   ...settleCases,
   ...ownKeyCases,
+  ...memberCases,
   ...lateCases,
   ...tooLateCases,
   ...refundCases,

@@ -3,6 +3,7 @@ import fc from 'fast-check'
 import { describe, it } from 'vitest'
 import { type Command, playCommands } from './command.ts'
 import type { LedgerSubject } from './ledger-case.ts'
+import { members } from './model/member.ts'
 import { day, hour, minute, second } from './requests.ts'
 
 const memory: LedgerSubject = { createStore: async (clock) => memoryStorage({ clock }) }
@@ -26,10 +27,17 @@ const configure: fc.Arbitrary<Command> = fc.record(
     planId: fc.constantFrom('bare', 'metered', 'free', 'pro', 'team', 'prorated', 'additive', 'pool'),
     seats: fc.integer({ min: 1, max: 4 }),
     limit: fc.oneof(fc.constant(null), amount),
+    memberCap: fc.oneof(fc.constant(null), amount),
     anchor: fc.constantFrom(null, 1, 10, 11, 15, 28, 29, 30, 31),
   },
   { requiredKeys: ['do', 'planId'] },
 )
+
+const cap: fc.Arbitrary<Command> = fc.record({
+  do: fc.constant('cap' as const),
+  member: fc.constantFrom(...members),
+  cap: fc.oneof(fc.constant(null), fc.constant('none' as const), amount, amount),
+})
 
 const grant: fc.Arbitrary<Command> = fc.record(
   {
@@ -52,8 +60,13 @@ const reserve: fc.Arbitrary<Command> = fc
     share: fc.constantFrom(0n, 50n, 100n, 100n),
     timeToLiveMs,
     traceable: fc.boolean(),
+    member: fc.constantFrom(undefined, ...members),
   })
-  .map(({ share, ...command }) => ({ ...command, minimum: (command.amount * share) / 100n }))
+  .map(({ share, member, ...command }) => ({
+    ...command,
+    minimum: (command.amount * share) / 100n,
+    ...(member !== undefined && { member }),
+  }))
 
 const extend: fc.Arbitrary<Command> = fc.record({
   do: fc.constant('extend' as const),
@@ -141,6 +154,7 @@ const time: fc.Arbitrary<Command> = fc.oneof(
 
 const anyCommand: fc.Arbitrary<Command> = fc.oneof(
   { weight: 2, arbitrary: configure },
+  { weight: 1, arbitrary: cap },
   { weight: 2, arbitrary: grant },
   { weight: 5, arbitrary: reserve },
   { weight: 2, arbitrary: extend },

@@ -37,6 +37,8 @@ export const reserveCases: readonly LedgerCase[] = [
 
     assert.deepEqual(refusal, {
       outcome: 'insufficient',
+      limit: 'spending-limit',
+      memberCap: null,
       missing: usd('0.50') - 20n,
       spendable: usd('1.00') + 20n,
       held: 10n,

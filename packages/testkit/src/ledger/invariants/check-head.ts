@@ -3,8 +3,12 @@ import type { Account, Grant, Reservation } from '@farebox/core'
 import type { Fold, FoldedGrant } from './fold.ts'
 
 export function checkHead(account: Account, fold: Fold): void {
-  const { planId, seats, spendingLimit, anchorDay } = account
-  assert.deepEqual({ planId, seats, spendingLimit, anchorDay }, { ...fold.terms }, 'the head has other terms')
+  const { planId, seats, spendingLimit, memberCap, anchorDay } = account
+  assert.deepEqual(
+    { planId, seats, spendingLimit, memberCap, anchorDay },
+    { ...fold.terms },
+    'the head has other terms',
+  )
   assert.equal(account.charged, fold.charged, 'the head and the journal differ in what was charged')
   assert.equal(account.absorbed, fold.absorbed, 'the head and the journal differ in what was absorbed')
   assert.equal(account.refunded, fold.refunded, 'the head and the journal differ in what was refunded')

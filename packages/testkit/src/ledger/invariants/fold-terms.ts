@@ -6,6 +6,7 @@ export interface Terms {
   readonly planId: string
   readonly seats: number
   readonly spendingLimit: bigint | null
+  readonly memberCap: bigint | null
   readonly anchorDay: number | null
 }
 
@@ -26,8 +27,9 @@ interface IncludedTerms {
 }
 
 export function foldTerms(fold: Fold, entry: Entry, plans: PlanTable): void {
-  // Entries written before there were anchor days have none.
-  fold.terms = { anchorDay: null, ...(entry.terms as unknown as Omit<Terms, 'anchorDay'>) }
+  // Entries written before there were anchor days and member caps have none.
+  const terms = entry.terms as unknown as Omit<Terms, 'anchorDay' | 'memberCap'>
+  fold.terms = { anchorDay: null, memberCap: null, ...terms }
   const limit = limitOf(fold.terms, plans)
   if (limit > fold.limitMax) fold.limitMax = limit
 }

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import type { Entry, EntryKind, PlanTable, Posting, StoredEntry } from '@farebox/core'
 import { type BookedAttempt, foldAttempts, foldRefund } from './fold-attempts.ts'
 import { checkIncluded, foldTerms, type Included, limitOf, type Terms } from './fold-terms.ts'
+import { type FoldedMember, foldMember } from './members.ts'
 import { readEntry } from './read-entry.ts'
 
 /** The account's terms and sums as the journal alone tells them. */
@@ -17,6 +18,8 @@ export interface Fold {
   refunded: bigint
   /** What adjustments added to pay-as-you-go, less what they took off it. */
   adjusted: bigint
+  /** What members were charged by period, less what they got back, and the caps they got. */
+  readonly members: Map<string, FoldedMember>
   recordedAtMs: number
   terms: Terms
   included: Included
@@ -46,6 +49,7 @@ const charges = [
 ] as const
 const moves: Readonly<Record<EntryKind, readonly string[]>> = {
   configured: [],
+  capped: [],
   granted: ['issued available'],
   expired: ['available expired'],
   voided: ['available voided'],
@@ -59,7 +63,13 @@ const moves: Readonly<Record<EntryKind, readonly string[]>> = {
 }
 
 export function foldJournal(entries: readonly StoredEntry[], plans: PlanTable): Fold {
-  const terms: Terms = { planId: plans.defaultPlanId, seats: 1, spendingLimit: null, anchorDay: null }
+  const terms: Terms = {
+    planId: plans.defaultPlanId,
+    seats: 1,
+    spendingLimit: null,
+    memberCap: null,
+    anchorDay: null,
+  }
   const fold: Fold = {
     grants: new Map(),
     used: new Map(),
@@ -69,6 +79,7 @@ export function foldJournal(entries: readonly StoredEntry[], plans: PlanTable): 
     absorbed: 0n,
     refunded: 0n,
     adjusted: 0n,
+    members: new Map(),
     recordedAtMs: 0,
     terms,
     included: { startMs: 0, best: 0n, pools: new Map() },
@@ -85,6 +96,7 @@ function foldEntry(fold: Fold, seq: bigint, entry: Entry, plans: PlanTable): voi
   fold.recordedAtMs = entry.recordedAtMs
   if (entry.kind === 'configured') foldTerms(fold, entry, plans)
   if (entry.kind === 'granted') foldGranted(fold, entry)
+  foldMember(fold.members, entry)
   for (const posting of entry.postings) foldPosting(fold, seq, entry.kind, posting)
   switch (entry.kind) {
     case 'granted':

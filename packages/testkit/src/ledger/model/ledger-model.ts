@@ -2,6 +2,7 @@ import type { PlanTable } from '@farebox/core'
 import type { Command } from '../command.ts'
 import { act, giveBack } from './by-hand.ts'
 import type { Policy } from './late.ts'
+import { memberOf, members, noteMember, spendableBy } from './member.ts'
 import { take } from './pay.ts'
 import { receiptOf, reconcile, settle } from './settle.ts'
 import { askMs, graceMs, include, issue, wake } from './wake.ts'
@@ -35,6 +36,8 @@ export interface LedgerModel {
   close(period: string): void
   /** What a balance must show now. */
   balance(nowMs: number): Answer
+  /** What every member has used, and may use. */
+  members(nowMs: number): Answer
   /** Every credit as the last write left it. */
   credits(): Answer
   /** How much a hold has set aside; 0 when there is none. */
@@ -66,10 +69,20 @@ export function ledgerModel(plans: PlanTable, policy: Policy = 'waive', from?: W
         next.planId = command.planId
         next.seats = command.seats ?? next.seats
         if (command.limit !== undefined) next.limit = command.limit
+        if (command.memberCap !== undefined) next.memberCap = command.memberCap
         if (command.anchor !== undefined) next.anchor = command.anchor
         include(next, plans, next.at)
         save()
         return { planId: next.planId, seats: next.seats, limit: next.limit, anchor: next.anchor }
+      }
+      case 'cap': {
+        const { member, cap } = command
+        wake(next, plans, policy, nowMs)
+        const isSame = (next.caps.get(member) ?? null) === cap
+        if (cap === null) next.caps.delete(member)
+        else next.caps.set(member, cap)
+        if (!isSame) save()
+        return memberOf(next, plans, member)
       }
       case 'grant': {
         const from = nowMs + command.startsInMs
@@ -111,21 +124,27 @@ export function ledgerModel(plans: PlanTable, policy: Policy = 'waive', from?: W
         return answer
       }
       case 'reserve': {
-        const { id, amount, minimum, timeToLiveMs, traceable } = command
-        const request = `${amount} ${minimum} ${traceable}`
+        const { id, amount, minimum, timeToLiveMs, traceable, member } = command
+        const request = `${amount} ${minimum} ${traceable} ${member}`
         const earlier = next.holds.get(id)
         if (earlier !== undefined) {
           if (earlier.request !== request) return { outcome: 'conflict' }
           return { outcome: 'reserved', state: earlier.state, parts: earlier.parts }
         }
-        while (wake(next, plans, policy, nowMs) && spendable(next, plans) < amount) save()
-        const able = spendable(next, plans)
-        if (able < minimum) return { outcome: 'insufficient', missing: minimum - able, spendable: able }
+        const ableNow = () => spendableBy(next, plans, member, next.period.key)
+        while (wake(next, plans, policy, nowMs) && ableNow() < amount) save()
+        const able = ableNow()
+        if (able < minimum) {
+          const usual = limitOf(next, plans) > 0n ? 'spending-limit' : 'credit'
+          const limit = able < spendable(next, plans) ? 'member-cap' : usual
+          return { outcome: 'insufficient', limit, missing: minimum - able, spendable: able }
+        }
         const hold: Hold = {
           id,
           request,
           madeAt: next.at,
           period: next.period.key,
+          member,
           traceable,
           state: 'held',
           until: next.at + timeToLiveMs,
@@ -142,6 +161,7 @@ export function ledgerModel(plans: PlanTable, policy: Policy = 'waive', from?: W
           refunded: 0n,
         }
         drawFrom(next, hold.parts)
+        if (member !== undefined) noteMember(next, member)
         next.holds.set(id, hold)
         save()
         return { outcome: 'reserved', state: 'held', parts: hold.parts }
@@ -154,8 +174,9 @@ export function ledgerModel(plans: PlanTable, policy: Policy = 'waive', from?: W
           if (hold?.state !== 'held') return { outcome: 'not-held' }
           if (command.ordinal === hold.extensions) return { outcome: 'extended', parts: hold.parts }
           if (command.ordinal !== hold.extensions + 1) return { outcome: 'not-held' }
-          if (spendable(next, plans) >= command.amount) break
-          if (!more) return { outcome: 'insufficient', missing: command.amount - spendable(next, plans) }
+          const able = spendableBy(next, plans, hold.member, hold.period)
+          if (able >= command.amount) break
+          if (!more) return { outcome: 'insufficient', missing: command.amount - able }
           save()
         }
         const added = take(next, command.amount)
@@ -251,6 +272,11 @@ export function ledgerModel(plans: PlanTable, policy: Policy = 'waive', from?: W
         absorbed: next.absorbed,
         refunded: next.refunded,
       }
+    },
+    members(nowMs) {
+      const next = attempt(nowMs)
+      wake(next, plans, policy, nowMs)
+      return Object.fromEntries(members.map((member) => [member, memberOf(next, plans, member)]))
     },
     credits() {
       if (world === undefined) return {}

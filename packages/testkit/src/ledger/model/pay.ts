@@ -1,4 +1,5 @@
 import type { PlanTable } from '@farebox/core'
+import { memberRoom } from './member.ts'
 import {
   comeBack,
   creditOf,
@@ -70,6 +71,10 @@ export function pay(
   for (const [source, amount] of front) spend(source, amount)
   const lost = back.map(([source, amount]) => comeBack(world, source, amount))
   let unpaid = cost - sum(front.map((share) => share[1]))
+  // What is paid here is booked later: it counts for the cap by now.
+  const room = memberRoom(world, hold.member, hold.period, cost - unpaid)
+  const beyondCap = room !== undefined && room < unpaid ? unpaid - room : 0n
+  unpaid -= beyondCap
   if (unpaid > 0n) {
     for (const [source, most] of beyond(world, plans, hold)) {
       const amount = least(unpaid, most())
@@ -80,7 +85,7 @@ export function pay(
       spend(source, amount)
     }
   }
-  return { paid, unpaid, isLost: lost.includes(true) }
+  return { paid, unpaid: unpaid + beyondCap, isLost: lost.includes(true) }
 }
 
 /** What may pay beyond a hold: credit of the time it was made, expired or not, credit of now, and then its period's line. */

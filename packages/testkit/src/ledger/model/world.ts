@@ -19,6 +19,7 @@ export interface Hold {
   readonly request: string
   readonly madeAt: number
   readonly period: string
+  readonly member: string | undefined
   readonly traceable: boolean
   state: 'held' | 'unresolved' | 'provisional' | 'settled' | 'released'
   until: number
@@ -90,6 +91,10 @@ export interface World {
   planId: string
   seats: number
   limit: bigint | null
+  memberCap: bigint | null
+  /** Caps of members' own, and the last two periods in which they asked for something. */
+  readonly caps: Map<string, bigint | 'none'>
+  readonly memberPeriods: Map<string, string[]>
   /** What plan and seats of this period gave: the most at once, by plan where plans add up, and all of it. */
   best: bigint
   readonly pools: Map<string, bigint>
@@ -128,6 +133,9 @@ export function newWorld(plans: PlanTable, nowMs: number): World {
     planId: plans.defaultPlanId,
     seats: 1,
     limit: null,
+    memberCap: null,
+    caps: new Map(),
+    memberPeriods: new Map(),
     best: 0n,
     pools: new Map(),
     shares: 0n,

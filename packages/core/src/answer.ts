@@ -1,0 +1,75 @@
+import { type AccountRoute, answerAccountRoute } from './account-routes.ts'
+import type { AccountSetups } from './auth/account-documents.ts'
+import { authenticatePayer, authenticateRequest } from './auth/authenticate.ts'
+import type { Authenticate } from './auth/principal.ts'
+import type { Catalog } from './catalog/catalog.ts'
+import { listModels, showModel } from './catalog/models-list.ts'
+import type { Clock } from './clock.ts'
+import { GatewayError } from './errors.ts'
+import { type GatewayRequest, type GatewayResponse, header } from './http/exchange.ts'
+import { methodsOf, type Route } from './http/routes.ts'
+import type { Ledger } from './ledger/ledger.ts'
+import { handleInference } from './pipeline.ts'
+import { jsonResponse } from './response.ts'
+import type { Health } from './routing/health.ts'
+import type { createStages } from './stages.ts'
+
+/** Answers a request whose path is the gateway's, or rejects with the error to answer. */
+export type Answer = (route: Route, requestId: string, request: GatewayRequest) => Promise<GatewayResponse>
+
+export interface AnswerOptions {
+  readonly authenticate: Authenticate
+  readonly setups: AccountSetups
+  readonly stagesOf: ReturnType<typeof createStages>
+  readonly catalog: Catalog
+  readonly stats: Health['stats']
+  readonly ledger: Ledger
+  readonly clock: Clock
+}
+
+/** What each route of the gateway answers: inference goes through the pipeline, the rest is read. */
+export function createAnswer(options: AnswerOptions): Answer {
+  const { authenticate, setups, catalog, stats, ledger, clock } = options
+
+  async function answerModels(
+    route: Extract<Route, { kind: 'models' | 'model' }>,
+    requestId: string,
+    request: GatewayRequest,
+  ): Promise<GatewayResponse> {
+    // The list is public, but a key that is sent must be good: clients use this call to check their key.
+    if (header(request, 'authorization') !== undefined) await authenticateRequest(authenticate, request)
+    if (route.kind === 'models') return jsonResponse(requestId, listModels(catalog, stats))
+    const model = showModel(catalog, route.model, stats)
+    if (model !== undefined) return jsonResponse(requestId, model)
+    throw new GatewayError('model_not_found', `The requested model '${route.model}' does not exist.`, {
+      param: 'model',
+    })
+  }
+
+  async function answerAccount(
+    route: AccountRoute,
+    requestId: string,
+    request: GatewayRequest,
+  ): Promise<GatewayResponse> {
+    const { accountId, memberId } = await authenticatePayer(authenticate, setups, request)
+    const asked = { accountId, memberId, query: request.query, nowMs: clock.now() }
+    return jsonResponse(requestId, await answerAccountRoute(ledger, route, asked))
+  }
+
+  return (route, requestId, request) => {
+    const methods = methodsOf(route)
+    if (!methods.includes(request.method)) {
+      const message = `Use ${methods.join(' or ')} here, not ${request.method}.`
+      throw new GatewayError('method_not_allowed', message, { headers: { allow: methods.join(', ') } })
+    }
+    switch (route.kind) {
+      case 'inference':
+        return handleInference(options.stagesOf(route.operation), { requestId, request })
+      case 'models':
+      case 'model':
+        return answerModels(route, requestId, request)
+      default:
+        return answerAccount(route, requestId, request)
+    }
+  }
+}
