@@ -59,7 +59,7 @@ describe('docs/errors.md', () => {
 
 describe('docs/audit.md', () => {
   it('has a heading for every kind of finding, and for no other', () => {
-    const source = read('packages/core/src/ledger/audit-report.ts')
+    const source = read('packages/core/src/ledger/audit/report.ts')
     const type = /^export type AuditFindingKind =\n(.*?)\n\n/ms.exec(source)?.[1] ?? ''
     const kinds = [...type.matchAll(/\| '([a-z-]+)'/g)].map((match) => match[1])
     const explained = [...read('docs/audit.md').matchAll(/^### (.+)$/gm)].map((match) => match[1])

@@ -1,5 +1,5 @@
 import type { OnEvent } from './events.ts'
-import { hasDrifted, type RateAttempt } from './ledger/audit-prices.ts'
+import { hasDrifted, type RateAttempt } from './ledger/audit/prices.ts'
 import type { Receipt } from './ledger/receipt.ts'
 import type { SettleResult } from './ledger/settle.ts'
 

@@ -43,16 +43,16 @@ export { countedIds, type Ids, randomIds } from './ids.ts'
 export type { Account, Grant, GrantKind, OverageLine, Source } from './ledger/account.ts'
 export type { AdjustRequest, AdjustResult } from './ledger/adjust.ts'
 export type { Alert, AlertPercent } from './ledger/alerts.ts'
-export type { AuditOptions } from './ledger/audit.ts'
-export type { ChainMark } from './ledger/audit-chain.ts'
-export type { RateAttempt } from './ledger/audit-prices.ts'
+export type { AuditOptions } from './ledger/audit/audit.ts'
+export type { ChainMark } from './ledger/audit/chain.ts'
+export type { RateAttempt } from './ledger/audit/prices.ts'
 export type {
   AuditDrift,
   AuditedPrices,
   AuditFinding,
   AuditFindingKind,
   AuditReport,
-} from './ledger/audit-report.ts'
+} from './ledger/audit/report.ts'
 export type { Balance } from './ledger/balance.ts'
 export type { CapMemberRequest } from './ledger/cap-member.ts'
 export type { ClosePeriodResult } from './ledger/close-period.ts'
@@ -158,4 +158,4 @@ export type { UsageDimension, UsageGroup } from './statements/usage-group.ts'
 export type { UsageQuery, UsageReport } from './statements/usage-query.ts'
 export type { Unit } from './unit.ts'
 export type { Quantities, Quantity, Usage } from './usage.ts'
-export { type WebhookOptions, type Webhooks, webhooks } from './webhooks.ts'
+export { type WebhookOptions, type Webhooks, webhooks } from './webhooks/webhooks.ts'

@@ -1,10 +1,10 @@
-import { formatUsd, zero } from '../money.ts'
-import type { Account } from './account.ts'
-import type { Fold } from './audit-fold.ts'
-import type { Findings } from './audit-report.ts'
-import { hasMembers, isListOf } from './audit-shape.ts'
-import { compareSources, differs, type Tell } from './audit-sources.ts'
-import type { Value } from './storage.ts'
+import { formatUsd, zero } from '../../money.ts'
+import type { Account } from '../account.ts'
+import type { Value } from '../storage.ts'
+import type { Fold } from './fold.ts'
+import type { Findings } from './report.ts'
+import { hasMembers, isListOf } from './shape.ts'
+import { compareSources, differs, type Tell } from './sources.ts'
 
 /** Proves that the head says what the journal adds up to. Holds are in neither: they are compared by themselves. */
 export function compareHead(

@@ -1,6 +1,6 @@
-import type { Nano } from '../money.ts'
-import type { Source } from './account.ts'
-import type { EntryKind } from './entry.ts'
+import type { Nano } from '../../money.ts'
+import type { Source } from '../account.ts'
+import type { EntryKind } from '../entry.ts'
 
 /** What an audit found wrong with an account. `docs/audit.md` explains each and says what to do. */
 export type AuditFindingKind =

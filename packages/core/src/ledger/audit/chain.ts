@@ -1,6 +1,6 @@
-import type { Findings } from './audit-report.ts'
-import { chainHash, emptyChain } from './entry.ts'
-import type { StoredEntry } from './storage.ts'
+import { chainHash, emptyChain } from '../entry.ts'
+import type { StoredEntry } from '../storage.ts'
+import type { Findings } from './report.ts'
 
 /** An entry of the journal that was seen before: its number and its hash. */
 export interface ChainMark {

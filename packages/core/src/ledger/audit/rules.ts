@@ -1,4 +1,4 @@
-import type { Bucket, EntryKind, JournalEntry } from './entry.ts'
+import type { Bucket, EntryKind, JournalEntry } from '../entry.ts'
 
 type Move = `${Bucket}>${Bucket}`
 

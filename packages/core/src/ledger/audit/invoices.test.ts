@@ -1,9 +1,9 @@
 import { expect, it } from 'vitest'
-import { usd } from '../money.ts'
-import type { Source } from './account.ts'
-import { emptyFold, foldEntry } from './audit-fold.ts'
-import { createFindings } from './audit-report.ts'
-import type { JournalEntry } from './entry.ts'
+import { usd } from '../../money.ts'
+import type { Source } from '../account.ts'
+import type { JournalEntry } from '../entry.ts'
+import { emptyFold, foldEntry } from './fold.ts'
+import { createFindings } from './report.ts'
 
 const entry = (members: Partial<JournalEntry>): JournalEntry => ({
   kind: 'closed',

@@ -1,11 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { fakeClock } from './clock.ts'
-import {
-  type AttemptOutcome,
-  createWebhookQueue,
-  type Delivery,
-  type WebhookQueueOptions,
-} from './webhook-queue.ts'
+import { fakeClock } from '../clock.ts'
+import { type AttemptOutcome, createWebhookQueue, type Delivery, type WebhookQueueOptions } from './queue.ts'
 
 const delivered: AttemptOutcome = { kind: 'delivered' }
 const refused: AttemptOutcome = { kind: 'failed', reason: 'refused', status: 500 }

@@ -1,6 +1,6 @@
 import { createHmac } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
-import { readWebhookSecret, signWebhook, spread } from './webhook-signature.ts'
+import { readWebhookSecret, signWebhook, spread } from './signature.ts'
 
 const secret = (bytes: number) => `whsec_${Buffer.alloc(bytes, 7).toString('base64')}`
 

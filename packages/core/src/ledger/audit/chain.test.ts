@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
-import { type ChainMark, createChainCheck } from './audit-chain.ts'
-import { createFindings } from './audit-report.ts'
-import { chainHash, emptyChain } from './entry.ts'
-import type { StoredEntry } from './storage.ts'
+import { chainHash, emptyChain } from '../entry.ts'
+import type { StoredEntry } from '../storage.ts'
+import { type ChainMark, createChainCheck } from './chain.ts'
+import { createFindings } from './report.ts'
 
 /** Six entries as they were written. */
 const written = chainOf(['a', 'b', 'c', 'd', 'e', 'f'])

@@ -1,6 +1,6 @@
-import type { Findings } from './audit-report.ts'
-import type { StoredEntry } from './storage.ts'
-import { decodeValue } from './value-text.ts'
+import type { StoredEntry } from '../storage.ts'
+import { decodeValue } from '../value-text.ts'
+import type { Findings } from './report.ts'
 
 type ReadJournal = (accountId: string, afterSeq: bigint, limit: number) => Promise<readonly StoredEntry[]>
 

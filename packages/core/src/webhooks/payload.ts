@@ -1,4 +1,4 @@
-import type { GatewayEvent } from './events.ts'
+import type { GatewayEvent } from '../events.ts'
 
 /**
  * An event as the body of a delivery: `{ type, timestamp, data }`. Amounts, and every other bigint, become text of digits. A

@@ -1,9 +1,9 @@
-import { formatUsd, zero } from '../money.ts'
-import type { Account, Source } from './account.ts'
-import type { AuditReport, Findings } from './audit-report.ts'
-import { hasMembers, isListOf } from './audit-shape.ts'
-import { type Reservation, reservationKey } from './reservation.ts'
-import type { Cut } from './storage.ts'
+import { formatUsd, zero } from '../../money.ts'
+import type { Account, Source } from '../account.ts'
+import { type Reservation, reservationKey } from '../reservation.ts'
+import type { Cut } from '../storage.ts'
+import type { AuditReport, Findings } from './report.ts'
+import { hasMembers, isListOf } from './shape.ts'
 
 /** Proves that every open hold is the sum of its parts, and that the parts are what the sources have as held. */
 export function compareHolds(

@@ -1,7 +1,7 @@
-import { formatUsd, type Nano } from '../money.ts'
-import type { AuditDrift, AuditedPrices, Findings } from './audit-report.ts'
-import type { JournalEntry } from './entry.ts'
-import type { ReceiptAttempt } from './receipt.ts'
+import { formatUsd, type Nano } from '../../money.ts'
+import type { JournalEntry } from '../entry.ts'
+import type { ReceiptAttempt } from '../receipt.ts'
+import type { AuditDrift, AuditedPrices, Findings } from './report.ts'
 
 /**
  * What the recorded usage of an attempt costs at the price version it names; `undefined` when that version, or the model in

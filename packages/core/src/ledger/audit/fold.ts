@@ -1,10 +1,10 @@
-import { formatUsd } from '../money.ts'
-import type { Source } from './account.ts'
-import { type Closed, checkClosed } from './audit-invoices.ts'
-import type { AuditFinding, Findings } from './audit-report.ts'
-import { amountOf, type KindRule, ruleOf } from './audit-rules.ts'
-import type { Bucket, EntryKind, JournalEntry, Posting } from './entry.ts'
-import type { ReceiptAttempt } from './receipt.ts'
+import { formatUsd } from '../../money.ts'
+import type { Source } from '../account.ts'
+import type { Bucket, EntryKind, JournalEntry, Posting } from '../entry.ts'
+import type { ReceiptAttempt } from '../receipt.ts'
+import { type Closed, checkClosed } from './invoices.ts'
+import type { AuditFinding, Findings } from './report.ts'
+import { amountOf, type KindRule, ruleOf } from './rules.ts'
 
 /** A source as the journal alone tells it. `available` is available or held: holds are records, not entries. */
 export interface FoldedSource {

@@ -1,10 +1,10 @@
-import { type Clock, systemClock } from './clock.ts'
-import { createTransport, type TransportResponse } from './dispatch/transport.ts'
-import type { GatewayEvent, OnEvent } from './events.ts'
-import { type Ids, randomIds } from './ids.ts'
-import { webhookPayload } from './webhook-payload.ts'
-import { type AttemptOutcome, createWebhookQueue, type Delivery } from './webhook-queue.ts'
-import { readWebhookSecret, signWebhook } from './webhook-signature.ts'
+import { type Clock, systemClock } from '../clock.ts'
+import { createTransport, type TransportResponse } from '../dispatch/transport.ts'
+import type { GatewayEvent, OnEvent } from '../events.ts'
+import { type Ids, randomIds } from '../ids.ts'
+import { webhookPayload } from './payload.ts'
+import { type AttemptOutcome, createWebhookQueue, type Delivery } from './queue.ts'
+import { readWebhookSecret, signWebhook } from './signature.ts'
 
 export interface WebhookOptions {
   /** Where events are posted to, `https:` or `http:`. From your own configuration: never let a customer choose it. */

@@ -1,13 +1,13 @@
 import { describe, expect, it } from 'vitest'
-import { type FakeClock, fakeClock } from '../clock.ts'
-import { type Nano, nano, usd } from '../money.ts'
-import type { RateAttempt } from './audit-prices.ts'
-import { createLedger, type Ledger } from './ledger.ts'
-import { memoryStorage } from './memory-storage.ts'
-import { planPreset } from './plan-presets.ts'
-import type { ReceiptAttempt } from './receipt.ts'
-import type { SettledAttempt } from './share.ts'
-import { type LedgerStore, Unavailable } from './storage.ts'
+import { type FakeClock, fakeClock } from '../../clock.ts'
+import { type Nano, nano, usd } from '../../money.ts'
+import { createLedger, type Ledger } from '../ledger.ts'
+import { memoryStorage } from '../memory-storage.ts'
+import { planPreset } from '../plan-presets.ts'
+import type { ReceiptAttempt } from '../receipt.ts'
+import type { SettledAttempt } from '../share.ts'
+import { type LedgerStore, Unavailable } from '../storage.ts'
+import type { RateAttempt } from './prices.ts'
 
 const plans = planPreset('hf-2026-02-04')
 

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
-import { nano } from '../money.ts'
-import { emptyFold, foldEntry } from './audit-fold.ts'
-import { createFindings } from './audit-report.ts'
-import type { Bucket, EntryKind, JournalEntry, Posting } from './entry.ts'
+import { nano } from '../../money.ts'
+import type { Bucket, EntryKind, JournalEntry, Posting } from '../entry.ts'
+import { emptyFold, foldEntry } from './fold.ts'
+import { createFindings } from './report.ts'
 
 const move = (from: Bucket, to: Bucket, amount: bigint, source: Posting['source'] = 'grant:g1'): Posting => ({
   source,

@@ -1,7 +1,7 @@
-import { hasMembers, isListOf } from './audit-shape.ts'
-import type { Posting } from './entry.ts'
-import type { ReceiptAttempt } from './receipt.ts'
-import type { Value } from './storage.ts'
+import type { Posting } from '../entry.ts'
+import type { ReceiptAttempt } from '../receipt.ts'
+import type { Value } from '../storage.ts'
+import { hasMembers, isListOf } from './shape.ts'
 
 const buckets: readonly string[] = ['issued', 'available', 'settled', 'expired', 'voided', 'limit', 'used']
 

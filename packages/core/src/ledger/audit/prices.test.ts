@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest'
-import { type Nano, nano } from '../money.ts'
-import { createPriceCheck } from './audit-prices.ts'
-import { createFindings } from './audit-report.ts'
-import type { JournalEntry } from './entry.ts'
-import type { ReceiptAttempt } from './receipt.ts'
+import { type Nano, nano } from '../../money.ts'
+import type { JournalEntry } from '../entry.ts'
+import type { ReceiptAttempt } from '../receipt.ts'
+import { createPriceCheck } from './prices.ts'
+import { createFindings } from './report.ts'
 
 const served: ReceiptAttempt = {
   attemptId: 'r1.1',

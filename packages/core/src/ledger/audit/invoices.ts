@@ -1,6 +1,6 @@
-import { formatUsd } from '../money.ts'
-import type { Fold } from './audit-fold.ts'
-import type { JournalEntry } from './entry.ts'
+import { formatUsd } from '../../money.ts'
+import type { JournalEntry } from '../entry.ts'
+import type { Fold } from './fold.ts'
 
 /** The last period that was closed, and what all invoices together have billed or carried on. */
 export interface Closed {

@@ -1,7 +1,7 @@
-import { formatUsd } from '../money.ts'
-import type { Account, Grant, Source } from './account.ts'
-import type { Fold, FoldedSource } from './audit-fold.ts'
-import { overageLinesMax } from './draft.ts'
+import { formatUsd } from '../../money.ts'
+import type { Account, Grant, Source } from '../account.ts'
+import { overageLinesMax } from '../draft.ts'
+import type { Fold, FoldedSource } from './fold.ts'
 
 /** Tells what the head has wrong. */
 export type Tell = (message: string, source?: Source) => void

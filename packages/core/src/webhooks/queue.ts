@@ -1,6 +1,6 @@
-import type { Clock } from './clock.ts'
-import type { WebhookDropReason } from './events.ts'
-import { spread } from './webhook-signature.ts'
+import type { Clock } from '../clock.ts'
+import type { WebhookDropReason } from '../events.ts'
+import { spread } from './signature.ts'
 
 /** One event on its way. */
 export interface Delivery {
