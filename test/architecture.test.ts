@@ -39,7 +39,7 @@ const foundation = [
 ]
 
 /** What of the composition has become a folder. */
-const composed = ['webhooks']
+const composed = ['sinks', 'webhooks']
 
 /** Who may use which library, by the place in core. */
 const libraries: Readonly<Record<string, readonly string[]>> = {
@@ -96,7 +96,12 @@ describe('core', () => {
 
 describe('the other packages', () => {
   const allowed: Readonly<Record<string, readonly string[]>> = {
-    cli: ['@farebox/core', '@farebox/core/providers/openai-compatible', '@farebox/sqlite'],
+    cli: [
+      '@farebox/core',
+      '@farebox/core/providers/openai-compatible',
+      '@farebox/core/sinks/json-lines-file',
+      '@farebox/sqlite',
+    ],
     express: ['@farebox/core', '@farebox/core/node', 'express'],
     fastify: ['@farebox/core', '@farebox/core/node', 'fastify'],
     koa: ['@farebox/core', '@farebox/core/node', 'koa'],

@@ -6,6 +6,7 @@ import * as cerebras from '@farebox/core/providers/cerebras'
 import * as openaiCompatible from '@farebox/core/providers/openai-compatible'
 import * as replicate from '@farebox/core/providers/replicate'
 import * as together from '@farebox/core/providers/together'
+import * as jsonLines from '@farebox/core/sinks/json-lines-file'
 import * as express from '@farebox/express'
 import * as fastify from '@farebox/fastify'
 import * as koa from '@farebox/koa'
@@ -53,6 +54,7 @@ describe('the public names, under review', () => {
         'randomIds',
         'rate',
         'rateUsage',
+        'readEntry',
         'systemClock',
         'usd',
         'webhooks',
@@ -75,6 +77,7 @@ describe('the public names, under review', () => {
     ['@farebox/core/providers/together', together, ['together']],
     ['@farebox/core/providers/replicate', replicate, ['replicate']],
     ['@farebox/core/providers/openai-compatible', openaiCompatible, ['openaiCompatible']],
+    ['@farebox/core/sinks/json-lines-file', jsonLines, ['jsonLinesFile']],
     ['@farebox/express', express, ['middleware']],
     ['@farebox/koa', koa, ['middleware']],
     ['@farebox/fastify', fastify, ['middleware', 'plugin']],

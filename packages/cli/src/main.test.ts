@@ -361,6 +361,53 @@ describe('farebox reconcile', () => {
   })
 })
 
+describe('farebox export', () => {
+  it('adds every entry to the file once, chained as in the journal, and later only new ones', async () => {
+    const file = await someBooks()
+    const folder = temporaryFolder()
+    const environment = { FAREBOX_TEST: JSON.stringify({ file, baseUrl: 'http://127.0.0.1:9' }) }
+    const to = join(folder, 'journal.jsonl')
+    const args = ['export', '--gateway', fixture('gateway.js'), '--consumer', 'warehouse', '--to', to]
+    const first = await farebox(args, { environment })
+    expect(first).toMatchObject({ code: 0, error: '' })
+    expect(first.out).toMatch(/^\d+ entries of 2 accounts\.\n$/)
+    const second = await farebox([...args, '--json'], { environment })
+    expect(JSON.parse(second.out)).toEqual({ accounts: 2, entries: 0, failed: 0 })
+
+    const lines = readFileSync(to, 'utf8').trimEnd().split('\n')
+    const chains = new Map<string, string>()
+    for (const line of lines) {
+      const { account, seq, hash } = JSON.parse(line) as Record<'account' | 'seq' | 'hash', string>
+      const entry = line.slice(line.indexOf('"entry":') + '"entry":'.length, -1)
+      expect(chainHash(chains.get(account) ?? '', BigInt(seq), entry)).toBe(hash)
+      chains.set(account, hash)
+    }
+    expect([...chains.keys()].sort()).toEqual(['alice', 'bob'])
+    const everything = await farebox([...args.slice(0, 4), 'other', '--to', to, '--json'], { environment })
+    expect(JSON.parse(everything.out)).toMatchObject({ entries: lines.length })
+  })
+
+  it('says whose entries the file did not take, and exits with 1', async () => {
+    const file = await someBooks()
+    const environment = { FAREBOX_TEST: JSON.stringify({ file, baseUrl: 'http://127.0.0.1:9' }) }
+    const args = ['export', '--gateway', fixture('gateway.js'), '--consumer', 'w', '--to', '/dev/full']
+    const { code, out, error } = await farebox(args, { environment })
+    expect(code).toBe(1)
+    expect(out).toBe('0 entries of 2 accounts; 2 accounts failed.\n')
+    expect(error).toContain('farebox: alice: ENOSPC')
+  })
+
+  it('refuses a consumer that cannot be one, and exits with 2', async () => {
+    const file = await someBooks()
+    const environment = { FAREBOX_TEST: JSON.stringify({ file, baseUrl: 'http://127.0.0.1:9' }) }
+    const to = join(temporaryFolder(), 'journal.jsonl')
+    const args = ['export', '--gateway', fixture('gateway.js'), '--consumer', 'a b', '--to', to]
+    const { code, error } = await farebox(args, { environment })
+    expect(code).toBe(2)
+    expect(error).toContain("A consumer's name has 1 to 64 letters")
+  })
+})
+
 /** Another journal for alice, with hashes and a head to match. */
 function rewriteChain(file: string): void {
   const database = new Database(file)

@@ -5,6 +5,8 @@ import {
   type AuditOptions,
   type AuditReport,
   createGateway,
+  type ExportReport,
+  type ExportRequest,
   type Gateway,
   memoryStorage,
   type Prices,
@@ -22,6 +24,8 @@ export interface Books {
     cursor: string | null,
   ): Promise<{ readonly accountIds: readonly string[]; readonly cursor: string | null }>
   audit(accountId: string, options: AuditOptions): Promise<AuditReport>
+  /** Needs a store that may be written to. */
+  exportJournal(request: ExportRequest): Promise<ExportReport>
   /** Only with a gateway: it knows the providers to ask. */
   readonly reconcile?: () => Promise<ReconcileReport>
   readonly prices: Prices
@@ -83,6 +87,7 @@ async function openModule(file: string): Promise<Books> {
     return {
       accounts: (cursor) => gateway.accounts.list(cursor),
       audit: (accountId, options) => gateway.audit(accountId, options),
+      exportJournal: (request) => gateway.journal.export(request),
       reconcile: () => gateway.reconcile(),
       prices: gateway.prices,
       close: () => gateway.close(),
@@ -106,6 +111,7 @@ function booksOf(storage: Storage, close: () => Promise<void>): Books {
   return {
     accounts: (cursor) => gateway.accounts.list(cursor),
     audit: (accountId, options) => gateway.audit(accountId, { ...options, defaultPlanId: null }),
+    exportJournal: (request) => gateway.journal.export(request),
     prices: gateway.prices,
     async close() {
       await gateway.close()

@@ -24,7 +24,7 @@ describe('farebox', () => {
   it('shows its commands, and with the name of one what it takes', async () => {
     const { code, out } = await farebox('--help')
     expect(code).toBe(0)
-    for (const command of ['audit', 'reconcile', 'prices']) {
+    for (const command of ['audit', 'reconcile', 'export', 'prices']) {
       expect(out).toContain(command)
       const help = await farebox(command, '--help')
       expect(help).toMatchObject({ code: 0, error: '' })
@@ -35,7 +35,7 @@ describe('farebox', () => {
 
   it.each([
     [[], 'Usage: farebox'],
-    [['frob'], 'There is no command "frob". Known commands: audit, reconcile, prices.'],
+    [['frob'], 'There is no command "frob". Known commands: audit, reconcile, export, prices.'],
     [['audit', '--frob'], "Unknown option '--frob'"],
     [['audit', '--sqlite'], "'--sqlite <value>' argument missing"],
     [['audit'], 'either --gateway FILE or --sqlite FILE'],
@@ -47,6 +47,11 @@ describe('farebox', () => {
     [['reconcile'], '--gateway FILE'],
     [['reconcile', '--sqlite', 'b.db'], "Unknown option '--sqlite'"],
     [['reconcile', 'alice', '--gateway', 'a.js'], 'reconcile takes no "alice"'],
+    [['export'], '--gateway FILE'],
+    [['export', '--gateway', 'a.js', '--to', 'b.jsonl'], '--consumer NAME'],
+    [['export', '--gateway', 'a.js', '--consumer', 'warehouse'], '--to FILE'],
+    [['export', 'alice', '--gateway', 'a.js'], 'export takes no "alice"'],
+    [['export', '--sqlite', 'b.db'], "Unknown option '--sqlite'"],
     [['reconcile', '--gateway', 'src/__fixtures__/slow-storage.js'], 'Only a gateway can reconcile'],
     [['prices', 'frob'], 'prices knows no "frob"'],
   ])('called as %j says what is wrong and exits with 2', async (args, message) => {

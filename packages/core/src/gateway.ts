@@ -16,6 +16,7 @@ import type { GatewayRequest, GatewayResponse } from './http/exchange.ts'
 import { findRoute } from './http/routes.ts'
 import { fromWeb, toWeb } from './http/web.ts'
 import { randomIds } from './ids.ts'
+import { createJournalExport, type JournalExport } from './journal-export.ts'
 import type { Account } from './ledger/account.ts'
 import type { AdjustRequest, AdjustResult } from './ledger/adjust.ts'
 import type { AuditOptions } from './ledger/audit/audit.ts'
@@ -80,6 +81,8 @@ export interface Gateway extends AccountStatements {
       readonly afterSeq?: bigint
     }): Promise<readonly JournalEntry[]>
   }
+  /** Hands journals over to somebody else: at least once, each account in order. */
+  readonly journal: JournalExport
   readonly providerKeys: ProviderKeys
   readonly credits: {
     /** Adds credit. The same `grantId` adds it once, however often it is sent. */
@@ -227,13 +230,15 @@ export function createGateway(options: GatewayOptions): Gateway {
     clock,
   })
 
+  const journalExport = createJournalExport(ledger, clock)
+
   async function close(): Promise<void> {
     const within = (delayMs: number) => new Promise<void>((resolve) => clock.after(delayMs, resolve))
-    const reconciled = reconciliation.stop()
+    const stopped = Promise.all([reconciliation.stop(), journalExport.stop()])
     await Promise.race([requests.idle().then(() => holds.idle()), within(timeouts.closeMs)])
     // What is still running is cut off here, and settled before the store goes.
     await transport.close()
-    await Promise.race([holds.idle().then(() => reconciled), within(cutOffMs)])
+    await Promise.race([holds.idle().then(() => stopped), within(cutOffMs)])
     try {
       await storage.ledger.close()
     } finally {
@@ -281,6 +286,7 @@ export function createGateway(options: GatewayOptions): Gateway {
       list: (cursor = null) => ledger.accounts(cursor),
       journal: ({ accountId, afterSeq }) => ledger.journal(accountId, afterSeq ?? 0n, 1000),
     },
+    journal: { export: journalExport.export, follow: journalExport.follow },
     providerKeys: keeping.providerKeys,
     credits: {
       grant: (request) => ledger.grant(request),

@@ -40,6 +40,14 @@ export type {
 } from './http/exchange.ts'
 export type { Operation } from './http/routes.ts'
 export { countedIds, type Ids, randomIds } from './ids.ts'
+export type {
+  ExportReport,
+  ExportRequest,
+  FollowRequest,
+  JournalBatch,
+  JournalExport,
+  JournalSink,
+} from './journal-export.ts'
 export type { Account, Grant, GrantKind, OverageLine, Source } from './ledger/account.ts'
 export type { AdjustRequest, AdjustResult } from './ledger/adjust.ts'
 export type { Alert, AlertPercent } from './ledger/alerts.ts'
@@ -57,7 +65,14 @@ export type { Balance } from './ledger/balance.ts'
 export type { CapMemberRequest } from './ledger/cap-member.ts'
 export type { ClosePeriodResult } from './ledger/close-period.ts'
 export type { ConfigureRequest } from './ledger/configure.ts'
-export { chainHash, type Entry, type EntryKind, type JournalEntry, type Posting } from './ledger/entry.ts'
+export {
+  chainHash,
+  type Entry,
+  type EntryKind,
+  type JournalEntry,
+  type Posting,
+  readEntry,
+} from './ledger/entry.ts'
 export type { ExtendRequest, ExtendResult } from './ledger/extend.ts'
 export type { GrantRequest, GrantResult, TooManyGrants } from './ledger/grant.ts'
 export type { Invoice, InvoiceLine } from './ledger/invoice.ts'

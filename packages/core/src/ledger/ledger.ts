@@ -9,6 +9,7 @@ import { type Balance, balance } from './balance.ts'
 import { type CapMemberRequest, capMember } from './cap-member.ts'
 import { type ConfigureRequest, configure } from './configure.ts'
 import { type JournalEntry, readEntry } from './entry.ts'
+import { acknowledge, type ExportState, exportKey, exportState } from './export-cursor.ts'
 import { type ExtendRequest, type ExtendResult, extend } from './extend.ts'
 import { type GrantRequest, type GrantResult, grant, grantKey } from './grant.ts'
 import { type LateTerms, usualLateTerms } from './late.ts'
@@ -27,7 +28,7 @@ import { graceMs, reservationKey, resolveWithinMs } from './reservation.ts'
 import { type ReserveRequest, type ReserveResult, reserve } from './reserve.ts'
 import { type SettleRequest, type SettleResult, settle } from './settle.ts'
 import { createStatements, type Statements } from './statements.ts'
-import type { AccountPage, LedgerStore } from './storage.ts'
+import type { AccountPage, LedgerStore, StoredEntry } from './storage.ts'
 import { type Unresolved, unresolved } from './unresolved.ts'
 import { type VoidGrantRequest, type VoidGrantResult, voidGrant } from './void-grant.ts'
 
@@ -48,6 +49,12 @@ export interface Ledger {
   memberBalance(request: MemberRequest): Promise<MemberBalance>
   receipt(accountId: string, requestId: string): Promise<Receipt | undefined>
   journal(accountId: string, afterSeq: bigint, limit: number): Promise<readonly JournalEntry[]>
+  /** Entries as they are stored and hashed. */
+  storedJournal(accountId: string, afterSeq: bigint, limit: number): Promise<readonly StoredEntry[]>
+  /** How far a consumer has the journal of an account. */
+  exportState(accountId: string, consumer: string): Promise<ExportState>
+  /** Takes note that a consumer has it up to this entry. */
+  acknowledge(accountId: string, consumer: string, seq: bigint): Promise<void>
   /** Accounts with holds that nobody settled in time, and with costs that are still to come. */
   accountsDue(cursor: string | null): Promise<AccountPage>
   unresolved(accountId: string): Promise<Unresolved>
@@ -133,6 +140,10 @@ export function createLedger({ store, plans, clock, late = usualLateTerms }: Led
       run(request.accountId, memberKeys(request.memberId), memberBalance(request, plans)),
     receipt: (accountId, requestId) => readReceipt(access, accountId, requestId),
     journal,
+    storedJournal: access.journal,
+    exportState: async (accountId, consumer) => run(accountId, [exportKey(consumer)], exportState(consumer)),
+    acknowledge: async (accountId, consumer, seq) =>
+      run(accountId, [exportKey(consumer)], acknowledge(consumer, seq)),
     statements: createStatements({ run, journal, plans }),
     async accountsDue(cursor) {
       const dueBy = await resolveBy()

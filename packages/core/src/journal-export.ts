@@ -1,0 +1,171 @@
+import type { Clock } from './clock.ts'
+import { checkConsumer } from './ledger/export-cursor.ts'
+import type { Ledger } from './ledger/ledger.ts'
+import type { StoredEntry } from './ledger/storage.ts'
+import { recurring } from './recurring.ts'
+
+/** Some entries of one account's journal, in order. */
+export interface JournalBatch {
+  readonly accountId: string
+  /** As they are stored: `text` is what was hashed, and `readEntry` reads it. At least one. */
+  readonly entries: readonly StoredEntry[]
+}
+
+/**
+ * Where a journal goes: a queue, a file, a warehouse. `write` resolves when the batch is safe there, and rejects to be given
+ * it again later. Entries may come twice, never out of order: tell them apart by account and `seq`.
+ */
+export interface JournalSink {
+  write(batch: JournalBatch): Promise<void>
+}
+
+export interface ExportRequest {
+  /** Who has read how far, 1 to 64 letters, digits, dots, dashes and underscores. Each consumer gets everything. */
+  readonly consumer: string
+  readonly sink: JournalSink
+  /** Entries in a batch, at most 1,000. @default 500 */
+  readonly batchMax?: number
+  /** Accounts under way at a time. @default 8 */
+  readonly accountsAtOnce?: number
+  /** Stops after the batches under way. */
+  readonly signal?: AbortSignal
+  /** Told of an account whose entries could not be handed over: they come again with the next run. */
+  readonly onFailure?: (accountId: string, cause: unknown) => void
+}
+
+export interface ExportReport {
+  /** Accounts that were looked at. */
+  readonly accounts: number
+  /** Entries that were handed over. */
+  readonly entries: number
+  /** Accounts of which something could not be handed over. */
+  readonly failed: number
+}
+
+export interface FollowRequest extends ExportRequest {
+  /** How long to pause between two runs, in milliseconds. @default 10000 */
+  readonly everyMs?: number
+  /** Told of each run that has handed something over, or has failed to. */
+  readonly onRun?: (report: ExportReport) => void
+}
+
+/** The journals of all accounts, on their way to somebody else. */
+export interface JournalExport {
+  /**
+   * Hands over every entry that this consumer has not acknowledged, account by account, each in order. Rejects when the store
+   * is out of reach; a sink that fails costs only that account its turn.
+   *
+   * @throws RangeError when the consumer's name or a number is out of its bounds.
+   */
+  export(request: ExportRequest): Promise<ExportReport>
+  /** Exports again and again, until it is stopped or the gateway is closed. */
+  follow(request: FollowRequest): { stop(): Promise<void> }
+}
+
+const batchMost = 1000
+
+/** A sink that fails for so many accounts in a row is down: the rest would only fail as well. */
+const failuresMax = 20
+
+export function createJournalExport(ledger: Ledger, clock: Clock): JournalExport & { stop(): Promise<void> } {
+  const followers = new Set<{ stop(): Promise<void> }>()
+
+  async function exportAccount(
+    accountId: string,
+    { consumer, sink, batchMax = 500, signal }: ExportRequest,
+    onHandedOver: (count: number) => void,
+  ): Promise<void> {
+    const { seq, exported } = await ledger.exportState(accountId, consumer)
+    for (let from = exported; from < seq && signal?.aborted !== true; ) {
+      const entries = await ledger.storedJournal(accountId, from, batchMax)
+      const last = entries.at(-1)
+      if (last === undefined) break
+      await sink.write({ accountId, entries })
+      await ledger.acknowledge(accountId, consumer, last.seq)
+      onHandedOver(entries.length)
+      from = last.seq
+    }
+  }
+
+  async function run(request: ExportRequest): Promise<ExportReport> {
+    const { signal, accountsAtOnce = 8, onFailure } = request
+    const report = { accounts: 0, entries: 0, failed: 0 }
+    let failures = 0
+    const isOver = () => signal?.aborted === true || failures >= failuresMax
+    const exportOne = async (accountId: string) => {
+      report.accounts += 1
+      try {
+        await exportAccount(accountId, request, (count) => {
+          report.entries += count
+        })
+        failures = 0
+      } catch (cause) {
+        report.failed += 1
+        failures += 1
+        onFailure?.(accountId, cause)
+      }
+    }
+    let cursor: string | null = null
+    do {
+      const page = await ledger.accounts(cursor)
+      const waiting = page.accountIds.values()
+      const work = async () => {
+        for (const accountId of waiting) {
+          if (isOver()) return
+          await exportOne(accountId)
+        }
+      }
+      await Promise.all(Array.from({ length: accountsAtOnce }, work))
+      cursor = page.cursor
+    } while (cursor !== null && !isOver())
+    return report
+  }
+
+  return {
+    async export(request) {
+      check(request)
+      return run(request)
+    },
+    follow(request) {
+      check(request)
+      const { everyMs = 10_000, onRun, onFailure } = request
+      if (!Number.isSafeInteger(everyMs) || everyMs < 1) {
+        throw new RangeError(`everyMs is a whole number of milliseconds from 1 on, not ${everyMs}.`)
+      }
+      const stopping = new AbortController()
+      const signal =
+        request.signal === undefined ? stopping.signal : AbortSignal.any([request.signal, stopping.signal])
+      const running = recurring(clock, everyMs, async () => {
+        if (signal.aborted) return
+        try {
+          const report = await run({ ...request, signal })
+          if (report.entries > 0 || report.failed > 0) onRun?.(report)
+        } catch (cause) {
+          onFailure?.('', cause)
+        }
+      })
+      const follower = {
+        stop() {
+          stopping.abort()
+          followers.delete(follower)
+          return running.stop()
+        },
+      }
+      followers.add(follower)
+      return follower
+    },
+    async stop() {
+      await Promise.all([...followers].map((follower) => follower.stop()))
+    },
+  }
+}
+
+function check({ consumer, batchMax = 1, accountsAtOnce = 1 }: ExportRequest): void {
+  checkConsumer(consumer)
+  if (!Number.isSafeInteger(batchMax) || batchMax < 1 || batchMax > batchMost) {
+    throw new RangeError(`batchMax is a whole number from 1 to ${batchMost}, not ${batchMax}.`)
+  }
+  if (!Number.isSafeInteger(accountsAtOnce) || accountsAtOnce < 1 || accountsAtOnce > 64) {
+    throw new RangeError(`accountsAtOnce is a whole number from 1 to 64, not ${accountsAtOnce}.`)
+  }
+}
