@@ -101,6 +101,8 @@ describe('the other packages', () => {
       '@farebox/core/providers/openai-compatible',
       '@farebox/core/sinks/json-lines-file',
       '@farebox/sqlite',
+      '@farebox/testkit/ledger',
+      '@farebox/testkit/storage',
     ],
     express: ['@farebox/core', '@farebox/core/node', 'express'],
     fastify: ['@farebox/core', '@farebox/core/node', 'fastify'],

@@ -24,7 +24,7 @@ describe('farebox', () => {
   it('shows its commands, and with the name of one what it takes', async () => {
     const { code, out } = await farebox('--help')
     expect(code).toBe(0)
-    for (const command of ['audit', 'reconcile', 'export', 'prices']) {
+    for (const command of ['audit', 'reconcile', 'export', 'prices', 'conformance']) {
       expect(out).toContain(command)
       const help = await farebox(command, '--help')
       expect(help).toMatchObject({ code: 0, error: '' })
@@ -35,7 +35,7 @@ describe('farebox', () => {
 
   it.each([
     [[], 'Usage: farebox'],
-    [['frob'], 'There is no command "frob". Known commands: audit, reconcile, export, prices.'],
+    [['frob'], 'There is no command "frob". Known commands: audit, reconcile, export, prices, conformance.'],
     [['audit', '--frob'], "Unknown option '--frob'"],
     [['audit', '--sqlite'], "'--sqlite <value>' argument missing"],
     [['audit'], 'either --gateway FILE or --sqlite FILE'],
@@ -47,6 +47,10 @@ describe('farebox', () => {
     [['reconcile'], '--gateway FILE'],
     [['reconcile', '--sqlite', 'b.db'], "Unknown option '--sqlite'"],
     [['reconcile', 'alice', '--gateway', 'a.js'], 'reconcile takes no "alice"'],
+    [['conformance'], 'farebox conformance FILE'],
+    [['conformance', 'a.js', 'b.js'], 'one module, not "b.js" as well'],
+    [['conformance', 'a.js', '--timeout', 'soon'], '--timeout takes a whole number'],
+    [['conformance', 'src/__fixtures__/own-storage.js', '--only', 'frob'], 'No case has "frob"'],
     [['export'], '--gateway FILE'],
     [['export', '--gateway', 'a.js', '--to', 'b.jsonl'], '--consumer NAME'],
     [['export', '--gateway', 'a.js', '--consumer', 'warehouse'], '--to FILE'],

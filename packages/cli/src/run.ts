@@ -3,6 +3,7 @@ import { parseArgs } from 'node:util'
 import { isGatewayError } from '@farebox/core'
 import type { Call, Command } from './command.ts'
 import { audit } from './commands/audit.ts'
+import { conformance } from './commands/conformance.ts'
 import { exportJournals } from './commands/export.ts'
 import { prices } from './commands/prices.ts'
 import { reconcile } from './commands/reconcile.ts'
@@ -10,7 +11,7 @@ import { CommandError, type ExitCode, exitCodes, type Terminal, UsageError } fro
 
 export type { ExitCode, Output, Terminal } from './terminal.ts'
 
-const commands: readonly Command[] = [audit, reconcile, exportJournals, prices]
+const commands: readonly Command[] = [audit, reconcile, exportJournals, prices, conformance]
 
 /** Runs the command that the arguments name, and gives the code to exit with. Never rejects. */
 export async function run(terminal: Terminal): Promise<ExitCode> {
@@ -83,7 +84,7 @@ function explain(
 }
 
 function overview(): string {
-  const lines = commands.map(({ name, summary }) => `  ${name.padEnd(10)} ${summary}`)
+  const lines = commands.map(({ name, summary }) => `  ${name.padEnd(12)} ${summary}`)
   return `farebox: look after the accounts of a Farebox gateway
 
 Usage: farebox <command> [options]

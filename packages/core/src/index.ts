@@ -44,7 +44,6 @@ export type {
   ExportReport,
   ExportRequest,
   FollowRequest,
-  JournalBatch,
   JournalExport,
   JournalSink,
 } from './journal-export.ts'
@@ -73,6 +72,7 @@ export {
   type Posting,
   readEntry,
 } from './ledger/entry.ts'
+export type { JournalBatch } from './ledger/export-cursor.ts'
 export type { ExtendRequest, ExtendResult } from './ledger/extend.ts'
 export type { GrantRequest, GrantResult, TooManyGrants } from './ledger/grant.ts'
 export type { Invoice, InvoiceLine } from './ledger/invoice.ts'

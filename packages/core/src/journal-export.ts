@@ -1,15 +1,7 @@
 import type { Clock } from './clock.ts'
-import { checkConsumer } from './ledger/export-cursor.ts'
+import { checkConsumer, type JournalBatch } from './ledger/export-cursor.ts'
 import type { Ledger } from './ledger/ledger.ts'
-import type { StoredEntry } from './ledger/storage.ts'
 import { recurring } from './recurring.ts'
-
-/** Some entries of one account's journal, in order. */
-export interface JournalBatch {
-  readonly accountId: string
-  /** As they are stored: `text` is what was hashed, and `readEntry` reads it. At least one. */
-  readonly entries: readonly StoredEntry[]
-}
 
 /**
  * Where a journal goes: a queue, a file, a warehouse. `write` resolves when the batch is safe there, and rejects to be given

@@ -1,5 +1,12 @@
 import type { Account } from './account.ts'
-import type { Key, Reduce } from './storage.ts'
+import type { Key, Reduce, StoredEntry } from './storage.ts'
+
+/** Some entries of one account's journal, in order. */
+export interface JournalBatch {
+  readonly accountId: string
+  /** As they are stored: `text` is what was hashed, and `readEntry` reads it. At least one. */
+  readonly entries: readonly StoredEntry[]
+}
 
 /** How far a journal is, and how far a consumer has it. */
 export interface ExportState {

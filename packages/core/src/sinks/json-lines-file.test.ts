@@ -2,7 +2,7 @@ import { appendFile, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/prom
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import type { JournalBatch } from '../journal-export.ts'
+import type { JournalBatch } from '../ledger/export-cursor.ts'
 import { jsonLinesFile } from './json-lines-file.ts'
 
 let folder: string

@@ -1,5 +1,6 @@
 import { type FileHandle, open } from 'node:fs/promises'
-import type { JournalBatch, JournalSink } from '../journal-export.ts'
+import type { JournalSink } from '../journal-export.ts'
+import type { JournalBatch } from '../ledger/export-cursor.ts'
 
 export interface JsonLinesFile extends JournalSink {
   /** Closes the file, after what is being written. */
