@@ -5,6 +5,7 @@ import {
   availableCredit,
   drawOrder,
   type Grant,
+  isClosed,
   isOpen,
   type OverageLine,
   overageLine,
@@ -59,17 +60,20 @@ export function limitOf(draft: Draft): Nano {
   return overageLimit(draft.plans, planOf(draft), draft.account.spendingLimit)
 }
 
-/** What could still be drawn from the overage line of the current period, or of an earlier one. */
+/**
+ * What could still be drawn from the overage line of the current period, or of an earlier one until its invoice is written.
+ */
 export function overageLeft(draft: Draft, periodKey: string = draft.account.period.key): Nano {
+  if (isClosed(draft.account, periodKey)) return zero
   const line = overageLine(draft.account, periodKey)
   const limit = periodKey === draft.account.period.key ? limitOf(draft) : (line.limit ?? zero)
   const left = limit - line.used - line.held
   return (left > 0n ? left : 0n) as Nano
 }
 
-/** What a new hold may take: available credit of active grants, then the overage line up to its limit. */
-export function spendable(draft: Draft): Nano {
-  return (availableCredit(draft.account) + overageLeft(draft)) as Nano
+/** What a hold of a period may take: available credit of active grants, then the period's overage line up to its limit. */
+export function spendable(draft: Draft, periodKey?: string): Nano {
+  return (availableCredit(draft.account) + overageLeft(draft, periodKey)) as Nano
 }
 
 /** Everything set aside for requests under way. */

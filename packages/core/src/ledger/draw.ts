@@ -1,13 +1,13 @@
 import { assert } from '../assert.ts'
 import type { Nano } from '../money.ts'
-import { type Grant, isActive, isClosed, overageLine, recount, type Source } from './account.ts'
+import { type Grant, isActive, overageLine, recount, type Source } from './account.ts'
 import { changeGrant, changeLine, type Draft, overageLeft } from './draft.ts'
 import type { Posting } from './entry.ts'
 import { memberLeft } from './member.ts'
 import { memberShare, type Part, type Reservation } from './reservation.ts'
 
-/** Sets `amount` aside in draw order. The caller has checked that it is spendable. */
-export function drawHold(draft: Draft, amount: Nano): readonly Part[] {
+/** Sets `amount` aside for a request of a period, in draw order. The caller has checked that it is spendable. */
+export function drawHold(draft: Draft, amount: Nano, periodKey: string): readonly Part[] {
   const parts: Part[] = []
   let missing: bigint = amount
   for (const grant of draft.account.grants) {
@@ -20,8 +20,8 @@ export function drawHold(draft: Draft, amount: Nano): readonly Part[] {
     missing -= take
   }
   if (missing > 0n) {
-    assert(missing <= overageLeft(draft), 'a hold was drawn beyond what is spendable')
-    const line = overageLine(draft.account, draft.account.period.key)
+    assert(missing <= overageLeft(draft, periodKey), 'a hold was drawn beyond what is spendable')
+    const line = overageLine(draft.account, periodKey)
     changeLine(draft, { ...line, held: plus(line.held, missing as Nano) })
     parts.push({ source: `overage:${line.periodKey}`, amount: missing as Nano })
   }
@@ -87,7 +87,7 @@ export function drawExcess(draft: Draft, reservation: Reservation, excess: Nano,
       unpaid -= take
     }
   }
-  if (unpaid > 0n && !isClosed(draft.account, periodKey)) {
+  if (unpaid > 0n) {
     const take = min(unpaid, overageLeft(draft, periodKey))
     const line = overageLine(draft.account, periodKey)
     if (take > 0n) changeLine(draft, { ...line, used: plus(line.used, take) })

@@ -27,7 +27,8 @@ export type ExtendResult =
   | { readonly outcome: 'again' }
 
 /**
- * Adds money and time to a hold that is still open.
+ * Adds money and time to a hold that is still open: credit of now, then pay-as-you-go of the period that the request began
+ * in. An invoice has all of a request.
  *
  * @throws RangeError when money or time are negative, or the time or the ordinal is not a whole number.
  */
@@ -51,7 +52,7 @@ export function extend(request: ExtendRequest, plans: PlanTable): Reduce<ExtendR
     const extended: Reservation = {
       ...reservation,
       amount: (reservation.amount + amount) as Nano,
-      parts: mergeParts(reservation.parts, drawHold(draft, amount)),
+      parts: mergeParts(reservation.parts, drawHold(draft, amount, reservation.periodKey)),
       expiresAtMs: reservation.expiresAtMs + timeToLiveMs,
       extended: ordinal,
     }

@@ -74,9 +74,9 @@ export function memberLeft(draft: Draft, { memberId, periodKey }: MemberShare): 
   return left > 0n ? nano(left) : zero
 }
 
-/** What a new hold of a member may take. */
+/** What a hold of a member may take, for a request of this period. */
 export function memberSpendable(draft: Draft, share: MemberShare): Nano {
-  const able = spendable(draft)
+  const able = spendable(draft, share.periodKey)
   const left = memberLeft(draft, share)
   return left !== null && left < able ? left : able
 }

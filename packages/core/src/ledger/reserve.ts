@@ -87,7 +87,7 @@ export function reserve(request: ReserveRequest, plans: PlanTable): Reduce<Reser
       reservationId: request.reservationId,
       state: 'held',
       amount,
-      parts: drawHold(draft, amount),
+      parts: drawHold(draft, amount, share.periodKey),
       periodKey: draft.account.period.key,
       createdAtMs: draft.now,
       expiresAtMs: draft.now + request.timeToLiveMs,

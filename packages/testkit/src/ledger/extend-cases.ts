@@ -14,6 +14,8 @@ import {
   spend,
 } from './requests.ts'
 
+const december = Date.UTC(2026, 11, 1)
+
 function more(reservationId: string, ordinal: number, amount: bigint, timeToLiveMs = 0): ExtendRequest {
   return { accountId: 'alice', reservationId, ordinal, amount: nano(amount), timeToLiveMs }
 }
@@ -53,7 +55,7 @@ export const extendCases: readonly LedgerCase[] = [
   }),
 
   ledgerCase(
-    'changes nothing when the last extension is sent again (failure 16)',
+    'failure 16: changes nothing when the last extension is sent again',
     async ({ ledger, store }) => {
       await give(ledger, 'g1', 100n)
       reserved(await ledger.reserve(holdOf('r1', 10n)))
@@ -110,6 +112,29 @@ export const extendCases: readonly LedgerCase[] = [
     },
   ),
 
+  ledgerCase(
+    'extends a request of a month that is over by credit of now and that month’s limit, so that one invoice has all of it',
+    async ({ ledger, store, clock }) => {
+      await ledger.configure({ accountId: 'alice', planId: 'metered' })
+      clock.set(december - 1)
+      reserved(await ledger.reserve(holdOf('r1', usd('0.40'))))
+      clock.set(december)
+      await give(ledger, 'g1', usd('0.10'))
+      const above = await changesNothing(store, () => ledger.extend(more('r1', 1, usd('0.70') + 1n)))
+      assert.deepEqual(above, { outcome: 'insufficient', missing: 1n })
+      assert.deepEqual(sources(extended(await ledger.extend(more('r1', 1, usd('0.70')))).parts), [
+        ['overage:2026-11', usd('1.00')],
+        ['grant:g1', usd('0.10')],
+      ])
+      assert.equal((await ledger.balance('alice')).overage.left, usd('1.00'), 'December holds nothing of it')
+      const receipt = await settleAt(ledger, 'r1', usd('1.10'))
+
+      assert.equal(receipt.charged, usd('1.10'))
+      const closed = await ledger.statements.closePeriod({ accountId: 'alice', periodKey: '2026-11' })
+      assert.equal(closed.outcome === 'closed' && closed.invoice.overage, usd('1.00'))
+    },
+  ),
+
   ledgerCase('still extends a hold within its grace', async ({ ledger, clock }) => {
     await give(ledger, 'g1', 100n)
     reserved(await ledger.reserve(holdOf('r1', 10n)))
@@ -137,7 +162,7 @@ export const extendCases: readonly LedgerCase[] = [
   ),
 
   ledgerCase(
-    'never refuses to extend because of holds that have expired, however many (failure 3)',
+    'failure 3: never refuses to extend because of holds that have expired, however many',
     async ({ ledger, clock }) => {
       // One more than is looked after in passing leaves a single nano missing; fifty take several rounds.
       for (const [round, expired] of [17, 50].entries()) {

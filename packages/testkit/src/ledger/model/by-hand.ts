@@ -59,7 +59,7 @@ function adjust(world: World, plans: PlanTable, { op, amount }: Extract<Deeds, {
     if (able < -amount) {
       return { answer: { outcome: 'insufficient', missing: -amount - able, spendable: able }, isDone: false }
     }
-    const parts = take(world, -amount)
+    const parts = take(world, -amount, line)
     for (const [source, part] of parts) {
       const credit = creditOf(world, source)
       if (credit !== undefined) credit.taken += part

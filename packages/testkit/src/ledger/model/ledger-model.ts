@@ -148,7 +148,7 @@ export function ledgerModel(plans: PlanTable, policy: Policy = 'waive', from?: W
           traceable,
           state: 'held',
           until: next.at + timeToLiveMs,
-          parts: take(next, able < amount ? able : amount),
+          parts: take(next, able < amount ? able : amount, next.period.key),
           extensions: 0,
           receipt: undefined,
           hasEntry: false,
@@ -179,7 +179,7 @@ export function ledgerModel(plans: PlanTable, policy: Policy = 'waive', from?: W
           if (!more) return { outcome: 'insufficient', missing: command.amount - able }
           save()
         }
-        const added = take(next, command.amount)
+        const added = take(next, command.amount, hold.period)
         drawFrom(next, added)
         for (const [source, amount] of added) {
           const part = hold.parts.find(([other]) => other === source)

@@ -32,7 +32,7 @@ export function spendableBy(
   member: string | undefined,
   period: string,
 ): bigint {
-  const able = spendable(world, plans)
+  const able = spendable(world, plans, period)
   const room = memberRoom(world, member, period)
   return room === undefined ? able : least(room, able)
 }

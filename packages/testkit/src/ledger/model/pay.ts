@@ -6,7 +6,6 @@ import {
   type Hold,
   inOrder,
   isActive,
-  isClosed,
   least,
   leftOf,
   overageLeft,
@@ -15,8 +14,8 @@ import {
   type World,
 } from './world.ts'
 
-/** Which sources pay `amount`, best first. It is there. */
-export function take(world: World, amount: bigint): Share[] {
+/** Which sources pay `amount` for a request of a period, best first. It is there. */
+export function take(world: World, amount: bigint, period: string): Share[] {
   const parts: Share[] = []
   let missing = amount
   for (const credit of inOrder(world.credits)) {
@@ -24,7 +23,7 @@ export function take(world: World, amount: bigint): Share[] {
     if (part > 0n) parts.push([`grant:${credit.id}`, part])
     missing -= part
   }
-  if (missing > 0n) parts.push([`overage:${world.period.key}`, missing])
+  if (missing > 0n) parts.push([`overage:${period}`, missing])
   return parts
 }
 
@@ -98,9 +97,6 @@ function beyond(world: World, plans: PlanTable, hold: Hold): [source: string, mo
       `grant:${credit.id}`,
       () => (isActive(credit, world.at) ? leftOf(world, credit) : credit.gone),
     ]),
-    [
-      `overage:${hold.period}`,
-      () => (isClosed(world, hold.period) ? 0n : overageLeft(world, plans, hold.period)),
-    ],
+    [`overage:${hold.period}`, () => overageLeft(world, plans, hold.period)],
   ]
 }

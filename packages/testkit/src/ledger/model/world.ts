@@ -189,12 +189,14 @@ function keyOf(start: number, end: number): string {
     : String(from?.slice(0, 10))
 }
 
-export function spendable(world: World, plans: PlanTable): bigint {
+/** What a request of a period may take. */
+export function spendable(world: World, plans: PlanTable, period?: string): bigint {
   const active = world.credits.filter((credit) => isActive(credit, world.at))
-  return sum(active.map((credit) => leftOf(world, credit))) + overageLeft(world, plans)
+  return sum(active.map((credit) => leftOf(world, credit))) + overageLeft(world, plans, period)
 }
 
 export function overageLeft(world: World, plans: PlanTable, period: string = world.period.key): bigint {
+  if (isClosed(world, period)) return 0n
   const limit = period === world.period.key ? limitOf(world, plans) : (world.limits.get(period) ?? 0n)
   const left = limit - (world.used.get(period) ?? 0n) - heldOf(world, `overage:${period}`)
   return left > 0n ? left : 0n
