@@ -11,6 +11,7 @@ import { lateCases } from './late-cases.ts'
 import type { LedgerCase, LedgerSubject } from './ledger-case.ts'
 import { linearizableCases } from './linearizable-cases.ts'
 import { memberCases } from './member-cases.ts'
+import { monthBoundaryCases } from './month-boundary-cases.ts'
 import { monthEndCases } from './month-end-cases.ts'
 import { ownKeyCases } from './own-key-cases.ts'
 import { planCases } from './plan-cases.ts'
@@ -56,6 +57,7 @@ export const ledgerCases: readonly LedgerCase[] = [
   ...refundCases,
   ...expiryCases,
   ...monthEndCases,
+  ...monthBoundaryCases,
   ...journalCases,
   ...alertCases,
   ...concurrencyCases,
