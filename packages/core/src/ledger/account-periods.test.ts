@@ -1,7 +1,13 @@
+import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import type { Account } from './account.ts'
 import { firstPeriod, nextPeriod, periodOf } from './account-periods.ts'
+import { configure } from './configure.ts'
+import { readEntry } from './entry.ts'
 import type { Period } from './period.ts'
-import type { TermsHistory } from './terms-history.ts'
+import { planPreset } from './plan-presets.ts'
+import type { Value } from './storage.ts'
+import { addTerms, type TermsHistory } from './terms-history.ts'
 
 const at = (year: number, month: number, day: number): number => Date.UTC(year, month - 1, day)
 const anchored = (atMs: number, anchorDay: number | null): TermsHistory[number] => ({
@@ -61,5 +67,57 @@ describe('the periods of an account', () => {
     const history = [anchored(at(2026, 11, 2), null), anchored(at(2026, 12, 1), 15)]
     const first = firstPeriod({ atMs: at(2026, 11, 2), anchorDay: null })
     expect(keysOf(history, first, 4)).toEqual(['2026-11', '2026-12', '2027-01-01', '2027-01-15'])
+  })
+
+  it('are those that the account itself went through, whatever became of its anchor day and when', () => {
+    const plans = planPreset('hf-latest')
+    const anchorDay = fc.oneof(fc.constantFrom(null, 1, 28, 29, 30, 31), fc.integer({ min: 1, max: 31 }))
+    // In the first and the last moment of a period, and anywhere in it.
+    const change = fc.record({
+      anchorDay,
+      within: fc.oneof(fc.constantFrom(0, 1), fc.double({ min: 0, max: 1, noNaN: true })),
+    })
+    const start = fc.date({ min: new Date('2026-01-01'), max: new Date('2033-01-01'), noInvalidDate: true })
+    fc.assert(
+      fc.property(start, anchorDay, fc.array(change, { maxLength: 12 }), (date, signedUpWith, changes) => {
+        let head: Account | null = null
+        let history: TermsHistory = []
+        const apply = (nowMs: number, day: number | null): Account => {
+          const cut = {
+            head: head as Value,
+            records: new Map(),
+            due: [],
+            moreDue: false,
+            version: 1n,
+            now: nowMs,
+          }
+          const { result, write } = configure(
+            { accountId: 'alice', planId: 'pro', anchorDay: day },
+            plans,
+          )(cut)
+          history = (write?.append ?? []).map(readEntry).reduce(addTerms, history)
+          head = result
+          return result
+        }
+        let last = apply(+date, signedUpWith).period
+        const gone: Period[] = [last]
+        for (const each of changes) {
+          const span = last.endMs - 1 - Math.max(last.startMs, +date)
+          apply(last.endMs - 1 - Math.round(span * each.within), each.anchorDay)
+          last = apply(last.endMs, each.anchorDay).period
+          gone.push(last)
+        }
+        let told = firstPeriod({ atMs: +date, anchorDay: signedUpWith })
+        for (const period of gone) {
+          expect(told).toEqual(period)
+          expect(periodOf(period.key, history)).toMatchObject({
+            startMs: period.startMs,
+            endMs: period.endMs,
+          })
+          told = nextPeriod(told, history)
+        }
+      }),
+      { numRuns: 300 },
+    )
   })
 })

@@ -29,7 +29,13 @@ const anyGrant = fc
     priority: fc.constantFrom(0, 10, 20),
     effectiveAtMs: fc.constantFrom(0, 1),
     expiresAtMs: fc.constantFrom(null, 2, 3),
-    issued: fc.constantFrom(nano(1n), nano(2n), nano(2n ** 64n)),
+    issued: fc.constantFrom(
+      nano(1n),
+      nano(2n ** 53n),
+      nano(2n ** 53n + 1n),
+      nano(2n ** 63n),
+      nano(2n ** 63n + 1n),
+    ),
   })
   .map(grantOf)
 
@@ -51,6 +57,34 @@ describe('drawOrder', () => {
         expect(drawOrder(a, c)).toBeLessThan(0)
       }),
     )
+  })
+
+  it('sorts the same grants alike, in whichever order they came', () => {
+    const grants = fc.uniqueArray(anyGrant, { selector: ({ grantId }) => grantId, minLength: 2 })
+    fc.assert(
+      fc.property(grants, fc.gen(), (all, gen) => {
+        const shuffled = gen(fc.shuffledSubarray, all, { minLength: all.length })
+        expect(shuffled.toSorted(drawOrder)).toEqual(all.toSorted(drawOrder))
+      }),
+    )
+  })
+
+  it('has its rules in order: priority, expiry, given before bought, size, age, and the id at last', () => {
+    const ordered: Partial<Grant>[] = [
+      { priority: 1, expiresAtMs: null, kind: 'purchased', issued: nano(9n), effectiveAtMs: 9, grantId: 'z' },
+      { priority: 2, expiresAtMs: 8, kind: 'purchased', issued: nano(9n), effectiveAtMs: 9, grantId: 'z' },
+      { priority: 2, expiresAtMs: 9, kind: 'courtesy', issued: nano(9n), effectiveAtMs: 9, grantId: 'z' },
+      { priority: 2, expiresAtMs: 9, kind: 'purchased', issued: nano(8n), effectiveAtMs: 9, grantId: 'z' },
+      { priority: 2, expiresAtMs: 9, kind: 'purchased', issued: nano(9n), effectiveAtMs: 8, grantId: 'z' },
+      { priority: 2, expiresAtMs: 9, kind: 'purchased', issued: nano(9n), effectiveAtMs: 9, grantId: 'a' },
+      { priority: 2, expiresAtMs: 9, kind: 'purchased', issued: nano(9n), effectiveAtMs: 9, grantId: 'b' },
+      { priority: 2, expiresAtMs: null, kind: 'courtesy', issued: nano(1n), effectiveAtMs: 0, grantId: 'a' },
+    ]
+    const grants = ordered.map(grantOf)
+    expect(grants.toReversed().toSorted(drawOrder)).toEqual(grants)
+    for (const [index, grant] of grants.entries()) {
+      for (const later of grants.slice(index + 1)) expect(drawOrder(grant, later)).toBeLessThan(0)
+    }
   })
 
   it('does not depend on what was used of a grant', () => {

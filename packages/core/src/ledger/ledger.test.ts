@@ -95,7 +95,7 @@ const settlement = (reservationId: string, cost: Nano) => ({
 })
 
 describe('a ledger whose store is down', () => {
-  it('refuses instead of letting requests through for free (failure 4)', async () => {
+  it('failure 4: refuses instead of letting requests through for free', async () => {
     const { ledger, meet, calls } = failingLedger()
     meet('unavailable')
     const refusal = await ledger.reserve(hold('r1', usd('0.01'))).catch((error: unknown) => error)
@@ -106,7 +106,7 @@ describe('a ledger whose store is down', () => {
     expect((await ledger.balance('alice')).held).toBe(0n)
   })
 
-  it('says so too when it cannot read the journal or look for accounts (failure 4)', async () => {
+  it('failure 4: says so too when it cannot read the journal or look for accounts', async () => {
     const { ledger, meet, cut } = failingLedger()
     await ledger.reserve(hold('r1', usd('0.05')))
     await ledger.settle(settlement('r1', usd('0.03')))
@@ -139,7 +139,7 @@ describe('a ledger whose store does not answer', () => {
   ]
 
   it.each(losses.map((faults) => [faults] as const))(
-    'grants once when replies are %j (failure 29)',
+    'failure 29: grants once when replies are %j',
     async (faults) => {
       const { ledger, meet } = failingLedger()
       meet(...faults)
@@ -188,7 +188,7 @@ describe('a ledger whose store does not answer', () => {
     )
   })
 
-  it('gives up after four times, and charges once when it is asked to settle again later (failure 5)', async () => {
+  it('failure 5: gives up after four times, and charges once when it is asked to settle again later', async () => {
     const { ledger, meet, calls } = failingLedger()
     await ledger.reserve(hold('r1', usd('0.05')))
     meet('lost before', 'lost after', 'lost before', 'lost before')

@@ -31,7 +31,7 @@ describe('the record of a reservation', () => {
   })
 
   it.each(['settled', 'released'] as const)(
-    'is kept for forty days once it is %s, so that a repeat is recognised (failure 16)',
+    'failure 16: is kept for forty days once it is %s, so that a repeat is recognised',
     (state) => {
       const put = putReservation({ ...held, state }, 'replace', 5000)
       expect([put.dueAt, put.keepUntil]).toEqual([undefined, 5000 + 40 * 24 * 3_600_000])

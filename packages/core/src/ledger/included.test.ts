@@ -1,0 +1,175 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { nano } from '../money.ts'
+import type { Account } from './account.ts'
+import { configure } from './configure.ts'
+import { includedCredit, type Plan, type PlanTable } from './plan.ts'
+import type { Value } from './storage.ts'
+
+const november = { startMs: Date.UTC(2026, 10, 1), endMs: Date.UTC(2026, 11, 1) }
+const wholeMs = november.endMs - november.startMs
+
+const amount = fc.oneof(
+  fc.bigInt(0n, 9n),
+  fc.bigInt(2n ** 53n - 1n, 2n ** 53n + 1n),
+  fc.bigInt(2n ** 63n - 1n, 2n ** 63n + 1n),
+)
+const within = fc.integer({ min: 0, max: wholeMs - 1 }).map((ms) => november.startMs + ms)
+const plan = fc.record({ amount, per: fc.constantFrom('account' as const, 'seat' as const) })
+const change = fc.record({
+  plan: fc.nat({ max: 2 }),
+  seats: fc.oneof(fc.integer({ min: 1, max: 4 }), fc.integer({ min: 1, max: 1_000_000 })),
+})
+const changes = fc.array(change, { minLength: 1, maxLength: 8 })
+
+type Change = typeof change extends fc.Arbitrary<infer Each> ? Each : never
+
+function tableOf(credits: readonly Plan['includedCredit'][], terms: Partial<Plan> = {}): PlanTable {
+  const plans = credits.map((includedCreditOf, index): Plan => {
+    const planId = `plan ${index}`
+    return {
+      planId,
+      subscriptionPrice: undefined,
+      includedCredit: includedCreditOf,
+      overage: 'hard-stop',
+      ...terms,
+    }
+  })
+  return { plans, defaultPlanId: 'plan 0', spendingLimit: nano(0n) }
+}
+
+/** The account after one more change of its terms. */
+function after(
+  head: Account | null,
+  { plan: index, seats }: Change,
+  nowMs: number,
+  plans: PlanTable,
+): Account {
+  const request = { accountId: 'alice', planId: `plan ${index}`, seats }
+  const cut = { head: head as Value, records: new Map(), due: [], moreDue: false, version: 1n, now: nowMs }
+  return configure(request, plans)(cut).result
+}
+
+function afterAll(all: readonly Change[], nowMs: number, plans: PlanTable): Account {
+  let head: Account | null = null
+  for (const each of all) head = after(head, each, nowMs, plans)
+  if (head === null) throw new Error('there were no changes')
+  return head
+}
+
+function targetOf({ plan: index, seats }: Change, plans: PlanTable): bigint {
+  return includedCredit(plans.plans[index] as Plan, seats)
+}
+
+function most(amounts: readonly bigint[]): bigint {
+  return amounts.reduce((a, b) => (a > b ? a : b), 0n)
+}
+
+function issuedBy({ grants }: Account): bigint {
+  return grants.reduce((sum, { issued }) => sum + issued, 0n)
+}
+
+describe('the included credit of a period', () => {
+  it('is what the best plan and seats of the period give, in whichever order they came', () => {
+    fc.assert(
+      fc.property(fc.tuple(plan, plan, plan), changes, within, fc.gen(), (credits, all, nowMs, gen) => {
+        const plans = tableOf(credits.map((each) => ({ ...each, amount: nano(each.amount) })))
+        const order = gen(fc.shuffledSubarray, all, { minLength: all.length })
+        const account = afterAll(all, nowMs, plans)
+        expect(account.includedIssued).toBe(most(all.map((each) => targetOf(each, plans))))
+        expect(issuedBy(account)).toBe(account.includedIssued)
+        expect(afterAll(order, nowMs, plans).includedIssued).toBe(account.includedIssued)
+      }),
+      { numRuns: 300 },
+    )
+  })
+
+  it('does not depend on when within the period its terms changed', () => {
+    fc.assert(
+      fc.property(
+        fc.tuple(plan, plan, plan),
+        changes,
+        fc.array(within, { minLength: 8, maxLength: 8 }),
+        (credits, all, times) => {
+          const plans = tableOf(credits.map((each) => ({ ...each, amount: nano(each.amount) })))
+          let head: Account | null = null
+          const inTime = times.toSorted((a, b) => a - b)
+          for (const [index, each] of all.entries()) head = after(head, each, inTime[index] ?? 0, plans)
+          expect(head?.includedIssued).toBe(most(all.map((each) => targetOf(each, plans))))
+        },
+      ),
+    )
+  })
+
+  it('is not changed by terms that were there before: no entry, no credit, nothing', () => {
+    fc.assert(
+      fc.property(fc.tuple(plan, plan, plan), changes, within, fc.nat(), (credits, all, nowMs, which) => {
+        const plans = tableOf(credits.map((each) => ({ ...each, amount: nano(each.amount) })))
+        const account = afterAll(all, nowMs, plans)
+        const last = all.at(-1) as Change
+        expect(after(account, last, nowMs, plans)).toEqual(account)
+
+        // Going back to earlier terms is told by the journal, and gives nothing.
+        const again = after(account, all[which % all.length] as Change, nowMs, plans)
+        expect(again.grants).toEqual(account.grants)
+        expect(again.includedIssued).toBe(account.includedIssued)
+      }),
+    )
+  })
+
+  it('follows the terms of its first moment alone in the next period', () => {
+    fc.assert(
+      fc.property(fc.tuple(plan, plan, plan), changes, within, (credits, all, nowMs) => {
+        const plans = tableOf(credits.map((each) => ({ ...each, amount: nano(each.amount) })))
+        const last = all.at(-1) as Change
+        const next = after(afterAll(all, nowMs, plans), last, november.endMs, plans)
+        expect(next.includedIssued).toBe(targetOf(last, plans))
+      }),
+    )
+  })
+})
+
+describe('a share of included credit', () => {
+  it('is one fraction, rounded down once, in however many steps and whichever order the terms grew', () => {
+    fc.assert(
+      fc.property(fc.tuple(plan, plan, plan), changes, within, fc.gen(), (credits, all, nowMs, gen) => {
+        const plans = tableOf(
+          credits.map((each) => ({ ...each, amount: nano(each.amount) })),
+          { prorate: true },
+        )
+        const remainingMs = BigInt(november.endMs - nowMs)
+        const target = most(all.map((each) => targetOf(each, plans)))
+        const exact = (target * remainingMs) / BigInt(wholeMs)
+        const order = gen(fc.shuffledSubarray, all, { minLength: all.length })
+        for (const each of [all, order]) {
+          const account = afterAll(each, nowMs, plans)
+          expect(account.includedIssued).toBe(exact)
+          expect(issuedBy(account)).toBe(exact)
+        }
+      }),
+      { numRuns: 300 },
+    )
+  })
+
+  it('adds up over time to less than a nano below the exact fraction, and never above it', () => {
+    const seats = fc.array(fc.integer({ min: 1, max: 1000 }), { minLength: 1, maxLength: 8 })
+    const times = fc.array(within, { minLength: 8, maxLength: 8 })
+    // So much that every seat gives a nano up to the last millisecond: what gives less is not remembered, on purpose.
+    fc.assert(
+      fc.property(fc.bigInt(2n ** 53n, 2n ** 70n), seats, times, (perSeat, added, at) => {
+        const plans = tableOf([{ amount: nano(perSeat), per: 'seat' }], { prorate: true })
+        const inTime = at.toSorted((a, b) => a - b)
+        let head: Account | null = null
+        let count = 0
+        let exact = 0n
+        for (const [index, more] of added.entries()) {
+          const nowMs = inTime[index] ?? 0
+          count += more
+          exact += BigInt(more) * perSeat * BigInt(november.endMs - nowMs)
+          head = after(head, { plan: 0, seats: count }, nowMs, plans)
+          expect(head.includedIssued).toBe(exact / BigInt(wholeMs))
+        }
+      }),
+    )
+  })
+})
