@@ -280,12 +280,12 @@ const tamperings: readonly (readonly [string, (rows: Rows) => Rows, Expected])[]
     { kind: 'unreadable-entry', seq: 8n, requestId: 'r2' },
   ],
   [
-    'a request settled twice, in a whole new chain (failure 5, failure 19)',
+    'failures 5 and 19: a request settled twice, in a whole new chain',
     (rows) => rechain(replace(rows, settles('r2'), (entry) => [entry, entry])),
     { kind: 'repeated-operation', seq: 9n, requestId: 'r2' },
   ],
   [
-    'a settlement removed, in a whole new chain (failure 5, failure 19)',
+    'failures 5 and 19: a settlement removed, in a whole new chain',
     (rows) => rechain(replace(rows, settles('r2'), () => [])),
     { kind: 'wrong-head' },
   ],

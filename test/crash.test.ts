@@ -23,7 +23,7 @@ function sequence(seed: number): () => number {
   }
 }
 
-it('after kill -9 at any point of 1,000 requests, every request is charged once, at the provider’s own count (failures 3, 5, 19)', async () => {
+it('failures 3, 5 and 19: after kill -9 at any point of 1,000 requests, every request is charged once, at the provider’s own count', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'farebox-crash-'))
   const database = join(folder, 'credits.db')
   const simulator = await startSimulator({ pace: { firstTokenMs: 4, tokenMs: 1 } })

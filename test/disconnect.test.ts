@@ -23,7 +23,7 @@ type ChatProvider = (typeof providers)[number]
 
 const withUsage = { stream_options: { include_usage: true } }
 
-describe.each(providers)('a caller of %s who leaves', (provider) => {
+describe.each(providers)('failure 7: a caller of %s who leaves', (provider) => {
   const model = `${chatModel}:${provider}`
   const costs = { tellsCosts: true }
 
@@ -144,7 +144,7 @@ describe('a caller of Replicate who leaves', () => {
 })
 
 describe('usage', () => {
-  it('of zero that the provider reports stays zero', async () => {
+  it('failure 8: of zero that the provider reports stays zero', async () => {
     await withRig({}, async (rig) => {
       rig.simulator.fault('together', { kind: 'zero-usage' })
       await rig.client.ask(streamedChat({ model: `${chatModel}:together` }))

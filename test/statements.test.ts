@@ -93,7 +93,7 @@ describe('a month of an account, over HTTP', () => {
     expect(usd(String(row?.['charged']))).toBe(charged)
   })
 
-  it('is added up by reconciliation for an account that is used much, so that nobody waits for it (failure 22)', async () => {
+  it('failure 22: is added up by reconciliation for an account that is used much, so that nobody waits for it', async () => {
     let entries = 0
     const clock = fakeClock(lastMoment)
     const storage = memoryStorage({ clock })

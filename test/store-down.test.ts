@@ -62,7 +62,7 @@ async function bytesOf(body: unknown): Promise<string> {
 }
 
 describe('a store that is down', () => {
-  it('when a request arrives, refuses it with 503 and asks no provider (failure 4)', async () => {
+  it('failure 4: when a request arrives, refuses it with 503 and asks no provider', async () => {
     const { state, storage } = unreliable()
     const { gateway } = start(storage)
     state.isDown = true
@@ -76,7 +76,7 @@ describe('a store that is down', () => {
   })
 
   it.each([false, true])(
-    'when an answer is to be settled, lets the answer through and settles once it is back (failure 5, stream: %s)',
+    'failure 5: when an answer is to be settled, lets the answer through and settles once it is back (stream: %s)',
     async (stream) => {
       const { state, storage } = unreliable()
       const { gateway, events } = start(storage)

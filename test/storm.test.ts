@@ -103,7 +103,7 @@ async function expectExactly(urls: readonly string[], running: Simulator): Promi
   expect(counted).toBe(BigInt(affordable) * 1_990_000n)
 }
 
-describe('a free account with credit for exactly 50 requests, asked 200 times at once (failures 1, 2)', () => {
+describe('failures 1 and 2: a free account with credit for exactly 50 requests, asked 200 times at once', () => {
   it('serves exactly 50 on memory storage', async () => {
     const running = await simulator()
     await expectExactly([await serve(running, memoryStorage())], running)

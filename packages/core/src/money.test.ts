@@ -120,7 +120,7 @@ describe('rate', () => {
   })
 
   it.each(['-1', '-0.000001', '-1e-9'])(
-    'refuses %s, because a negative price mints money (failure 26)',
+    'failure 26: refuses %s, because a negative price mints money',
     (text) => {
       expect(() => perMillion(text)).toThrow(RangeError)
     },

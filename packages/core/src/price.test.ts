@@ -100,25 +100,25 @@ describe('charge', () => {
     expect(charge(quantities, price)).toBe(usd('0.00054'))
   })
 
-  it('charges cached tokens as input where the price does not name them (failure 10)', () => {
+  it('failure 10: charges cached tokens as input where the price does not name them', () => {
     expect(charge({ input_token: 4n, cached_input_token: 70n, output_token: 36n }, gptOss)).toBe(52_900n)
   })
 
-  it('charges cached tokens at their own rate where it does, also when that is zero (failure 10)', () => {
+  it('failure 10: charges cached tokens at their own rate where it does, also when that is zero', () => {
     const price = { ...gptOss, cached_input_token: perMillion('0') }
     expect(charge({ input_token: 74n, cached_input_token: 1_000_000n, output_token: 36n }, price)).toBe(
       52_900n,
     )
   })
 
-  it('sums the lines before it rounds up once (failure 27)', () => {
+  it('failure 27: sums the lines before it rounds up once', () => {
     const price = { input_token: perMillion('0.0375'), output_token: perMillion('0.0125') }
     expect(charge({ input_token: 1n }, price)).toBe(38n)
     expect(charge({ output_token: 1n }, price)).toBe(13n)
     expect(charge({ input_token: 1n, output_token: 1n }, price)).toBe(50n)
   })
 
-  it('charges a million times $0.0000000375 as $0.0375, not a hair more (failure 27)', () => {
+  it('failure 27: charges a million times $0.0000000375 as $0.0375, not a hair more', () => {
     expect(charge({ input_token: 1_000_000n }, { input_token: perUnit('0.0000000375') })).toBe(usd('0.0375'))
   })
 
@@ -169,7 +169,7 @@ describe('charge', () => {
     expect(charge({ output_token: 2n ** 63n + 1n }, price)).toBe((2n ** 63n + 1n) * 10n ** 9n)
   })
 
-  it('refuses to price what the price does not name, because unknown is not free (failure 4)', () => {
+  it('failure 4: refuses to price what the price does not name, because unknown is not free', () => {
     const unpriced = () => charge({ input_token: 1n, output_image: 1n }, gptOss)
     expect(unpriced).toThrow(UnpricedUnitError)
     expect(unpriced).toThrow(expect.objectContaining({ unit: 'output_image', name: 'UnpricedUnitError' }))

@@ -163,7 +163,7 @@ describe('reconciliation of costs that come later', () => {
     expect(asked).toEqual([1000])
   })
 
-  it('finds out what a failed attempt cost, though the request itself is settled (failure 3)', async () => {
+  it('failure 3: finds out what a failed attempt cost, though the request itself is settled', async () => {
     const { ledger, prices, run } = subject()
     const failed = attempt('r1', null, { outcome: 'failed', costSource: 'unknown', payer: 'operator' })
     const { state: _state, ...served } = attempt('r1', usd('0.00001'), { attemptId: 'r1.2' })

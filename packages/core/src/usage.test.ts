@@ -67,12 +67,12 @@ describe('completeUsage', () => {
   const complete = (reported: Quantities | undefined, units: readonly (keyof typeof estimate)[]) =>
     completeUsage(reported, units, (unit) => ({ [unit]: estimate[unit as keyof typeof estimate] }))
 
-  it('keeps an explicit zero where an estimate says more (failure 8)', () => {
+  it('failure 8: keeps an explicit zero where an estimate says more', () => {
     const usage = complete({ input_token: 0n, output_token: 0n }, ['input_token', 'output_token'])
     expect(usage).toEqual({ quantities: { input_token: 0n, output_token: 0n }, certainty: 'exact' })
   })
 
-  it('fills what is missing from the estimate, and says so (failure 8)', () => {
+  it('failure 8: fills what is missing from the estimate, and says so', () => {
     const usage = complete({ input_token: 7n }, ['input_token', 'output_token'])
     expect(usage).toEqual({ quantities: { input_token: 7n, output_token: 50n }, certainty: 'estimate' })
   })
@@ -121,7 +121,7 @@ describe('addQuantities', () => {
     expect(addQuantities(b, a)).toBe(sum)
   })
 
-  it('adds 100,000 measurements without drift, in any order (failure 27)', () => {
+  it('failure 27: adds 100,000 measurements without drift, in any order', () => {
     let sum: bigint | string = 0n
     for (let index = 0; index < 100_000; index += 1) sum = addQuantities(sum, '0.0000375')
     expect(sum).toBe('3.75')

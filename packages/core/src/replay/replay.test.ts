@@ -236,7 +236,7 @@ describe('an answer', () => {
     expect(await whileTimePasses(clock, answer, 20)).toBe(answered)
   })
 
-  it('is given again by the store’s time, however wrong the clock of a process is (failure 16)', async () => {
+  it('failure 16: is given again by the store’s time, however wrong the clock of a process is', async () => {
     const keys = memoryKeys()
     const { replay, clock } = rig({ keys })
     await replay.once(asked, patientCaller, async () => answered)

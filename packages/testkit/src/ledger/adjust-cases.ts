@@ -66,7 +66,7 @@ export const adjustCases: readonly LedgerCase[] = [
   }),
 
   ledgerCase(
-    'takes exactly what there is and refuses one nano more without writing (failure 6)',
+    'failure 6: takes exactly what there is and refuses one nano more without writing',
     async ({ ledger, store }) => {
       await ledger.configure({ accountId: 'alice', planId: 'metered' })
       await give(ledger, 'g1', 50n)
@@ -87,7 +87,7 @@ export const adjustCases: readonly LedgerCase[] = [
   }),
 
   ledgerCase(
-    'is never refused because of expired holds, however many there are (failure 3)',
+    'failure 3: is never refused because of expired holds, however many there are',
     async ({ ledger, clock }) => {
       await give(ledger, 'g1', 100n)
       for (let index = 0; index < 40; index += 1) reserved(await ledger.reserve(holdOf(`old${index}`, 2n)))
@@ -98,7 +98,7 @@ export const adjustCases: readonly LedgerCase[] = [
   ),
 
   ledgerCase(
-    'adjusts once for one id, also after the balance changed (failure 29)',
+    'failure 29: adjusts once for one id, also after the balance changed',
     async ({ ledger, store }) => {
       await give(ledger, 'g1', 100n)
       const first = await adjust(ledger, 'o1', -60n)

@@ -349,7 +349,7 @@ export const closeCases: readonly LedgerCase[] = [
   ),
 
   ledgerCase(
-    'puts every charge on exactly one invoice when 100 requests meet the month end and three close it (failure 18)',
+    'failure 18: puts every charge on exactly one invoice when 100 requests meet the month end and three close it',
     async ({ ledger, store, clock }) => {
       await ledger.configure({ accountId: 'alice', planId: 'metered' })
       const closers = [1, 2, 3].map(() => createLedger({ store, plans: casePlans, clock }))

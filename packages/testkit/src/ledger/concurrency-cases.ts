@@ -20,7 +20,7 @@ import {
 /** Many requests at once, from two processes that share a store. */
 export const concurrencyCases: readonly LedgerCase[] = [
   ledgerCase(
-    'admits exactly as many of 200 requests at once as the credit pays for (failure 1)',
+    'failure 1: admits exactly as many of 200 requests at once as the credit pays for',
     async ({ ledger, store, clock }) => {
       const other = createLedger({ store, plans: casePlans, clock })
       await give(ledger, 'g1', 37n * 100n + 99n)
@@ -42,7 +42,7 @@ export const concurrencyCases: readonly LedgerCase[] = [
   ),
 
   ledgerCase(
-    'admits exactly as many requests at once as the spending limit allows (failure 1)',
+    'failure 1: admits exactly as many requests at once as the spending limit allows',
     async ({ ledger }) => {
       await ledger.configure({ accountId: 'alice', planId: 'metered' })
       const results = await Promise.all(
@@ -53,7 +53,7 @@ export const concurrencyCases: readonly LedgerCase[] = [
   ),
 
   ledgerCase(
-    'admits exactly as many of the dearest requests as a rich account pays for (failure 2)',
+    'failure 2: admits exactly as many of the dearest requests as a rich account pays for',
     async ({ ledger }) => {
       await give(ledger, 'g1', usd('10000.01'))
       const results = await Promise.all(
@@ -72,7 +72,7 @@ export const concurrencyCases: readonly LedgerCase[] = [
   }),
 
   ledgerCase(
-    'charges once when every hold is settled three times at once (failure 16)',
+    'failure 16: charges once when every hold is settled three times at once',
     async ({ ledger, store, clock }) => {
       const other = createLedger({ store, plans: casePlans, clock })
       await give(ledger, 'g1', 10_000n)
@@ -94,7 +94,7 @@ export const concurrencyCases: readonly LedgerCase[] = [
   ),
 
   ledgerCase(
-    'settles once when the request and the reconciliation both do (failure 5)',
+    'failure 5: settles once when the request and the reconciliation both do',
     async ({ ledger, store, clock }) => {
       const other = createLedger({ store, plans: casePlans, clock })
       await give(ledger, 'g1', 100n)

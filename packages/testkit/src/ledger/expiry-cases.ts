@@ -28,7 +28,7 @@ const untraceable = { ...traceable, costProviderIds: [] }
 /** Holds that nobody settled in time. */
 export const expiryCases: readonly LedgerCase[] = [
   ledgerCase(
-    'keeps a hold through its time and its grace, and not longer (failure 3)',
+    'failure 3: keeps a hold through its time and its grace, and not longer',
     async ({ ledger, clock }) => {
       await give(ledger, 'g1', 100n)
       reserved(await ledger.reserve(holdOf('r1', 60n)))
@@ -41,7 +41,7 @@ export const expiryCases: readonly LedgerCase[] = [
   ),
 
   ledgerCase(
-    'gives an expired hold’s credit to the next request without any timer (failure 3)',
+    'failure 3: gives an expired hold’s credit to the next request without any timer',
     async ({ ledger, clock }) => {
       await give(ledger, 'g1', 100n)
       reserved(await ledger.reserve(holdOf('r1', 100n)))
@@ -52,7 +52,7 @@ export const expiryCases: readonly LedgerCase[] = [
   ),
 
   ledgerCase(
-    'never refuses because of expired holds, however many there are (failure 3)',
+    'failure 3: never refuses because of expired holds, however many there are',
     async ({ ledger, clock }) => {
       await give(ledger, 'g1', 100n)
       for (let index = 0; index < 100; index += 1) reserved(await ledger.reserve(holdOf(`old${index}`, 1n)))
@@ -139,7 +139,7 @@ export const expiryCases: readonly LedgerCase[] = [
   ),
 
   ledgerCase(
-    'never refuses because of a hold whose time to be asked about is over (failure 3)',
+    'failure 3: never refuses because of a hold whose time to be asked about is over',
     async ({ ledger, clock }) => {
       await give(ledger, 'g1', 100n)
       for (let index = 0; index < 40; index += 1) {
@@ -157,7 +157,7 @@ export const expiryCases: readonly LedgerCase[] = [
   ),
 
   ledgerCase(
-    'needs nobody to look after a hold for its credit to come back in the end (failure 3)',
+    'failure 3: needs nobody to look after a hold for its credit to come back in the end',
     async ({ ledger, clock }) => {
       await give(ledger, 'g1', 100n)
       reserved(await ledger.reserve(holdOf('r1', 100n, { subject: traceable })))

@@ -115,7 +115,7 @@ export const grantCases: readonly LedgerCase[] = [
   }),
 
   ledgerCase(
-    'grants once for one id, however often and however late it is sent (failure 29)',
+    'failure 29: grants once for one id, however often and however late it is sent',
     async ({ ledger, store, clock }) => {
       const request = { accountId: 'alice', grantId: 'g1', amount: usd('1.00'), expiresAtMs: soon }
       const first = await ledger.grant(request)
@@ -126,7 +126,7 @@ export const grantCases: readonly LedgerCase[] = [
     },
   ),
 
-  ledgerCase('grants one id once when it is sent twenty times at once (failure 29)', async ({ ledger }) => {
+  ledgerCase('failure 29: grants one id once when it is sent twenty times at once', async ({ ledger }) => {
     const request = { accountId: 'alice', grantId: 'g1', amount: usd('1.00') }
     const results = await Promise.all(Array.from({ length: 20 }, () => ledger.grant(request)))
 

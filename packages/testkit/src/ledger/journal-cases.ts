@@ -98,7 +98,7 @@ export const journalCases: readonly LedgerCase[] = [
     assert.equal((await readHead(store)).seq, 6n)
   }),
 
-  ledgerCase('books every attempt with its cost and who paid it (failure 15)', async ({ ledger, clock }) => {
+  ledgerCase('failure 15: books every attempt with its cost and who paid it', async ({ ledger, clock }) => {
     await give(ledger, 'g1', 100n)
     const subject = { model: 'model', memberId: 'bob', costProviderIds: [], attemptsMax: 2 }
     reserved(await ledger.reserve(holdOf('r1', 60n, { subject })))

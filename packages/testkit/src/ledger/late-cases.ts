@@ -79,7 +79,7 @@ export const lateCases: readonly LedgerCase[] = [
     },
   ),
 
-  ledgerCase('absorbs what nobody can pay, and never goes below zero (failure 6)', async ({ ledger }) => {
+  ledgerCase('failure 6: absorbs what nobody can pay, and never goes below zero', async ({ ledger }) => {
     await give(ledger, 'g1', 50n)
     reserved(await ledger.reserve(holdOf('r1', 50n)))
     await settleWith(ledger, 'r1', expected(20n))
@@ -96,7 +96,7 @@ export const lateCases: readonly LedgerCase[] = [
     assert.deepEqual(final(await tell(ledger, 'r1', 40n)), [40n, 40n, 0n, undefined])
   }),
 
-  ledgerCase('charges an explicit zero as zero (failure 8)', async ({ ledger }) => {
+  ledgerCase('failure 8: charges an explicit zero as zero', async ({ ledger }) => {
     await give(ledger, 'g1', 50n)
     reserved(await ledger.reserve(holdOf('r1', 50n)))
     await settleWith(ledger, 'r1', expected(20n))
@@ -149,7 +149,7 @@ export const lateCases: readonly LedgerCase[] = [
   ),
 
   ledgerCase(
-    'tells a cost once, however often and whoever brings it (failure 5)',
+    'failure 5: tells a cost once, however often and whoever brings it',
     async ({ ledger, store, clock }) => {
       const other = createLedger({ store, plans: casePlans, clock })
       await give(ledger, 'g1', 50n)
@@ -171,7 +171,7 @@ export const lateCases: readonly LedgerCase[] = [
   ),
 
   ledgerCase(
-    'gives the first receipt when a request that waits is settled again (failure 5)',
+    'failure 5: gives the first receipt when a request that waits is settled again',
     async ({ ledger, store }) => {
       await give(ledger, 'g1', 50n)
       reserved(await ledger.reserve(holdOf('r1', 50n)))

@@ -180,7 +180,7 @@ export const monthEndCases: readonly LedgerCase[] = [
   }),
 
   ledgerCase(
-    'issues a month’s credit once when a hundred requests meet its first moment (failure 18)',
+    'failure 18: issues a month’s credit once when a hundred requests meet its first moment',
     async ({ ledger, store, clock }) => {
       await ledger.configure({ accountId: 'alice', planId: 'free' })
       for (let index = 0; index < 10; index += 1) await spend(ledger, `old${index}`, usd('0.01'))

@@ -18,7 +18,7 @@ const settlement = { accountId: 'alice', reservationId: 'r1' }
 /** Requests on a customer's own key at the provider. */
 export const ownKeyCases: readonly LedgerCase[] = [
   ledgerCase(
-    'lets a request on an own key pass without credit, and charges nothing (failure 30)',
+    'failure 30: lets a request on an own key pass without credit, and charges nothing',
     async ({ ledger }) => {
       reserved(await ledger.reserve(holdOf('r1', 0n)))
       const receipt = settled(await ledger.settle({ ...settlement, attempts: [onOwnKey(70n)] }))
@@ -29,7 +29,7 @@ export const ownKeyCases: readonly LedgerCase[] = [
     },
   ),
 
-  ledgerCase('books what the provider will bill the customer as a memo (failure 30)', async ({ ledger }) => {
+  ledgerCase('failure 30: books what the provider will bill the customer as a memo', async ({ ledger }) => {
     reserved(await ledger.reserve(holdOf('r1', 0n)))
     const usage = { quantities: { input_token: 12n }, certainty: 'exact' as const }
     await ledger.settle({ ...settlement, attempts: [{ ...onOwnKey(70n), usage }] })

@@ -102,7 +102,7 @@ export const refundCases: readonly LedgerCase[] = [
   }),
 
   ledgerCase(
-    'refunds once for one id, and tells another content apart (failure 29)',
+    'failure 29: refunds once for one id, and tells another content apart',
     async ({ ledger, store }) => {
       await give(ledger, 'g1', 100n)
       await spend(ledger, 'r1', 40n)
@@ -203,7 +203,7 @@ export const refundCases: readonly LedgerCase[] = [
   }),
 
   ledgerCase(
-    'gives back no more of a bill than is left after it was lowered by hand (failure 6)',
+    'failure 6: gives back no more of a bill than is left after it was lowered by hand',
     async ({ ledger, store }) => {
       await ledger.configure({ accountId: 'alice', planId: 'metered' })
       await give(ledger, 'g1', 10n)

@@ -114,7 +114,7 @@ export const reserveCases: readonly LedgerCase[] = [
     },
   ),
 
-  ledgerCase('reserves once for one id, however often it is sent (failure 16)', async ({ ledger, store }) => {
+  ledgerCase('failure 16: reserves once for one id, however often it is sent', async ({ ledger, store }) => {
     await give(ledger, 'g1', 100n)
     const first = await ledger.reserve(holdOf('r1', 60n))
 
@@ -180,7 +180,7 @@ export const reserveCases: readonly LedgerCase[] = [
   }),
 
   ledgerCase(
-    'refuses a hold whose time is not a number, because it would never end (failure 3)',
+    'failure 3: refuses a hold whose time is not a number, because it would never end',
     async ({ ledger, store }) => {
       await give(ledger, 'g1', 100n)
       await changesNothing(store, async () => {

@@ -53,7 +53,7 @@ export const settleCases: readonly LedgerCase[] = [
     },
   ),
 
-  ledgerCase('charges an explicit zero as zero (failure 8)', async ({ ledger }) => {
+  ledgerCase('failure 8: charges an explicit zero as zero', async ({ ledger }) => {
     await give(ledger, 'g1', 100n)
     reserved(await ledger.reserve(holdOf('r1', 60n)))
     const receipt = await settleAt(ledger, 'r1', 0n)
@@ -107,7 +107,7 @@ export const settleCases: readonly LedgerCase[] = [
   }),
 
   ledgerCase(
-    'absorbs what no credit covers and never goes below zero (failure 6)',
+    'failure 6: absorbs what no credit covers and never goes below zero',
     async ({ ledger, store }) => {
       await give(ledger, 'g1', 100n)
       reserved(await ledger.reserve(holdOf('r1', 60n)))
@@ -220,7 +220,7 @@ export const settleCases: readonly LedgerCase[] = [
   ),
 
   ledgerCase(
-    'absorbs what a failed attempt cost and charges only the served one (failure 15)',
+    'failure 15: absorbs what a failed attempt cost and charges only the served one',
     async ({ ledger }) => {
       await give(ledger, 'g1', 100n)
       reserved(await ledger.reserve(holdOf('r1', 60n)))
@@ -247,7 +247,7 @@ export const settleCases: readonly LedgerCase[] = [
     },
   ),
 
-  ledgerCase('charges several served attempts, the first ones first (failure 15)', async ({ ledger }) => {
+  ledgerCase('failure 15: charges several served attempts, the first ones first', async ({ ledger }) => {
     await give(ledger, 'g1', 50n)
     reserved(await ledger.reserve(holdOf('r1', 50n)))
     const receipt = settled(
@@ -265,7 +265,7 @@ export const settleCases: readonly LedgerCase[] = [
   }),
 
   ledgerCase(
-    'charges once and gives the first receipt when it is settled again (failure 5)',
+    'failure 5: charges once and gives the first receipt when it is settled again',
     async ({ ledger, store }) => {
       await give(ledger, 'g1', 100n)
       reserved(await ledger.reserve(holdOf('r1', 60n)))
@@ -332,7 +332,7 @@ export const settleCases: readonly LedgerCase[] = [
     assert.equal(await ledger.receipt('bob', 'r1'), undefined)
   }),
 
-  ledgerCase('charges what was used until a client went away, once (failure 7)', async ({ ledger }) => {
+  ledgerCase('failure 7: charges what was used until a client went away, once', async ({ ledger }) => {
     await give(ledger, 'g1', 100n)
     reserved(await ledger.reserve(holdOf('r1', 60n)))
     const attempt = { ...served(13n), outcome: 'aborted' as const, costSource: 'estimate' as const }
@@ -359,7 +359,7 @@ export const settleCases: readonly LedgerCase[] = [
     },
   ),
 
-  ledgerCase('charges the sum of two hundred requests exactly (failure 27)', async ({ ledger }) => {
+  ledgerCase('failure 27: charges the sum of two hundred requests exactly', async ({ ledger }) => {
     await give(ledger, 'g1', usd('1.00'))
     for (let index = 1; index <= 200; index += 1) await spend(ledger, `r${index}`, BigInt(index * index))
 

@@ -84,7 +84,7 @@ export const tooLateCases: readonly LedgerCase[] = [
   }),
 
   ledgerCase(
-    'gives back what was charged beyond a cost that comes too late, once (failure 8)',
+    'failure 8: gives back what was charged beyond a cost that comes too late, once',
     async (context) => {
       const { store, clock } = context
       const ledger = charging(context)
@@ -212,7 +212,7 @@ export const tooLateCases: readonly LedgerCase[] = [
   }),
 
   ledgerCase(
-    'keeps waiting over a restart, and needs no timer to end (failure 19)',
+    'failure 19: keeps waiting over a restart, and needs no timer to end',
     async ({ ledger, store, clock }) => {
       await give(ledger, 'g1', 100n)
       reserved(await ledger.reserve(holdOf('r1', 60n)))

@@ -289,7 +289,7 @@ export const usageCases: readonly LedgerCase[] = [
   ),
 
   ledgerCase(
-    'charges nothing for being asked, however often (failure 17)',
+    'failure 17: charges nothing for being asked, however often',
     async ({ ledger, store, clock }) => {
       await ledger.configure({ accountId: 'alice', planId: 'metered' })
       await spend(ledger, 'r1', usd('0.10'))
@@ -324,7 +324,7 @@ export const usageCases: readonly LedgerCase[] = [
   }),
 
   ledgerCase(
-    'reads each entry of the journal once, however often usage is asked for (failure 22)',
+    'failure 22: reads each entry of the journal once, however often usage is asked for',
     async ({ store, clock }) => {
       let entries = 0
       const counting: LedgerStore = {

@@ -105,7 +105,7 @@ export const voidCases: readonly LedgerCase[] = [
     assert.equal((await ledger.balance('alice')).spendable, usd('0.10'))
   }),
 
-  ledgerCase('voids once for one id, however often it is sent (failure 29)', async ({ ledger, store }) => {
+  ledgerCase('failure 29: voids once for one id, however often it is sent', async ({ ledger, store }) => {
     await give(ledger, 'g1', 100n)
     const request = { ...deed('o1'), grantId: 'g1', amount: nano(30n) }
     const first = await ledger.voidGrant(request)

@@ -141,7 +141,7 @@ describe('an audit', () => {
 })
 
 describe('the proof of zero markup', () => {
-  it('rates recorded usage again and accepts the very same cost only (failure 26)', async () => {
+  it('failure 26: rates recorded usage again and accepts the very same cost only', async () => {
     const { ledger } = open()
     await spend(ledger, 'right')
     await spend(ledger, 'dearer', { cost: nano(1001n) })
