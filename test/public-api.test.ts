@@ -10,6 +10,7 @@ import * as jsonLines from '@farebox/core/sinks/json-lines-file'
 import * as express from '@farebox/express'
 import * as fastify from '@farebox/fastify'
 import * as koa from '@farebox/koa'
+import * as postgres from '@farebox/postgres'
 import * as sqlite from '@farebox/sqlite'
 import * as stripe from '@farebox/stripe'
 import * as farebox from 'farebox'
@@ -81,6 +82,7 @@ describe('the public names, under review', () => {
     ['@farebox/express', express, ['middleware']],
     ['@farebox/koa', koa, ['middleware']],
     ['@farebox/fastify', fastify, ['middleware', 'plugin']],
+    ['@farebox/postgres', postgres, ['migrate', 'migrations', 'postgres']],
     ['@farebox/sqlite', sqlite, ['sqlite']],
     ['@farebox/stripe', stripe, ['createPayments']],
     ['farebox', farebox, ['run']],
@@ -94,12 +96,13 @@ it('can be required from CommonJS, because no module awaits at its top level', (
     const { createGateway } = require('@farebox/core')
     const { cerebras } = require('@farebox/core/providers/cerebras')
     const { middleware } = require('@farebox/express')
+    const { postgres } = require('@farebox/postgres')
     const { sqlite } = require('@farebox/sqlite')
     const { createPayments } = require('@farebox/stripe')
-    console.log([createGateway, cerebras, middleware, sqlite, createPayments].map((value) => typeof value).join())`
+    console.log([createGateway, cerebras, middleware, postgres, sqlite, createPayments].map((value) => typeof value).join())`
   const { stdout, stderr } = spawnSync(process.execPath, ['--input-type=commonjs', '-e', script], {
     cwd: fileURLToPath(new URL('.', import.meta.url)),
     encoding: 'utf8',
   })
-  expect(stdout.trim(), stderr).toBe('function,function,function,function,function')
+  expect(stdout.trim(), stderr).toBe('function,function,function,function,function,function')
 })

@@ -2,10 +2,13 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { memoryStorage } from '@farebox/core'
+import { migrate, postgres } from '@farebox/postgres'
 import { sqlite } from '@farebox/sqlite'
 import { registerLedgerCases } from '@farebox/testkit/ledger'
+import { hasPostgres, type PostgresServer, startPostgres } from '@farebox/testkit/servers'
 import Database from 'libsql'
-import { afterAll, describe, it } from 'vitest'
+import pg from 'pg'
+import { afterAll, beforeAll, describe, it } from 'vitest'
 
 // The storage cases themselves run in the package of each store: here, the ledger runs on each of them.
 
@@ -26,6 +29,31 @@ describe('the ledger on SQLite', () => {
       const database = new Database(join(folder, `${open.length}.db`))
       open.push(database)
       return sqlite(database, { clock })
+    },
+  })
+})
+
+describe.skipIf(!hasPostgres())('the ledger on PostgreSQL', () => {
+  const schema = 'ledger_cases'
+  let server: PostgresServer
+  let pool: pg.Pool
+  beforeAll(async () => {
+    // What the disk does is for the tests of the store itself.
+    server = await startPostgres({ settings: { fsync: 'off' } })
+    pool = new pg.Pool({ connectionString: server.url, max: 8 })
+    await migrate(pool, { schema })
+  })
+  afterAll(async () => {
+    await pool.end()
+    await server.stop()
+  })
+
+  registerLedgerCases(it, {
+    async createStore(clock) {
+      // Emptied, because making the tables anew for every case takes longer than the cases.
+      const tables = ['heads', 'records', 'journal', 'documents']
+      await pool.query(tables.map((table) => `DELETE FROM ${schema}.${table}`).join('; '))
+      return postgres(pool, { schema, clock, acceptsLoss: true })
     },
   })
 })

@@ -7,12 +7,15 @@ import { fileURLToPath } from 'node:url'
 import { bearerKey, createGateway, memoryStorage, perMillion, type Storage } from '@farebox/core'
 import { cerebras } from '@farebox/core/providers/cerebras'
 import { middleware } from '@farebox/express'
+import { migrate, postgres } from '@farebox/postgres'
 import { sqlite } from '@farebox/sqlite'
+import { hasPostgres, type PostgresServer, startPostgres } from '@farebox/testkit/servers'
 import { type Simulator, startSimulator } from '@farebox/testkit/simulator'
 import express from 'express'
 import Database from 'libsql'
+import pg from 'pg'
 import { afterEach, describe, expect, it } from 'vitest'
-import { startServer } from './servers/child.ts'
+import { type ServerProcess, startServer } from './servers/child.ts'
 
 // Ten output tokens at 199 USD per million cost 1,990,000 nano-USD: the free $0.10 pays exactly 50 and leaves 500,000.
 const outputPrice = '199'
@@ -71,6 +74,29 @@ async function serve(running: Simulator, storage: Storage): Promise<string> {
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}/ai/v1`
 }
 
+/** Two servers in processes of their own on one database. */
+async function twoProcesses(
+  running: Simulator,
+  place: { readonly database?: string; readonly postgresUrl?: string },
+): Promise<readonly ServerProcess[]> {
+  const provider = (name: 'cerebras' | 'together') => ({ apiKey: 'k', baseUrl: running.baseUrl(name) })
+  const providers = { cerebras: provider('cerebras'), together: provider('together') }
+  const environment = { FAREBOX_TEST: JSON.stringify({ ...place, outputPrice, providers }) }
+  const script = fileURLToPath(new URL('servers/app.js', import.meta.url))
+  const servers = await Promise.all([startServer(script, environment), startServer(script, environment)])
+  for (const server of servers) undo.push(() => server.stop('SIGKILL'))
+  return servers
+}
+
+async function database(): Promise<PostgresServer> {
+  const server = await startPostgres()
+  undo.push(() => server.stop())
+  const pool = new pg.Pool({ connectionString: server.url })
+  await migrate(pool)
+  await pool.end()
+  return server
+}
+
 /** 200 requests at once, half of them streams, in turns over these servers. */
 async function storm(urls: readonly string[]): Promise<readonly number[]> {
   return Promise.all(
@@ -118,19 +144,23 @@ describe('failures 1 and 2: a free account with credit for exactly 50 requests, 
 
   it('serves exactly 50 from two processes on one SQLite file', async () => {
     const running = await simulator()
-    const environment = {
-      FAREBOX_TEST: JSON.stringify({
-        database: temporaryFile(),
-        outputPrice,
-        providers: {
-          cerebras: { apiKey: 'k', baseUrl: running.baseUrl('cerebras') },
-          together: { apiKey: 'k', baseUrl: running.baseUrl('together') },
-        },
-      }),
-    }
-    const script = fileURLToPath(new URL('servers/app.js', import.meta.url))
-    const servers = await Promise.all([startServer(script, environment), startServer(script, environment)])
-    for (const server of servers) undo.push(() => server.stop('SIGKILL'))
+    const servers = await twoProcesses(running, { database: temporaryFile() })
+    await expectExactly(
+      servers.map((server) => server.baseUrl),
+      running,
+    )
+  })
+
+  it.skipIf(!hasPostgres())('serves exactly 50 on PostgreSQL', async () => {
+    const running = await simulator()
+    const pool = new pg.Pool({ connectionString: (await database()).url })
+    undo.push(() => pool.end())
+    await expectExactly([await serve(running, postgres(pool))], running)
+  })
+
+  it.skipIf(!hasPostgres())('serves exactly 50 from two processes on one PostgreSQL database', async () => {
+    const running = await simulator()
+    const servers = await twoProcesses(running, { postgresUrl: (await database()).url })
     await expectExactly(
       servers.map((server) => server.baseUrl),
       running,
