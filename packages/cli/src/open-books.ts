@@ -15,6 +15,7 @@ import {
 } from '@farebox/core'
 import { openaiCompatible } from '@farebox/core/providers/openai-compatible'
 import { type Call, text } from './command.ts'
+import { openPostgres, usualSchema } from './open-postgres.ts'
 import { openSqlite } from './open-sqlite.ts'
 import { CommandError, UsageError } from './terminal.ts'
 
@@ -33,14 +34,18 @@ export interface Books {
 }
 
 /** The options that say where the accounts are, for `--help`. */
-export const booksHelp = `  --gateway FILE     your module that exports \`gateway\`, or \`storage\`
+export const booksHelp: string = `  --gateway FILE     your module that exports \`gateway\`, or \`storage\`
   --sqlite FILE      a database file of @farebox/sqlite; it is only read
-  --prefix NAME      what the names of its tables start with (farebox_)`
+  --prefix NAME      what the names of its tables start with (farebox_)
+  --postgres URL     a database of @farebox/postgres; it is only read
+  --schema NAME      the schema of its tables (${usualSchema})`
 
 export const booksOptions = {
   gateway: { type: 'string' },
   sqlite: { type: 'string' },
   prefix: { type: 'string' },
+  postgres: { type: 'string' },
+  schema: { type: 'string' },
 } as const
 
 /**
@@ -51,10 +56,17 @@ export const booksOptions = {
 export async function openBooks(call: Call, folder: string): Promise<Books> {
   const module = text(call, 'gateway')
   const file = text(call, 'sqlite')
-  if ((module === undefined) === (file === undefined)) {
-    throw new UsageError('Say where the accounts are: either --gateway FILE or --sqlite FILE.')
+  const url = text(call, 'postgres')
+  if ([module, file, url].filter((place) => place !== undefined).length !== 1) {
+    throw new UsageError(
+      'Say where the accounts are: either --gateway FILE or --sqlite FILE or --postgres URL.',
+    )
   }
   if (module !== undefined) return openModule(resolve(folder, module))
+  if (url !== undefined) {
+    const database = openPostgres({ url, schema: text(call, 'schema') ?? usualSchema, folder })
+    return booksOf(database.storage, database.close)
+  }
   const opened = await openSqlite({
     file: resolve(folder, file ?? ''),
     prefix: text(call, 'prefix') ?? 'farebox_',

@@ -24,7 +24,7 @@ describe('farebox', () => {
   it('shows its commands, and with the name of one what it takes', async () => {
     const { code, out } = await farebox('--help')
     expect(code).toBe(0)
-    for (const command of ['audit', 'reconcile', 'export', 'prices', 'conformance']) {
+    for (const command of ['audit', 'reconcile', 'export', 'prices', 'migrate', 'conformance']) {
       expect(out).toContain(command)
       const help = await farebox(command, '--help')
       expect(help).toMatchObject({ code: 0, error: '' })
@@ -35,11 +35,17 @@ describe('farebox', () => {
 
   it.each([
     [[], 'Usage: farebox'],
-    [['frob'], 'There is no command "frob". Known commands: audit, reconcile, export, prices, conformance.'],
+    [
+      ['frob'],
+      'There is no command "frob". Known commands: audit, reconcile, export, prices, migrate, conformance.',
+    ],
     [['audit', '--frob'], "Unknown option '--frob'"],
     [['audit', '--sqlite'], "'--sqlite <value>' argument missing"],
-    [['audit'], 'either --gateway FILE or --sqlite FILE'],
-    [['audit', '--gateway', 'a.js', '--sqlite', 'b.db'], 'either --gateway FILE or --sqlite FILE'],
+    [['audit'], 'either --gateway FILE or --sqlite FILE or --postgres URL'],
+    [
+      ['audit', '--gateway', 'a.js', '--sqlite', 'b.db'],
+      'either --gateway FILE or --sqlite FILE or --postgres URL',
+    ],
     [
       ['audit', '--sqlite', 'b.db', '--findings-max', 'many'],
       '--findings-max takes a whole number, not "many"',
@@ -58,6 +64,9 @@ describe('farebox', () => {
     [['export', '--sqlite', 'b.db'], "Unknown option '--sqlite'"],
     [['reconcile', '--gateway', 'src/__fixtures__/slow-storage.js'], 'Only a gateway can reconcile'],
     [['prices', 'frob'], 'prices knows no "frob"'],
+    [['migrate'], 'Say which database: --postgres URL.'],
+    [['migrate', 'now', '--postgres', 'postgres://127.0.0.1:1/x'], 'migrate takes no "now"'],
+    [['migrate', '--postgres', 'postgres://127.0.0.1:1/x', '--schema', 'a-b'], 'not a plain identifier'],
   ])('called as %j says what is wrong and exits with 2', async (args, message) => {
     const { code, out, error } = await farebox(...args)
     expect({ code, out }).toEqual({ code: 2, out: '' })

@@ -5,13 +5,14 @@ import type { Call, Command } from './command.ts'
 import { audit } from './commands/audit.ts'
 import { conformance } from './commands/conformance.ts'
 import { exportJournals } from './commands/export.ts'
+import { migrate } from './commands/migrate.ts'
 import { prices } from './commands/prices.ts'
 import { reconcile } from './commands/reconcile.ts'
 import { CommandError, type ExitCode, exitCodes, type Terminal, UsageError } from './terminal.ts'
 
 export type { ExitCode, Output, Terminal } from './terminal.ts'
 
-const commands: readonly Command[] = [audit, reconcile, exportJournals, prices, conformance]
+const commands: readonly Command[] = [audit, reconcile, exportJournals, prices, migrate, conformance]
 
 /** Runs the command that the arguments name, and gives the code to exit with. Never rejects. */
 export async function run(terminal: Terminal): Promise<ExitCode> {

@@ -12,11 +12,11 @@ export const audit: Command = {
   summary: 'prove journals, balances and prices, or say what is wrong',
   help: `farebox audit: prove journals, balances and prices, or say what is wrong
 
-Usage: farebox audit [account...] (--gateway FILE | --sqlite FILE) [options]
+Usage: farebox audit [account...] (--gateway FILE | --sqlite FILE | --postgres URL) [options]
 
 Replays the journal of each account, of all accounts unless some are named, and proves that it is whole, that the balance
 is what it adds up to, and that nobody paid more than the provider charges. It writes nothing and may run while the server
-does. A file alone proves the prices that Farebox was released with; your own are proved with --gateway.
+does. A database alone proves the prices that Farebox was released with; your own are proved with --gateway.
 
 ${booksHelp}
   --since FILE       what an earlier \`farebox audit --json\` wrote: proves that nothing changed since
