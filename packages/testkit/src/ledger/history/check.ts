@@ -105,6 +105,8 @@ function checkRealTime(operations: readonly Operation[]): void {
 }
 
 function play(model: LedgerModel, { operation, step, isLast }: Placed): void {
+  // An operation of several steps, such as a refund, first looks and then decides: what only looked did nothing yet.
+  if (!isLast && !step.isWrite) return
   const request = step.isAgain ? ({ do: 'look-after' } as const) : operation.request
   const answer = modelAnswer(model, request, { ...operation, ...step })
   if (isLast) {
