@@ -155,6 +155,42 @@ describe.skipIf(!hasPostgres())('the tables on a real server', () => {
     ).rejects.toMatchObject({ name: 'Conflict' })
   })
 
+  it('works on tables that were made in parts by account before it migrated', async () => {
+    await admin.query(`CREATE SCHEMA parts;
+      CREATE TABLE parts.journal (account text COLLATE "C" NOT NULL, seq bigint NOT NULL, text text NOT NULL,
+        hash text NOT NULL, recorded_at timestamptz NOT NULL DEFAULT now(), PRIMARY KEY (account, seq))
+        PARTITION BY HASH (account);
+      CREATE TABLE parts.records (account text COLLATE "C" NOT NULL, key text COLLATE "C" NOT NULL, long_key text,
+        due_at double precision, keep_until double precision, value text NOT NULL, PRIMARY KEY (account, key))
+        PARTITION BY HASH (account)`)
+    for (const [table, part] of ['journal', 'records'].flatMap((name) =>
+      [0, 1].map((rest) => [name, rest]),
+    )) {
+      await admin.query(
+        `CREATE TABLE parts.${table}_${part} PARTITION OF parts.${table} FOR VALUES WITH (MODULUS 2, REMAINDER ${part})`,
+      )
+    }
+    await migrate(admin, { schema: 'parts' })
+    const { ledger } = postgres(admin, { schema: 'parts' })
+    const ids = Array.from({ length: 20 }, (_, index) => `account-${index}`)
+    for (let round = 1; round <= 3; round += 1) {
+      const put = [{ key: `k${round}`, value: round, mode: 'create' as const, dueAt: 5 }]
+      const append = [{ seq: BigInt(round), text: `entry ${round}`, hash: 'h' }]
+      await Promise.all(
+        ids.map((id) => ledger.transact(id, [], () => ({ result: 0, write: { head: round, put, append } }))),
+      )
+    }
+
+    for (const id of ids) {
+      const cut = await ledger.transact(id, ['k1', 'k3'], (read) => ({ result: read }))
+      expect([cut.head, cut.records.size, cut.due.length]).toEqual([3, 2, 3])
+      expect(await ledger.journal(id, 0n, 10)).toHaveLength(3)
+    }
+    const { rows } = await admin.query('SELECT count(*)::integer AS entries FROM parts.journal_0')
+    expect(rows[0].entries).toBeGreaterThan(0)
+    expect(rows[0].entries).toBeLessThan(60)
+  })
+
   it('updates the row of an account where it stands, touching no index', async () => {
     await migrate(admin, { schema: 'hot' })
     const { ledger } = postgres(admin, { schema: 'hot' })
