@@ -1,6 +1,6 @@
 import type { Clock } from '../clock.ts'
 import { type JournalEntry, readEntry } from './entry.ts'
-import { reach } from './reach.ts'
+import { reach, reachAgain } from './reach.ts'
 import { asking, RecordsNeeded } from './records-needed.ts'
 import type { Key, LedgerStore, Reduce, StoredEntry, TransactOptions } from './storage.ts'
 
@@ -19,9 +19,15 @@ export function accessTo(store: LedgerStore, clock: Clock): Access {
     async run(accountId, keys, reduce, options) {
       for (let needed: readonly Key[] = []; ; ) {
         const asked = needed.length === 0 ? keys : [...keys, ...needed]
-        const step = await reach(clock, () =>
-          store.transact(accountId, asked, asking(reduce, needed), options),
-        )
+        const step = await store
+          .transact(accountId, asked, asking(reduce, needed), options)
+          .catch((cause: unknown) =>
+            reachAgain(
+              clock,
+              () => store.transact(accountId, asked, fenced(asking(reduce, needed)), options),
+              cause,
+            ),
+          )
         if (!(step instanceof RecordsNeeded)) return step
         needed = [...needed, ...step.keys]
       }
@@ -32,5 +38,19 @@ export function accessTo(store: LedgerStore, clock: Clock): Access {
       const [stored] = await journal(accountId, seq - 1n, 1)
       return stored?.seq === seq ? readEntry(stored) : undefined
     },
+  }
+}
+
+/**
+ * Makes a write of every decision, so that the account moves on. Then nothing that an earlier try has sent can be applied
+ * any more: a write that arrives late must not do what its caller has meanwhile been told is refused.
+ *
+ * An account that was never written has nothing to write again. What lands there late is a hold that runs out.
+ */
+function fenced<R>(reduce: Reduce<R>): Reduce<R> {
+  return (cut) => {
+    const { result, write } = reduce(cut)
+    if (write !== undefined || cut.head === null) return { result, write }
+    return { result, write: { head: cut.head } }
   }
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { type Clock, fakeClock } from '../clock.ts'
+import { type Clock, type FakeClock, fakeClock } from '../clock.ts'
 import { isGatewayError } from '../errors.ts'
 import { type Nano, nano, usd } from '../money.ts'
 import { createLedger, type Ledger } from './ledger.ts'
@@ -7,16 +7,21 @@ import { memoryStorage } from './memory-storage.ts'
 import { planPreset } from './plan-presets.ts'
 import { type LedgerStore, OutcomeUnknown, Unavailable } from './storage.ts'
 
-type Fault = 'none' | 'unavailable' | 'lost before' | 'lost after' | 'broken'
+type Fault = 'none' | 'unavailable' | 'lost before' | 'lost after' | 'late' | 'broken'
 
 interface Subject {
   readonly ledger: Ledger
+  readonly clock: FakeClock
   /** What the next calls of the store meet, one each; nothing more when they are used up. */
   meet(...faults: Fault[]): void
   readonly calls: () => number
+  /** What was late arrives at the store. Gives whether it was applied. */
+  readonly land: () => Promise<boolean>
   /** From now on the store cannot read the journal or look for accounts. */
   readonly cut: () => void
 }
+
+const second = 1000
 
 /** A ledger on a store that fails to order. Pauses are over at once. */
 function failingLedger(): Subject {
@@ -24,6 +29,7 @@ function failingLedger(): Subject {
   const { ledger: store } = memoryStorage({ clock })
   let faults: Fault[] = []
   let calls = 0
+  let land = async () => false
   let isCut = false
   const reachable = () => {
     if (isCut) throw new Unavailable('The store is down.')
@@ -36,6 +42,17 @@ function failingLedger(): Subject {
       if (fault === 'unavailable') throw new Unavailable('The store is down.')
       if (fault === 'broken') throw new TypeError('a bug')
       if (fault === 'lost before') throw new OutcomeUnknown('The connection broke.')
+      if (fault === 'late') {
+        const { version, write } = await store.transact(accountId, keys, (cut) => ({
+          result: { version: cut.version, write: reduce(cut).write },
+        }))
+        land = () =>
+          store.transact(accountId, [], (cut) =>
+            cut.version === version ? { result: true, write } : { result: false },
+          )
+        clock.advance(second)
+        throw new OutcomeUnknown('Nobody answered for a second.')
+      }
       const result = await store.transact(accountId, keys, reduce, options)
       if (fault === 'lost after') throw new OutcomeUnknown('The connection broke.')
       return result
@@ -59,6 +76,8 @@ function failingLedger(): Subject {
   const plans = planPreset('hf-2026-02-04')
   return {
     ledger: createLedger({ store: failing, plans, clock: hasty }),
+    clock,
+    land: () => land(),
     meet: (...next) => {
       faults = next
       calls = 0
@@ -186,6 +205,31 @@ describe('a ledger whose store does not answer', () => {
     expect((await ledger.journal('alice', 0n, 10)).filter(({ kind }) => kind === 'configured')).toHaveLength(
       1,
     )
+  })
+
+  it('failure 16: holds nothing for a request that was refused, though its first try arrives in the end', async () => {
+    const { ledger, clock, meet, land, calls } = failingLedger()
+    const expiresAtMs = clock.now() + second
+    await ledger.grant({ accountId: 'alice', grantId: 'g1', amount: usd('1.00'), expiresAtMs })
+    meet('late')
+    // The credit expires meanwhile, and nothing is written about it: a refusal reads and leaves.
+    expect(await ledger.reserve(hold('r1', usd('1.00')))).toMatchObject({ outcome: 'insufficient' })
+    expect(calls()).toBe(2)
+
+    expect(await land()).toBe(false)
+    expect(await ledger.balance('alice')).toMatchObject({ held: 0n, spendable: usd('0.10') })
+  })
+
+  it('takes nothing by an adjustment that was refused, though its first try arrives in the end', async () => {
+    const { ledger, clock, meet, land } = failingLedger()
+    const expiresAtMs = clock.now() + second
+    await ledger.grant({ accountId: 'alice', grantId: 'g1', amount: usd('1.00'), expiresAtMs })
+    meet('late')
+    const adjustment = { accountId: 'alice', opId: 'o1', actor: 'support', reason: 'test' }
+    const result = await ledger.adjust({ ...adjustment, amount: nano(-usd('1.00')) })
+    expect(result).toMatchObject({ outcome: 'insufficient' })
+
+    expect(await land()).toBe(false)
   })
 
   it('failure 5: gives up after four times, and charges once when it is asked to settle again later', async () => {

@@ -15,7 +15,12 @@ export function reach<R>(clock: Clock, operation: () => Promise<R>): Promise<R> 
   return operation().catch((cause: unknown) => reachAgain(clock, operation, cause))
 }
 
-async function reachAgain<R>(clock: Clock, operation: () => Promise<R>, first: unknown): Promise<R> {
+/**
+ * Runs an operation again whose first try went wrong with `first`, if nobody knows what it has done.
+ *
+ * @throws GatewayError `store_unavailable` when the store stays out of reach.
+ */
+export async function reachAgain<R>(clock: Clock, operation: () => Promise<R>, first: unknown): Promise<R> {
   let cause = first
   for (let attempt = 1; isOutcomeUnknown(cause) && attempt < attemptsMax; attempt += 1) {
     await new Promise<void>((resolve) => clock.after(10 * 2 ** attempt, resolve))

@@ -31,7 +31,7 @@ export type ReserveResult =
   /** Holds that are due were looked after first: run again. */
   | { readonly outcome: 'again' }
 
-/** A refusal for lack of credit. Nothing was written. */
+/** A refusal for lack of credit. Nothing was set aside. */
 export interface Insufficient {
   readonly outcome: 'insufficient'
   /** What stopped it: the member's cap, the account's limit on pay-as-you-go, or credit that is used up under a hard stop. */

@@ -102,8 +102,9 @@ export interface LedgerStore {
   /**
    * Reads one account, runs `reduce` on what it read, and applies the returned write, all or nothing.
    *
-   * Writes to one account have a single order that agrees with real time. A decision without a write was made on a cut
-   * that was current at some moment during the call.
+   * Writes to one account have a single order that agrees with real time, and each makes a new version, also where it
+   * changes nothing: a write that was decided on an older one is never applied. A decision without a write was made on a
+   * cut that was current at some moment during the call.
    *
    * @throws Unavailable when surely nothing was applied. @throws OutcomeUnknown when the caller must ask again by id.
    */
