@@ -75,7 +75,8 @@ export type Command =
       readonly amount?: bigint
       readonly courtesy: boolean
     }
-  | { readonly do: 'look-after' }
+  /** `dueByMs`: also looks at what is due by then. @default what the time to ask about will be over for, at that moment */
+  | { readonly do: 'look-after'; readonly dueByMs?: number }
   /** Lets time pass, or sets the clock back. */
   | { readonly do: 'wait'; readonly byMs: number }
   /** Goes to so long after the end of the account's period, or before it. */
@@ -210,13 +211,8 @@ export async function answerOf(
       const paid = { charged, absorbed, paidFrom: sources(paidFrom), spendableAfter }
       return { outcome: 'settled', ...paid, state: receiptState }
     }
-    case 'reconcile': {
-      const attemptId = `${command.id}.${command.attempt}`
-      const cost = command.cost === null ? null : nano(command.cost)
-      const request = { accountId: 'alice', reservationId: command.id, attemptId, cost }
-      const result = await ledger.reconcile(request)
-      return { ...attemptIn(result), receipt: await showReceipt(ledger, command.id) }
-    }
+    case 'reconcile':
+      return { ...(await reconcileIn(ledger, command)), receipt: await showReceipt(ledger, command.id) }
     case 'void':
     case 'adjust':
     case 'refund':
@@ -250,6 +246,15 @@ async function grant(
     if (error instanceof RangeError) return { outcome: 'RangeError' }
     throw error
   }
+}
+
+/** Makes a cost final, and leaves it to others to read what has come of it. */
+export async function reconcileIn(
+  ledger: Ledger,
+  { id, attempt, cost }: Extract<Command, { do: 'reconcile' }>,
+): Promise<Answer> {
+  const request = { accountId: 'alice', reservationId: id, attemptId: `${id}.${attempt}` }
+  return attemptIn(await ledger.reconcile({ ...request, cost: cost === null ? null : nano(cost) }))
 }
 
 function attemptIn(result: ReconcileResult): Answer {

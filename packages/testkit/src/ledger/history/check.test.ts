@@ -129,6 +129,52 @@ describe('a history in order', () => {
     expect(recorder.operations[0]).toMatchObject({ answer: undefined, endedAt: undefined })
   })
 
+  it('may have an operation that reads first and takes effect later', async () => {
+    const store = newStore()
+    const recorder = recordHistory({ plans: casePlans, clock: hasty, isUnknown: isOutOfReach })
+    const settle: Request = { do: 'settle', id: 'r1', cost: usd('0.40'), failedCost: null }
+    for (const request of [grant, reserve('r1'), settle]) await recorder.run(store, request)
+    let calls = 0
+    const interrupted: LedgerStore = {
+      ...store,
+      async transact(...call) {
+        calls += 1
+        // Between finding the charge and giving it back, somebody looks.
+        if (calls === 2) await recorder.run(store, look)
+        return store.transact(...call)
+      },
+    }
+    await recorder.run(interrupted, { do: 'refund', op: 'o1', id: 'r1', attempt: 2, courtesy: false })
+    expect(recorder.operations.map(({ index, steps }) => [index, steps.length]).slice(-2)).toEqual([
+      [3, 2],
+      [4, 1],
+    ])
+    await checkRecorded(recorder, store, casePlans)
+  })
+
+  it('may have a refusal that is written, because nobody knew what came of its first try', async () => {
+    const store = newStore()
+    const recorder = recordHistory({ plans: casePlans, clock: hasty, isUnknown: isOutOfReach })
+    await recorder.run(store, grant)
+    await recorder.run(store, reserve('r1'))
+    let calls = 0
+    const deaf: LedgerStore = {
+      ...store,
+      async transact(...call) {
+        calls += 1
+        const result = await store.transact(...call)
+        if (calls === 1) throw new OutcomeUnknown('The reply was lost.')
+        return result
+      },
+    }
+    await recorder.run(deaf, reserve('r2'))
+    expect(recorder.operations[2]).toMatchObject({
+      answer: { outcome: 'insufficient' },
+      steps: [{ isWrite: true, isChange: false }],
+    })
+    await checkRecorded(recorder, store, casePlans)
+  })
+
   it('is found by trying every order too, whatever four callers asked', async () => {
     for (let seed = 1; seed <= 150; seed += 1) {
       const random = seededRandom(seed)

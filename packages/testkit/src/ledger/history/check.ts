@@ -105,8 +105,8 @@ function checkRealTime(operations: readonly Operation[]): void {
 }
 
 function play(model: LedgerModel, { operation, step, isLast }: Placed): void {
-  // An operation of several steps, such as a refund, first looks and then decides: what only looked did nothing yet.
-  if (!isLast && !step.isWrite) return
+  // What an operation reads on its way has no effect yet: a refund looks for the charge before it gives anything back.
+  if (!isLast && !step.isChange) return
   const request = step.isAgain ? ({ do: 'look-after' } as const) : operation.request
   const answer = modelAnswer(model, request, { ...operation, ...step })
   if (isLast) {
@@ -118,14 +118,22 @@ function play(model: LedgerModel, { operation, step, isLast }: Placed): void {
 export function modelAnswer(
   model: LedgerModel,
   request: Request,
-  { askedMs, nowMs }: { readonly askedMs: number; readonly nowMs: number },
+  {
+    askedMs,
+    nowMs,
+    dueByMs,
+  }: { readonly askedMs: number; readonly nowMs: number; readonly dueByMs?: number },
 ): Answer {
   if (request.do === 'look') return model.balance(nowMs)
   if (request.do === 'count') return model.credits()
+  if (request.do === 'look-after') {
+    return model.run({ ...request, ...(dueByMs !== undefined && { dueByMs }) }, nowMs)
+  }
   // A grant's times were asked for by the caller's clock, and the model counts them from the store's.
   const shifted =
     request.do === 'grant' ? { ...request, startsInMs: request.startsInMs + askedMs - nowMs } : request
-  return model.run(shifted, nowMs)
+  const { receipt: _receipt, ...answer } = model.run(shifted, nowMs)
+  return answer
 }
 
 function nameOf({ index, request }: Operation): string {

@@ -6,8 +6,8 @@ const second = 1000
 
 /** Something to ask about alice's account. Few ids, so that they meet again; round amounts, so that sums meet limits. */
 export function drawRequest(random: Random): Request {
-  const kind = random.below(22)
-  const hold = `r${random.between(1, 6)}`
+  const kind = random.below(25)
+  const hold = `r${random.between(1, 4)}`
   const amount = random.pick([0n, 1n, usd('0.01'), usd('0.05'), usd('0.10'), usd('1.00'), usd('2.00')])
   if (kind < 2) {
     return {
@@ -43,7 +43,13 @@ export function drawRequest(random: Random): Request {
     }
   }
   if (kind < 17) {
-    return { do: 'settle', id: hold, cost: amount, failedCost: random.pick([null, 0n, 7n]) }
+    return {
+      do: 'settle',
+      id: hold,
+      cost: amount,
+      failedCost: random.pick([null, 0n, 7n]),
+      ...(random.chance(0.4) && { late: random.pick([[2], [2], [1], [1, 2]] as const) }),
+    }
   }
   const op = `o${random.between(1, 4)}`
   switch (kind) {
@@ -67,6 +73,15 @@ export function drawRequest(random: Random): Request {
       }
     case 20:
       return { do: 'look-after' }
+    case 21:
+    case 22:
+    case 23:
+      return {
+        do: 'reconcile',
+        id: hold,
+        attempt: random.pick([1, 2, 2]),
+        cost: random.pick([amount, amount, amount, null]),
+      }
     default:
       return { do: 'look' }
   }

@@ -7,7 +7,7 @@ import {
   type PlanTable,
   type Reduce,
 } from '@farebox/core'
-import { answerOf, type Command, showBalance, showCredits } from '../command.ts'
+import { answerOf, type Command, reconcileIn, showBalance, showCredits } from '../command.ts'
 import type { Answer } from '../model/world.ts'
 
 /**
@@ -24,8 +24,11 @@ export interface Step {
   /** The account's version that it read. A write makes the next one. */
   readonly version: bigint
   readonly isWrite: boolean
-  /** The store's time that it read. */
+  /** Whether that changed anything. A try after an unknown outcome writes the account again as it was. */
+  readonly isChange: boolean
+  /** The store's time that it read, and by when what it was shown is due, where it asked for more than that. */
   readonly nowMs: number
+  readonly dueByMs?: number
   /** Whether it only looked after what was due, and the operation was to be run again. */
   readonly isAgain: boolean
 }
@@ -102,6 +105,8 @@ export function recordHistory({ plans, clock, isUnknown }: RecorderOptions): Rec
 function ask(request: Request, options: LedgerOptions, nowMs: number): Promise<Answer> {
   if (request.do === 'count') return showCredits(options.store)
   const ledger = createLedger(options)
+  // Its receipt would be of another moment.
+  if (request.do === 'reconcile') return reconcileIn(ledger, request)
   return request.do === 'look' ? showBalance(ledger) : answerOf(ledger, request, nowMs)
 }
 
@@ -119,7 +124,11 @@ function watch(store: LedgerStore, steps: Step[], maybe: Step[]): LedgerStore {
         const { result, write } = reduce(cut)
         forget()
         const isAgain = (result as { readonly outcome?: unknown } | undefined)?.outcome === 'again'
-        last = { version: cut.version, isWrite: write !== undefined, nowMs: cut.now, isAgain }
+        const isWrite = write !== undefined
+        const isChange = isWrite && (write.head !== cut.head || write.put !== undefined)
+        const dueByMs = options?.dueBy
+        const due = dueByMs === undefined ? {} : { dueByMs }
+        last = { version: cut.version, isWrite, isChange, nowMs: cut.now, ...due, isAgain }
         // Until it is confirmed, also when it never is.
         if (last.isWrite) maybe.push(last)
         return { result, write }

@@ -5,7 +5,7 @@ import type { Policy } from './late.ts'
 import { memberOf, members, noteMember, spendableBy } from './member.ts'
 import { take } from './pay.ts'
 import { receiptOf, reconcile, settle } from './settle.ts'
-import { askMs, graceMs, include, issue, wake } from './wake.ts'
+import { askMs, graceMs, include, isDue, issue, wake } from './wake.ts'
 import {
   type Answer,
   type Credit,
@@ -218,19 +218,16 @@ export function ledgerModel(plans: PlanTable, policy: Policy = 'waive', from?: W
       }
       case 'look-after': {
         const before = structuredClone(next.holds)
-        const byMs = nowMs + graceMs + askMs
+        const byMs = Math.max(nowMs, command.dueByMs ?? nowMs + graceMs + askMs)
         wake(next, plans, policy, nowMs, byMs)
         const holds = [...next.holds.values()]
         const moved = holds.filter(({ id, state }) => before.get(id)?.state !== state)
         const idsOf = (some: readonly Hold[]): string[] => some.map(({ id }) => id).toSorted()
         if (holds.some((hold) => isChanged(before.get(hold.id), hold))) save()
+        const seen = holds.filter((hold) => isDue(before.get(hold.id), byMs))
         return {
-          unresolved: idsOf(holds.filter(({ state, until }) => state === 'unresolved' && until <= nowMs)),
-          late: idsOf(
-            holds.filter(
-              ({ waits, waitUntil }) => waits.length > 0 && next.at < waitUntil && waitUntil <= byMs,
-            ),
-          ),
+          unresolved: idsOf(seen.filter(({ state }) => state === 'unresolved')),
+          late: idsOf(seen.filter(({ waits, waitUntil }) => waits.length > 0 && next.at < waitUntil)),
           released: idsOf(moved.filter(({ state }) => state === 'released')),
         }
       }

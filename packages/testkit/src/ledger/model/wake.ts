@@ -38,7 +38,7 @@ export function wake(
   include(world, plans, isNew ? world.period.start : world.at)
   let more = false
   const byMs = Math.min(dueByMs, world.at)
-  const due = [...world.holds.values()].filter((hold) => !isOver(hold) && lookAt(hold) <= byMs)
+  const due = [...world.holds.values()].filter((hold) => isDue(hold, byMs))
   for (const hold of due.toSorted((a, b) => lookAt(a) - lookAt(b) || (a.id < b.id ? -1 : 1))) {
     if (hold.state === 'held' && hold.traceable) {
       hold.state = 'unresolved'
@@ -52,6 +52,11 @@ export function wake(
     }
   }
   return more
+}
+
+/** Whether somebody has to look at it by then. */
+export function isDue(hold: Hold | undefined, byMs: number): boolean {
+  return hold !== undefined && !isOver(hold) && lookAt(hold) <= byMs
 }
 
 /** Whether nobody has to look at it any more. */
