@@ -82,12 +82,22 @@ function applyTerms(draft: Draft, request: ConfigureRequest): void {
   account.spendingLimit = spendingLimit
   account.memberCap = memberCap
   account.anchorDay = anchorDay
+  // The period under way is no longer what the anchor day says, and no entry before this one tells it.
+  const isBelated =
+    account.seq === 0n && anchorDay !== null && periodAt(draft.now, anchorDay).key !== account.period.key
   append(draft, {
     kind: 'configured',
     opId: `configure:${account.seq + 1n}`,
     recordedAtMs: draft.now,
     effectiveAtMs: draft.now,
     postings: [],
-    terms: { planId: request.planId, seats, spendingLimit, memberCap, anchorDay },
+    terms: {
+      planId: request.planId,
+      seats,
+      spendingLimit,
+      memberCap,
+      anchorDay,
+      ...(isBelated ? { periodKey: account.period.key } : {}),
+    },
   })
 }

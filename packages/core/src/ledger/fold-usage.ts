@@ -117,7 +117,9 @@ function putDays(cut: Cut, days: Tally['days']): readonly Put[] {
 }
 
 function beginningOf({ kind, recordedAtMs, terms }: JournalEntry): Beginning {
-  const anchorDay = kind === 'configured' ? terms?.['anchorDay'] : null
+  // With a period in its terms, the anchor day was set when the account was in use already: the next period begins with it.
+  const isAtOnce = kind === 'configured' && terms?.['periodKey'] === undefined
+  const anchorDay = isAtOnce ? terms?.['anchorDay'] : null
   return { atMs: recordedAtMs, anchorDay: typeof anchorDay === 'number' ? anchorDay : null }
 }
 

@@ -76,6 +76,29 @@ export const closeCases: readonly LedgerCase[] = [
     assert.equal((await readHead(store)).carry, usd('0.006789012'))
   }),
 
+  ledgerCase(
+    'closes the periods of an account that got its anchor day before anything else was booked',
+    async ({ ledger, clock }) => {
+      // On the plan that it is on already: the account is written, and there is nothing to book.
+      await ledger.configure({ accountId: 'alice', planId: 'bare' })
+      await ledger.configure({ accountId: 'alice', planId: 'metered', anchorDay: 11 })
+      clock.set(december)
+      await spend(ledger, 'r1', usd('0.50'))
+      clock.set(Date.UTC(2026, 11, 11))
+      const invoices = [
+        closed(await ledger.statements.closePeriod({ accountId: 'alice' })),
+        closed(await ledger.statements.closePeriod({ accountId: 'alice' })),
+      ]
+      assert.deepEqual(
+        invoices.map(({ periodKey, overage, adjustments }) => [periodKey, overage, adjustments]),
+        [
+          ['2026-11', 0n, 0n],
+          ['2026-12-01', usd('0.50'), 0n],
+        ],
+      )
+    },
+  ),
+
   ledgerCase('carries what is less than a cent until it is one', async ({ ledger, clock }) => {
     await ledger.configure({ accountId: 'alice', planId: 'metered' })
     const due: [bigint, bigint][] = []

@@ -28,8 +28,8 @@ interface IncludedTerms {
 
 export function foldTerms(fold: Fold, entry: Entry, plans: PlanTable): void {
   // Entries written before there were anchor days and member caps have none.
-  const terms = entry.terms as unknown as Omit<Terms, 'anchorDay' | 'memberCap'>
-  fold.terms = { anchorDay: null, memberCap: null, ...terms }
+  const { planId, seats, spendingLimit, memberCap = null, anchorDay = null } = entry.terms as unknown as Terms
+  fold.terms = { planId, seats, spendingLimit, memberCap, anchorDay }
   const limit = limitOf(fold.terms, plans)
   if (limit > fold.limitMax) fold.limitMax = limit
 }
