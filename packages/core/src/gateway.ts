@@ -186,7 +186,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     chargedWithinMs: timeouts.totalMs + holdMarginMs + graceMs + resolveWithinMs,
     async isCharged(accountId, requestId) {
       const receipt = await ledger.receipt(accountId, requestId)
-      return receipt !== undefined && (receipt.charged > 0n || receipt.state === 'provisional')
+      return receipt && (receipt.charged > 0n || receipt.state === 'provisional')
     },
     onNotKept: (requestId, cause) => onEvent({ kind: 'answer.not-kept', requestId, cause }),
   })

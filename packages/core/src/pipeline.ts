@@ -12,6 +12,8 @@ import type { Metered } from './response.ts'
 export interface Exchange {
   readonly requestId: string
   readonly request: GatewayRequest
+  /** Told when it fails and its reservation could not be ended: nobody knows yet whether it will be charged. */
+  readonly onUnsettled?: () => void
 }
 
 /** The verbs. Each one's result is the next one's argument. */
@@ -82,7 +84,7 @@ async function infer(
     return stages.respond(admission, metered)
   } catch (error) {
     // Whatever went wrong, the reservation ends: without a billable attempt, by giving everything back.
-    await settle()
+    if ((await settle()) === undefined) exchange.onUnsettled?.()
     throw error
   }
 }

@@ -172,8 +172,10 @@ export function createStages(parts: StageParts): StagesOf {
     once({ requestId, request }, { accountId, memberId }, call, run) {
       const key = header(request, 'idempotency-key') ?? ''
       const asked = { accountId, memberId, key, fingerprint: fingerprintOf(call), requestId }
-      const patient = { requestId, request: { ...request, signal: patientCaller } }
-      return replay.once(asked, request.signal, () => run(patient))
+      const patient = { ...request, signal: patientCaller }
+      return replay.once(asked, request.signal, (onUnsettled) =>
+        run({ requestId, request: patient, onUnsettled }),
+      )
     },
   }
   const stagesOf = (operation: Operation): Stages => ({

@@ -150,6 +150,42 @@ describe('a request with an idempotency key', () => {
   })
 })
 
+describe('a request that failed before its hold was ended', () => {
+  const again = { ...asked, requestId: 'req-2' }
+  const failed = async (charge: { isCharged: boolean | undefined }) => {
+    const { replay, clock } = rig({ chargeOf: () => charge.isCharged })
+    const first = replay.once(asked, patientCaller, async (onUnsettled) => {
+      onUnsettled()
+      throw new Error('no provider could serve')
+    })
+    await expect(first).rejects.toThrow('no provider could serve')
+    return { replay, clock }
+  }
+
+  it('is not run again while nobody knows whether it will be charged', async () => {
+    const { replay, clock } = await failed({ isCharged: undefined })
+    const repeat = replay.once(again, patientCaller, mustNotRun)
+    await expect(whileTimePasses(clock, repeat, 900)).rejects.toMatchObject({
+      code: 'idempotency_key_in_use',
+    })
+  })
+
+  it('is run again as soon as its hold is ended, and nothing was charged', async () => {
+    const charge: { isCharged: boolean | undefined } = { isCharged: undefined }
+    const { replay, clock } = await failed(charge)
+    const repeat = replay.once(again, patientCaller, async () => answered)
+    charge.isCharged = false
+    expect(await whileTimePasses(clock, repeat, 900)).toBe(answered)
+  })
+
+  it('is never run again when it was charged: its receipt is named', async () => {
+    const { replay } = await failed({ isCharged: true })
+    await expect(replay.once(again, patientCaller, mustNotRun)).rejects.toMatchObject({
+      code: 'idempotent_answer_lost',
+    })
+  })
+})
+
 describe('a request whose process died', () => {
   it('is not run again while its hold may still be charged', async () => {
     const { replay, clock } = await abandoned({ isCharged: false })
@@ -314,6 +350,7 @@ function rig(
     storeNow?: () => number
     bytesMax?: number
     isCharged?: boolean
+    chargeOf?: () => boolean | undefined
   } = {},
 ): Rig {
   const clock = options.clock ?? fakeClock(0)
@@ -325,7 +362,7 @@ function rig(
     bytesMax: options.bytesMax ?? 1_000_000,
     keepMs: 1_000,
     chargedWithinMs: 100_000,
-    isCharged: async () => options.isCharged === true,
+    isCharged: async () => (options.chargeOf === undefined ? options.isCharged === true : options.chargeOf()),
     onNotKept: (requestId) => notKept.push(requestId),
   })
   return { replay, clock, notKept }

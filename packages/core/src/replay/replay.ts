@@ -24,8 +24,8 @@ export interface ReplayOptions {
   readonly keepMs: number
   /** How long after its start a request may still be charged, whatever becomes of its process. */
   readonly chargedWithinMs: number
-  /** What a request of an account was charged, once that is known. */
-  readonly isCharged: (accountId: string, requestId: string) => Promise<boolean>
+  /** Whether a request of an account was charged; `undefined` while its hold is not ended. */
+  readonly isCharged: (accountId: string, requestId: string) => Promise<boolean | undefined>
   /** An answer could not be kept. The caller got it all the same. */
   readonly onNotKept: (requestId: string, cause: unknown) => void
 }
@@ -46,14 +46,18 @@ export interface AskedOnce {
 export interface Replay {
   /**
    * Runs a request that was not seen under this key, or gives the answer it had. A repeat that comes while the first is
-   * under way waits for it. A request that was refused, and so not charged, may be sent again.
+   * under way waits for it. A request that was refused, and so not charged, may be sent again: at once, or when its hold is
+   * ended, where `run` has told that it was not.
    *
    * @throws GatewayError `idempotency_key_reused`, `idempotency_key_in_use`, `idempotent_answer_lost`.
    */
-  once(asked: AskedOnce, signal: CallerSignal, run: () => Promise<GatewayResponse>): Promise<GatewayResponse>
+  once(asked: AskedOnce, signal: CallerSignal, run: RunFirst): Promise<GatewayResponse>
   /** Forgets answers past their time. */
   prune(): Promise<void>
 }
+
+/** Runs a request for the first time, and tells when it has failed without ending its hold. */
+export type RunFirst = (onUnsettled: () => void) => Promise<GatewayResponse>
 
 /** A caller who stays until the end, because a repeat is to get the answer that this one does not wait for. */
 export const patientCaller: CallerSignal = {
@@ -72,11 +76,7 @@ export function createReplay(options: ReplayOptions): Replay {
   /** What this process is at work on. */
   const running = new Map<string, Promise<void>>()
 
-  async function once(
-    asked: AskedOnce,
-    signal: CallerSignal,
-    run: () => Promise<GatewayResponse>,
-  ): Promise<GatewayResponse> {
+  async function once(asked: AskedOnce, signal: CallerSignal, run: RunFirst): Promise<GatewayResponse> {
     checkKey(asked.key)
     const name = answerName([asked.accountId, asked.memberId ?? ''], asked.key)
     const startedMs = clock.monotonicMs()
@@ -110,19 +110,18 @@ export function createReplay(options: ReplayOptions): Replay {
     return here === undefined ? later : Promise.race([here, later])
   }
 
-  /** Whether the key is free again: its answer is too old, or its request ended with its process and was not charged. */
+  /** Whether the key is free again: its answer is too old, or its request ended, with its process or an error, and was not charged. */
   async function isOver(accountId: string, answer: StoredAnswer): Promise<boolean> {
-    if (answer.untilMs > (await options.storeNow())) return false
-    if (isRunning(answer) && (await options.isCharged(accountId, answer.requestId)))
-      throw lost(answer.requestId)
-    return true
+    const isPast = answer.untilMs <= (await options.storeNow())
+    if (!isRunning(answer)) return isPast
+    if (!isPast && answer.hasFailed !== true) return false
+    const isCharged = await options.isCharged(accountId, answer.requestId)
+    if (isCharged === true) throw lost(answer.requestId)
+    return isPast || isCharged === false
   }
 
-  async function runFirst(
-    name: string,
-    asked: AskedOnce,
-    run: () => Promise<GatewayResponse>,
-  ): Promise<GatewayResponse> {
+  async function runFirst(name: string, asked: AskedOnce, run: RunFirst): Promise<GatewayResponse> {
+    let isUnsettled = false
     let finish = () => {}
     running.set(name, new Promise((resolve) => (finish = resolve)))
     const over = () => {
@@ -130,7 +129,9 @@ export function createReplay(options: ReplayOptions): Replay {
       finish()
     }
     try {
-      const response = await run()
+      const response = await run(() => {
+        isUnsettled = true
+      })
       const { body } = response
       if (!(body instanceof ByteStream)) {
         await keep(name, asked, response, typeof body === 'string' ? Buffer.from(body) : body)
@@ -148,7 +149,7 @@ export function createReplay(options: ReplayOptions): Replay {
         body: recorded(body, { bytesMax, onOver }),
       }
     } catch (error) {
-      await release(name, asked.requestId)
+      await release(name, asked.requestId, isUnsettled)
       over()
       throw error
     }
@@ -182,11 +183,16 @@ export function createReplay(options: ReplayOptions): Replay {
     }
   }
 
-  /** A request that was refused leaves its key to the next one. */
-  async function release(name: string, requestId: string): Promise<void> {
+  /**
+   * A request that was refused leaves its key to the next one. While its hold is open, it may still be charged: whoever
+   * finds out what it cost does not know that it was answered with an error.
+   */
+  async function release(name: string, requestId: string, isUnsettled: boolean): Promise<void> {
     try {
       const found = await store.read(name)
-      if (found?.answer.requestId === requestId) await store.forget(name, found.version)
+      if (!isRunning(found?.answer) || found.answer.requestId !== requestId) return
+      if (isUnsettled) await store.write(name, { ...found.answer, hasFailed: true }, found.version)
+      else await store.forget(name, found.version)
     } catch (cause) {
       options.onNotKept(requestId, cause)
     }

@@ -11,6 +11,8 @@ export type RunningAnswer = {
   readonly requestId: string
   /** Until then its hold may still turn into a charge. Milliseconds since 1970 UTC. */
   readonly untilMs: number
+  /** It was answered with an error, and its hold is still to be ended. */
+  readonly hasFailed?: true
 }
 
 /** What a request was answered with. */
