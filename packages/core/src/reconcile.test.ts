@@ -59,16 +59,16 @@ function subject({
     close: async () => undefined,
   }
   const costUrl = 'https://example.com/billing'
-  const provider = openaiCompatible({
-    id: 'p',
-    baseUrl: 'https://example.com/v1',
-    costUrl,
-    settles: 'afterwards',
-  })
+  const providers = new Map(
+    ['p', 'q'].map((id) => [
+      id,
+      openaiCompatible({ id, baseUrl: 'https://example.com/v1', costUrl, settles: 'afterwards' }),
+    ]),
+  )
   const events: GatewayEvent[] = []
   const onEvent = (event: GatewayEvent) => void events.push(event)
   const announce = createAnnounce(onEvent, () => undefined)
-  const options = { ledger, providers: new Map([['p', provider]]), transport, onEvent, announce }
+  const options = { ledger, providers, transport, onEvent, announce }
   return {
     clock,
     ledger,
@@ -111,13 +111,13 @@ async function serve(
   })
 }
 
-function hold(ledger: Ledger, reservationId: string, accountId = 'alice') {
+function hold(ledger: Ledger, reservationId: string, accountId = 'alice', costProviderIds = ['p']) {
   return ledger.reserve({
     accountId,
     reservationId,
     amount: usd('0.00002'),
     timeToLiveMs: minute,
-    subject: { model: 'm', costProviderIds: ['p'], attemptsMax: 2 },
+    subject: { model: 'm', costProviderIds, attemptsMax: 3 },
   })
 }
 
@@ -253,5 +253,70 @@ describe('reconciliation of costs that come later', () => {
     clock.advance(minute)
     expect(await run()).toMatchObject({ released: 0, pending: 0 })
     expect((await ledger.balance('alice')).charged).toBe(10_000n)
+  })
+})
+
+describe('reconciliation of what a dead process left behind', () => {
+  it('charges the last attempt that was told, and absorbs the ones before it', async () => {
+    const { ledger, prices, run, clock } = subject()
+    await hold(ledger, 'r1')
+    clock.advance(2 * minute)
+    prices.set('r1.1', 500n).set('r1.2', 7000n)
+    expect(await run()).toMatchObject({ settled: 1, pending: 0 })
+    const receipt = await ledger.receipt('alice', 'r1')
+    expect([receipt?.charged, receipt?.absorbed]).toEqual([7000n, 500n])
+    expect(receipt?.attempts.map(({ outcome }) => outcome)).toEqual(['failed', 'aborted'])
+  })
+
+  it('goes on asking about attempts that were not told yet, at the cost of the operator', async () => {
+    const { ledger, prices, run, clock, events } = subject()
+    await hold(ledger, 'r1')
+    clock.advance(2 * minute)
+    prices.set('r1.2', 7000n)
+    expect(await run()).toEqual({ settled: 1, reconciled: 0, released: 0, pending: 0, failed: 0 })
+    expect((await ledger.balance('alice')).held).toBe(0n)
+    expect(await run()).toEqual({ settled: 0, reconciled: 0, released: 0, pending: 0, failed: 0 })
+
+    prices.set('r1.1', 500n)
+    expect(await run()).toMatchObject({ reconciled: 1 })
+    prices.set('r1.3', 900n)
+    expect(await run()).toMatchObject({ reconciled: 1 })
+    expect(events.at(-1)).toMatchObject({ kind: 'cost.late', cost: 900n, charged: 0n, absorbed: 900n })
+    const receipt = await ledger.receipt('alice', 'r1')
+    expect([receipt?.cost, receipt?.charged, receipt?.absorbed]).toEqual([8400n, 7000n, 1400n])
+    expect(await run()).toEqual({ settled: 0, reconciled: 0, released: 0, pending: 0, failed: 0 })
+  })
+
+  it('asks no longer than half an hour after the hold has run out', async () => {
+    const { ledger, prices, run, clock, asked, tell } = subject()
+    await hold(ledger, 'r1')
+    clock.advance(2 * minute)
+    prices.set('r1.1', 500n)
+    await run()
+    clock.advance(29 * minute + 29_999)
+    await run()
+    expect(asked).toEqual([3, 2])
+    clock.advance(1)
+    await run()
+    expect(asked).toEqual([3, 2])
+    // Whoever tells it all the same is heard.
+    expect(await tell('r1.2', 900n)).toBe(true)
+    expect(await tell('r1.2', 900n)).toBe(false)
+    expect(await tell('r1.1', 500n)).toBe(false)
+    expect(await tell('r1.4', 900n)).toBe(false)
+    expect((await ledger.receipt('alice', 'r1'))?.absorbed).toBe(900n)
+  })
+
+  it('takes an attempt from the first provider that knows it, and from no other', async () => {
+    const { ledger, prices, run, clock } = subject()
+    await hold(ledger, 'r1', 'alice', ['p', 'q'])
+    clock.advance(2 * minute)
+    prices.set('r1.1', 500n)
+    expect(await run()).toMatchObject({ settled: 1 })
+    prices.set('r1.2', 70n)
+    expect(await run()).toMatchObject({ reconciled: 1 })
+    const receipt = await ledger.receipt('alice', 'r1')
+    expect([receipt?.charged, receipt?.absorbed]).toEqual([500n, 70n])
+    expect(receipt?.attempts.map(({ providerId }) => providerId)).toEqual(['p', 'p'])
   })
 })

@@ -2,8 +2,9 @@ import type { Announce } from './announce.ts'
 import { lookUpCosts } from './dispatch/costs.ts'
 import type { Transport } from './dispatch/transport.ts'
 import type { OnEvent } from './events.ts'
+import { type AwaitedAttempt, awaitedAttempts } from './ledger/awaited.ts'
 import type { Ledger } from './ledger/ledger.ts'
-import { attemptId, type Reservation } from './ledger/reservation.ts'
+import type { Reservation } from './ledger/reservation.ts'
 import type { SettledAttempt } from './ledger/share.ts'
 import type { Unresolved } from './ledger/unresolved.ts'
 import type { Nano } from './money.ts'
@@ -119,13 +120,13 @@ async function book(
   const { ledger, onEvent, announce } = options
   const before = counts.settled + counts.reconciled
   for (const reservation of reservations) {
-    const attempts = attemptsOf(reservation, costs)
+    const { attempts, untold } = attemptsOf(reservation, costs)
     if (attempts.length === 0) {
       counts.pending += 1
       continue
     }
     const requestId = reservation.reservationId
-    const result = await ledger.settle({ accountId, reservationId: requestId, attempts })
+    const result = await ledger.settle({ accountId, reservationId: requestId, attempts, untold })
     if (result.outcome !== 'settled') continue
     counts.settled += 1
     const { cost, charged, absorbed } = announce(result)
@@ -138,20 +139,20 @@ async function book(
 
 async function bookLate(
   accountId: string,
-  { reservationId, late }: Reservation,
+  reservation: Reservation,
   costs: Costs,
   options: ReconcileOptions,
   counts: Counts,
 ): Promise<void> {
-  for (const attempt of late?.attempts ?? []) {
-    const cost = costs.get(attempt.providerId)?.get(attempt.attemptId)
-    if (cost === undefined) {
-      counts.pending += 1
+  for (const awaited of awaitedAttempts(reservation)) {
+    const told = findCost(costs, awaited)
+    if (told === undefined) {
+      // What nobody knows of most often never was: there is no cost to wait for.
+      if (reservation.untold === undefined) counts.pending += 1
       continue
     }
-    if (
-      await tellCost({ accountId, requestId: reservationId, attemptId: attempt.attemptId, cost }, options)
-    ) {
+    const { attemptId } = awaited
+    if (await tellCost({ accountId, requestId: reservation.reservationId, attemptId, ...told }, options)) {
       counts.reconciled += 1
     }
   }
@@ -198,13 +199,10 @@ async function costsOf(
     else ids.add(id)
   }
   for (const { left } of waiting) {
-    for (const reservation of left.reservations) {
-      for (const providerId of reservation.subject.costProviderIds) {
-        for (const id of possibleAttempts(reservation)) ask(providerId, id)
+    for (const reservation of [...left.reservations, ...left.late]) {
+      for (const { attemptId, providerIds } of awaitedAttempts(reservation)) {
+        for (const providerId of providerIds) ask(providerId, attemptId)
       }
-    }
-    for (const { late } of left.late) {
-      for (const { providerId, attemptId: id } of late?.attempts ?? []) ask(providerId, id)
     }
   }
   const costs = new Map<string, ReadonlyMap<string, Nano>>()
@@ -215,29 +213,48 @@ async function costsOf(
   return costs
 }
 
-function possibleAttempts({ reservationId, subject }: Reservation): string[] {
-  return Array.from({ length: subject.attemptsMax }, (_, index) => attemptId(reservationId, index + 1))
+/** What the first provider that knows an attempt says it cost. It went to one of them: another that knows it is mistaken. */
+function findCost(
+  costs: Costs,
+  { attemptId, providerIds }: AwaitedAttempt,
+): { readonly providerId: string; readonly cost: Nano } | undefined {
+  for (const providerId of providerIds) {
+    const cost = costs.get(providerId)?.get(attemptId)
+    if (cost !== undefined) return { providerId, cost }
+  }
+  return undefined
 }
 
-/** The attempts that a provider knows of. The last one served the caller, the ones before it had failed. */
-function attemptsOf(reservation: Reservation, costs: Costs): SettledAttempt[] {
+/**
+ * The attempts that the providers know of, and those they know nothing of. The last one known is taken for the one that
+ * served the caller; the ones before it had failed.
+ */
+function attemptsOf(
+  reservation: Reservation,
+  costs: Costs,
+): { readonly attempts: readonly SettledAttempt[]; readonly untold: readonly string[] } {
   const attempts: SettledAttempt[] = []
-  for (const id of possibleAttempts(reservation)) {
-    for (const providerId of reservation.subject.costProviderIds) {
-      const cost = costs.get(providerId)?.get(id)
-      if (cost === undefined) continue
-      attempts.push({
-        attemptId: id,
-        providerId,
-        providerModel: reservation.subject.model,
-        outcome: 'aborted',
-        costSource: 'provider',
-        cost,
-        payer: 'customer',
-      })
+  const untold: string[] = []
+  for (const awaited of awaitedAttempts(reservation)) {
+    const { attemptId } = awaited
+    const told = findCost(costs, awaited)
+    if (told === undefined) {
+      untold.push(attemptId)
+      continue
     }
+    attempts.push({
+      attemptId,
+      ...told,
+      providerModel: reservation.subject.model,
+      outcome: 'aborted',
+      costSource: 'provider',
+      payer: 'customer',
+    })
   }
-  return attempts.map((attempt, index) =>
-    index === attempts.length - 1 ? attempt : { ...attempt, outcome: 'failed', payer: 'operator' },
-  )
+  return {
+    attempts: attempts.map((attempt, index) =>
+      index === attempts.length - 1 ? attempt : { ...attempt, outcome: 'failed', payer: 'operator' },
+    ),
+    untold,
+  }
 }

@@ -88,7 +88,7 @@ function lateReceipt(
  */
 export function bookReconciled(
   draft: Draft,
-  { reservationId, createdAtMs, periodKey, subject, settledBy }: Reservation,
+  { reservationId, createdAtMs, periodKey, subject, settledBy, untold }: Reservation,
   attempt: ReceiptAttempt,
   postings: readonly Posting[],
   suffix = '',
@@ -97,6 +97,8 @@ export function bookReconciled(
   account.charged = nano(account.charged + attempt.charged)
   account.absorbed = nano(account.absorbed + attempt.absorbed)
   const { model, memberId, keyId } = subject
+  // What the settlement knew nothing of is not in its entry.
+  const isInEntry = settledBy !== undefined && untold?.attemptIds.includes(attempt.attemptId) !== true
   return append(draft, {
     kind: 'reconciled',
     opId: `reconcile:${reservationId}:${attempt.attemptId}${suffix}`,
@@ -111,7 +113,7 @@ export function bookReconciled(
       periodKey,
       spendableAfter: spendable(draft),
       ...(keyId === undefined ? {} : { keyId }),
-      ...(settledBy === undefined ? {} : { settledBy }),
+      ...(isInEntry ? { settledBy } : {}),
     },
   }).seq
 }

@@ -35,9 +35,10 @@ export type Late = {
   readonly policy: LatePolicy
 }
 
-/** Whether the providers are still to be asked. */
-export function isAwaited({ late }: Reservation, nowMs: number): boolean {
-  return late !== undefined && late.attempts.length > 0 && nowMs < late.untilMs
+/** Whether the providers are still to be asked about a request that is settled. */
+export function isAwaited({ late, untold }: Reservation, nowMs: number): boolean {
+  if (late !== undefined) return late.attempts.length > 0 && nowMs < late.untilMs
+  return untold !== undefined && untold.attemptIds.length > 0 && nowMs < untold.untilMs
 }
 
 /** Splits the parts of a provisional hold: those of one of its attempts, and the others. */

@@ -5,8 +5,8 @@ import type { JournalEntry, Posting } from './entry.ts'
 
 /**
  * Why the operator pays: the cost went beyond hold and credit, the attempt failed, the cost came after the time to wait
- * for it was over, it came after the request's process had died and its hold was released, it came after its period was
- * closed, or the operator chose to.
+ * for it was over, it came after the request's process had died and its hold was released or settled without it, it came
+ * after its period was closed, or the operator chose to.
  */
 export type AbsorbedReason =
   | 'overrun'

@@ -132,8 +132,8 @@ function unchanged(
 }
 
 /**
- * A cost nobody waited for: of a request that was released because nobody knew it, or of an attempt that failed without
- * one. The operator pays it.
+ * A cost nobody waited for: of a request that was released because nobody knew it, of an attempt that failed without one,
+ * or of one that a process made which died. The operator pays it.
  */
 function unforeseen(
   draft: Draft,
@@ -141,12 +141,14 @@ function unforeseen(
   { attemptId, providerId }: ReconcileRequest,
   cost: Nano,
 ): Decision<ReconcileStep> {
-  const { receipt, settledBy, subject } = reservation
-  if (settledBy !== undefined) {
+  const { receipt, settledBy, subject, untold } = reservation
+  const isUntold = untold?.attemptIds.includes(attemptId) === true
+  if (settledBy !== undefined && !isUntold) {
     return unchanged(draft, reservation, { outcome: 'already-final', seq: settledBy })
   }
   const failed = receipt?.attempts.find((attempt) => attempt.attemptId === attemptId)
-  if (receipt !== undefined && failed?.cost !== null) return { result: { outcome: 'unknown-attempt' } }
+  if (receipt !== undefined && failed?.cost !== null && !isUntold)
+    return { result: { outcome: 'unknown-attempt' } }
   const who: Who = failed ?? {
     providerId: providerId ?? subject.costProviderIds[0] ?? 'unknown',
     providerModel: subject.model,
@@ -156,7 +158,13 @@ function unforeseen(
   const attempt = absorbed({ ...whoIs(who), attemptId, costSource: 'provider' }, cost, reason)
   const seq = bookReconciled(draft, reservation, attempt, [])
   const told = [...(reservation.reconciled ?? []), { attemptId, seq }]
-  return reconciled(draft, { ...reservation, reconciled: told }, attemptId)
+  return reconciled(draft, { ...withoutUntold(reservation, attemptId), reconciled: told }, attemptId)
+}
+
+function withoutUntold(reservation: Reservation, told: string): Reservation {
+  const { untold } = reservation
+  if (untold === undefined) return reservation
+  return { ...reservation, untold: { ...untold, attemptIds: untold.attemptIds.filter((id) => id !== told) } }
 }
 
 type Who = Pick<ReceiptAttempt, 'providerId' | 'providerModel' | 'outcome'>

@@ -37,10 +37,19 @@ export type Reservation = {
   readonly receipt?: Receipt
   /** Attempts whose cost has not come yet. */
   readonly late?: Late
+  /** Attempts that a process which died may have made besides those that the hold was settled at. */
+  readonly untold?: Untold
   /** Attempts whose cost came after the settlement, and the entries that tell it. */
   readonly reconciled?: readonly Reconciled[]
   /** What was given back, by attempt. */
   readonly refunds?: readonly AttemptRefund[]
+}
+
+/** What nobody knows of a request whose process died. Most of it never was, and what it cost is the operator's. */
+export type Untold = {
+  readonly attemptIds: readonly string[]
+  /** Until then the providers are asked, by the store's clock. */
+  readonly untilMs: number
 }
 
 export type Reconciled = {
@@ -133,7 +142,13 @@ export function putReservation(reservation: Reservation, mode: Put['mode'], nowM
 
 /** When a hold is to be looked at next: at its expiry, and once its providers are asked when the time to ask is over. */
 export function lookAtMs(reservation: Reservation): number {
-  if (reservation.late !== undefined) return reservation.late.untilMs
-  const expired = reservation.expiresAtMs + graceMs
-  return reservation.state === 'unresolved' ? expired + resolveWithinMs : expired
+  const { late, untold, state, expiresAtMs } = reservation
+  if (late !== undefined) return late.untilMs
+  if (untold !== undefined) return untold.untilMs
+  return state === 'unresolved' ? askUntilMs(reservation) : expiresAtMs + graceMs
+}
+
+/** When the providers need not be asked any more about a request whose process died. */
+export function askUntilMs({ expiresAtMs }: Reservation): number {
+  return expiresAtMs + graceMs + resolveWithinMs
 }

@@ -10,6 +10,7 @@ import { openAccount } from './open-account.ts'
 import type { PlanTable } from './plan.ts'
 import { type Receipt, receiptOf, type SettledTerms, sum } from './receipt.ts'
 import {
+  askUntilMs,
   type Ending,
   ended,
   memberShare,
@@ -28,6 +29,11 @@ export interface SettleRequest {
   readonly attempts: readonly SettledAttempt[]
   /** The reservation's member, where that is known: it saves a second look. */
   readonly memberId?: string
+  /**
+   * Further attempts that there may have been, when the process that would know is gone. Their cost is the operator's. It is
+   * asked for until the time to ask about the hold is over, and taken also after that. @default none
+   */
+  readonly untold?: readonly string[]
 }
 
 export type SettleResult =
@@ -61,7 +67,12 @@ export function settle(
     }
     const { receipt } = reservation
     if (receipt !== undefined) return { result: { outcome: 'settled', receipt } }
-    return charge(draft, reservation, unbooked(reservation, request.attempts), lateTerms)
+    return charge(
+      draft,
+      reservation,
+      { ...request, attempts: unbooked(reservation, request.attempts) },
+      lateTerms,
+    )
   }
 }
 
@@ -78,7 +89,7 @@ function unbooked(
 function charge(
   draft: Draft,
   reservation: Reservation,
-  attempts: readonly SettledAttempt[],
+  { attempts, untold = [] }: SettleRequest,
   lateTerms: LateTerms,
 ): Decision<SettleStep> {
   const { account } = draft
@@ -114,7 +125,12 @@ function charge(
   const receipt = receiptOf(account.accountId, entry, seq)
   const ending: Ending = seq === null ? { state: 'released', receipt } : { state: 'settled', settledBy: seq }
   const over = ended(reservation, ending)
-  const next = late === undefined ? over : waiting(over, late, isProvisional, kept)
+  const next =
+    late !== undefined
+      ? waiting(over, late, isProvisional, kept)
+      : untold.length > 0
+        ? { ...over, untold: { attemptIds: untold, untilMs: askUntilMs(reservation) } }
+        : over
   if (isProvisional) account.provisional = nano(account.provisional + next.amount)
   keep(draft, putReservation(next, 'replace', draft.now))
   countMember(draft, memberShare(reservation), {

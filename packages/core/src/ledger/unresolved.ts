@@ -8,7 +8,7 @@ import type { Reduce } from './storage.ts'
 export interface Unresolved {
   /** Holds whose providers have to be asked what the request cost. */
   readonly reservations: readonly Reservation[]
-  /** Settled requests with attempts whose cost is still to come. */
+  /** Settled requests with attempts whose cost is still to come, or may be: `awaitedAttempts` says which. */
   readonly late: readonly Reservation[]
   /** Holds that were released in passing: nobody can tell their cost, or the time to ask is over. */
   readonly released: readonly string[]

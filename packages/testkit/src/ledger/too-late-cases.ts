@@ -15,6 +15,7 @@ import {
   resolveWithinMs,
   served,
   settleAt,
+  settled,
   spend,
   traceable,
 } from './requests.ts'
@@ -172,6 +173,32 @@ export const tooLateCases: readonly LedgerCase[] = [
       assert.deepEqual([receipt.charged, receipt.absorbed], [0n, 0n])
       const { charged, absorbed, spendable } = await ledger.balance('alice')
       assert.deepEqual([charged, absorbed, spendable], [0n, 44n, 100n])
+    },
+  ),
+
+  ledgerCase(
+    'absorbs what other attempts cost of a request that died, once, though it is settled',
+    async ({ ledger, store, clock }) => {
+      await give(ledger, 'g1', 100n)
+      reserved(await ledger.reserve(holdOf('r1', 60n, { subject: { ...traceable, attemptsMax: 3 } })))
+      clock.advance(minute + graceMs)
+      await ledger.unresolved('alice')
+      const known = { accountId: 'alice', reservationId: 'r1', attempts: [served(40n, 'r1.2')] }
+      settled(await ledger.settle({ ...known, untold: ['r1.1', 'r1.3'] }))
+      const { held, spendable } = await ledger.balance('alice')
+      assert.deepEqual([held, spendable], [0n, 60n])
+      assert.equal((await ledger.unresolved('alice')).late.length, 1)
+
+      assert.deepEqual(final(await tell(ledger, 'r1', 9n, 'r1.1')), [9n, 0n, 9n, 'crash_unknown'])
+      await changesNothing(store, () => tell(ledger, 'r1', 9n, 'r1.1'))
+      await changesNothing(store, () => tell(ledger, 'r1', 40n, 'r1.2'))
+      await changesNothing(store, () => tell(ledger, 'r1', 5n, 'r1.4'))
+      clock.advance(resolveWithinMs)
+      assert.deepEqual((await ledger.unresolved('alice')).late, [])
+      assert.deepEqual((await ledger.accountsDue(null)).accountIds, [])
+      assert.deepEqual(final(await tell(ledger, 'r1', 5n, 'r1.3')), [5n, 0n, 5n, 'crash_unknown'])
+      const receipt = await ledger.receipt('alice', 'r1')
+      assert.deepEqual([receipt?.state, receipt?.charged, receipt?.absorbed], [undefined, 40n, 14n])
     },
   ),
 

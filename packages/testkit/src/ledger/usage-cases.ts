@@ -234,6 +234,23 @@ export const usageCases: readonly LedgerCase[] = [
     },
   ),
 
+  ledgerCase(
+    'counts an attempt that was told after its request was settled without it',
+    async ({ ledger, clock }) => {
+      await give(ledger, 'g1', 100n)
+      reserved(await ledger.reserve(holdOf('r1', 50n, { subject: { ...traceable, attemptsMax: 2 } })))
+      clock.advance(minute + graceMs)
+      await ledger.unresolved('alice')
+      const request = { accountId: 'alice', reservationId: 'r1' }
+      settled(await ledger.settle({ ...request, attempts: [served(40n, 'r1.2')], untold: ['r1.1'] }))
+      await ledger.reconcile({ ...request, attemptId: 'r1.1', cost: nano(9n) })
+      const [row] = await usageOf(ledger, today)
+
+      assert.deepEqual([row?.requests, row?.attempts, row?.unknownCosts], [1, 2, 0])
+      assert.deepEqual([row?.cost, row?.charged], [49n, 40n])
+    },
+  ),
+
   ledgerCase('counts a refund on its own day, for who asked and who served', async ({ ledger, clock }) => {
     await give(ledger, 'g1', 100n)
     const subject = { model: 'large', memberId: 'ada', costProviderIds: [], attemptsMax: 1 }

@@ -62,9 +62,10 @@ function checkGrant(grant: Grant, folded: FoldedGrant | undefined): void {
 export function checkHolds(account: Account, holds: readonly Reservation[]): void {
   const held = new Map<string, bigint>()
   let provisional = 0n
-  for (const { reservationId, state, amount, parts, late } of holds) {
+  for (const { reservationId, state, amount, parts, late, untold } of holds) {
     if (state === 'settled' || state === 'released') {
-      assert.ok(late !== undefined && late.attempts.length > 0, `${reservationId} is due and ${state}`)
+      const awaited = late?.attempts.length ?? untold?.attemptIds.length ?? 0
+      assert.ok(awaited > 0, `${reservationId} is due and ${state}`)
       assert.deepEqual(parts, [], `${reservationId} is ${state} and holds something`)
       continue
     }
