@@ -22,6 +22,9 @@ export interface PriceBookVersion extends PriceEdition {
   readonly version: string
 }
 
+/** Books that were checked and named when they were made. */
+const made = new WeakSet<PriceBook>()
+
 /** More changes than this in one book are a mistake. */
 const versionsMax = 10_000
 
@@ -54,7 +57,9 @@ export function createPriceBook(editions: readonly PriceEdition[]): PriceBook {
       )
     }
   }
-  return { versions }
+  const book = { versions }
+  made.add(book)
+  return book
 }
 
 /**
@@ -64,6 +69,7 @@ export function createPriceBook(editions: readonly PriceEdition[]): PriceBook {
  */
 export function bookOf(catalog: readonly CatalogRow[] | PriceBook): PriceBook {
   if (!('versions' in catalog)) return createPriceBook([{ effectiveAtMs: 0, rows: catalog }])
+  if (made.has(catalog)) return catalog
   const book = createPriceBook(catalog.versions)
   for (const { version } of catalog.versions) {
     if (!book.versions.some((known) => known.version === version)) {
