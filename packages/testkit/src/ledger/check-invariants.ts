@@ -11,7 +11,7 @@ import {
 } from '@farebox/core'
 import { checkClosings } from './invariants/check-closings.ts'
 import { checkHead, checkHolds, checkOverage } from './invariants/check-head.ts'
-import { foldJournal } from './invariants/fold.ts'
+import { type Fold, foldJournal } from './invariants/fold.ts'
 import { checkMembers } from './invariants/members.ts'
 
 /** What an account looked like when it was checked. */
@@ -44,11 +44,10 @@ export async function checkInvariants(
   }
   const account = cut.head as unknown as Account
   const holds = cut.due.map(({ value }) => value as unknown as Reservation)
-  checkChain(entries)
+  const fold = foldOnward(entries, plans)
   assert.equal(account.accountId, accountId)
   assert.equal(account.seq, BigInt(entries.length), 'the head does not count its entries')
   assert.equal(account.chain, entries.at(-1)?.hash ?? '', 'the head does not end the chain')
-  const fold = foldJournal(entries, plans)
   checkHead(account, fold)
   checkHolds(account, holds)
   checkOverage(account, fold)
@@ -64,8 +63,36 @@ export async function checkInvariants(
  * @throws AssertionError that names the first entry that does not follow.
  */
 export function checkChain(entries: readonly StoredEntry[]): void {
-  let previous = ''
-  for (const [index, entry] of entries.entries()) {
+  checkChainFrom(entries, 0)
+}
+
+/** What was checked of journals so far, by their first entry. */
+const checked = new WeakMap<
+  StoredEntry,
+  { readonly entries: readonly StoredEntry[]; readonly plans: PlanTable; readonly fold: Fold }
+>()
+
+/**
+ * Checks the chain of a journal, and folds it. A store in memory gives the same entries every time: those that were
+ * checked before are not checked again, because a journal is checked after every step.
+ */
+function foldOnward(entries: readonly StoredEntry[], plans: PlanTable): Fold {
+  const [first] = entries
+  const before = first && checked.get(first)
+  const isSame = before?.plans === plans && before.entries.every((entry, index) => entry === entries[index])
+  const known = isSame ? before.entries.length : 0
+  checkChainFrom(entries, known)
+  // What breaks off half way must not be gone on with.
+  if (first) checked.delete(first)
+  const fold = foldJournal(entries.slice(known), plans, isSame ? before.fold : undefined)
+  if (first) checked.set(first, { entries, plans, fold })
+  return fold
+}
+
+function checkChainFrom(entries: readonly StoredEntry[], start: number): void {
+  let previous = entries[start - 1]?.hash ?? ''
+  for (let index = start; index < entries.length; index += 1) {
+    const entry = entries[index] as StoredEntry
     const seq = BigInt(index + 1)
     assert.equal(entry.seq, seq, `entry ${seq} of the journal is numbered ${entry.seq}`)
     assert.equal(entry.hash, chainHash(previous, seq, entry.text), `entry ${seq} does not follow its chain`)

@@ -141,6 +141,36 @@ export function look(accountId: string): Deed {
   }
 }
 
+/** Writes the next invoice, if its period is over. */
+export function closePeriod(_random: Random, accountId: string): Deed {
+  return {
+    label: `close a period of ${accountId}`,
+    run: async ({ gateway }) => (await gateway.invoices.close({ accountId })).outcome,
+  }
+}
+
+/** Reads what was used, and adds up what was booked since somebody did. */
+export function readUsage(random: Random, accountId: string, nowMs: number): Deed {
+  const dayMs = 86_400_000
+  const from = dayOf(nowMs - random.pick([0, 1, 31]) * dayMs)
+  const to = dayOf(nowMs + random.pick([1, 31]) * dayMs)
+  return {
+    label: `read the usage of ${accountId} from ${from} to ${to}`,
+    async run({ gateway }) {
+      const { total } = await gateway.usage.query({ accountId, from, to, groupBy: ['provider'] })
+      const absorbed = Object.values(total.absorbed).reduce((sum, amount) => sum + (amount ?? 0n), 0n)
+      const paid = Object.values(total.paidFrom).reduce((sum, amount) => sum + (amount ?? 0n), 0n)
+      if (total.cost !== total.charged + absorbed) throw new Error('Usage has costs that nobody pays.')
+      if (total.charged - total.refunded !== paid) throw new Error('Usage was paid from nowhere.')
+      return 'usage read'
+    },
+  }
+}
+
+function dayOf(ms: number): string {
+  return new Date(ms).toISOString().slice(0, 10)
+}
+
 /** Every id is used for one thing, so that nothing can be in conflict. */
 function done({ outcome }: { readonly outcome: string }): string {
   if (outcome === 'conflict') throw new Error('An operation was taken for another one.')

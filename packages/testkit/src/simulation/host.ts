@@ -38,12 +38,15 @@ export function createHost(world: World, processes: readonly Process[]): Host {
   }
 }
 
+/** Errors that say to try again: the store was out of reach, or others were always faster. */
+const passing = ['store_unavailable', 'gateway_busy']
+
 /** `undefined` when the store was out of reach: nobody knows what was done. */
 async function unlessUnavailable<R>(work: Promise<R>): Promise<{ readonly result: R } | undefined> {
   try {
     return { result: await work }
   } catch (error) {
-    if (isGatewayError(error) && error.code === 'store_unavailable') return undefined
+    if (isGatewayError(error) && passing.includes(error.code)) return undefined
     throw error
   }
 }

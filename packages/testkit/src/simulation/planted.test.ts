@@ -5,6 +5,7 @@ import {
   type Provider,
   type Put,
   type Reservation,
+  type Value,
   type Write,
 } from '@farebox/core'
 import { describe, expect, it } from 'vitest'
@@ -70,6 +71,11 @@ function reading(usage: (read: Provider['usage']) => Provider['usage']): Breakag
 
 let writes = 0
 
+/** A store that loses records of this kind. */
+function losing(prefix: string): Breakage {
+  return keeping((put) => (put.key.startsWith(prefix) ? [] : [put]))
+}
+
 const planted: readonly (readonly [string, Breakage])[] = [
   ['a store that forgets holds', keeping((put, hold) => (hold?.state === 'held' ? [] : [put]))],
   [
@@ -115,6 +121,34 @@ const planted: readonly (readonly [string, Breakage])[] = [
     }),
   ],
   ['an adapter that never finds the usage', reading(() => () => undefined)],
+  [
+    'an adapter that takes a provider which prices afterwards for one that prices at once',
+    {
+      upstream(provider) {
+        if (provider.costs === undefined) return provider
+        const { settles: _settles, ...costs } = provider.costs
+        return { ...provider, costs }
+      },
+    },
+  ],
+  [
+    'a store that forgets that a cost came later, so that it is booked twice',
+    keeping((put, hold) => {
+      if (hold?.reconciled === undefined) return [put]
+      const { reconciled: _reconciled, ...rest } = hold
+      return [{ ...put, value: rest as Value }]
+    }),
+  ],
+  [
+    'a store that forgets what is waited for, so that a cost is never asked for',
+    keeping((put, hold) => {
+      if (hold?.late === undefined || hold.state === 'provisional') return [put]
+      const { late: _late, ...rest } = hold
+      return [{ ...put, value: rest as Value, dueAt: undefined }]
+    }),
+  ],
+  ['a store that loses the usage of a day', losing('usage:2')],
+  ['a store that loses what an invoice is made of', losing('statement:')],
   [
     'an adapter that reads a cost that is off by one nano-USD',
     {

@@ -1,14 +1,18 @@
-import { type CatalogRow, type Provider, perMillion } from '@farebox/core'
+import { type CatalogRow, createPriceBook, type PriceBook, type Provider, perMillion } from '@farebox/core'
 import { openaiCompatible } from '@farebox/core/providers/openai-compatible'
 
-/** The provider that tells afterwards what an attempt cost, and the one that never does. */
-export const providerIds = ['telling', 'silent'] as const
+/**
+ * The provider that tells what an attempt cost when it is asked, the one that prices every attempt only after it has served
+ * it, and the one that never tells.
+ */
+export const providerIds = ['telling', 'later', 'silent'] as const
 
 export type ProviderId = (typeof providerIds)[number]
 
 /** US dollars for a million tokens. Dear enough that a few answers use up what a plan includes. */
 const lists: Readonly<Record<ProviderId, { input: string; cached: string; output: string }>> = {
   telling: { input: '29.7', cached: '2.97', output: '121.3' },
+  later: { input: '28.01', cached: '7', output: '133.3' },
   silent: { input: '31', cached: '15.5', output: '99.99' },
 }
 
@@ -16,13 +20,14 @@ const lists: Readonly<Record<ProviderId, { input: string; cached: string; output
 const offers: readonly { readonly model: string; readonly providers: readonly ProviderId[] }[] = [
   { model: 'sim/both', providers: ['telling', 'silent'] },
   { model: 'sim/telling', providers: ['telling'] },
+  { model: 'sim/later', providers: ['later'] },
+  { model: 'sim/any', providers: ['later', 'silent', 'telling'] },
   { model: 'sim/silent', providers: ['silent'] },
 ]
 
 export const models: readonly string[] = offers.map(({ model }) => model)
 
-/** The rows a gateway is given. */
-export const catalog: readonly CatalogRow[] = offers.flatMap(({ model, providers }) =>
+const rows: readonly CatalogRow[] = offers.flatMap(({ model, providers }) =>
   providers.map((providerId) => ({
     providerId,
     providerModel: model,
@@ -39,11 +44,19 @@ export const catalog: readonly CatalogRow[] = offers.flatMap(({ model, providers
   })),
 )
 
+/** The prices a gateway is given. */
+export const catalog: PriceBook = createPriceBook([{ effectiveAtMs: 0, rows }])
+
 /** The providers as a host configures them. */
 export function providers(): readonly Provider[] {
   return providerIds.map((id) => {
     const baseUrl = `https://${id}.example/v1`
-    return openaiCompatible({ id, baseUrl, ...(id === 'telling' && { costUrl: `${baseUrl}/costs` }) })
+    return openaiCompatible({
+      id,
+      baseUrl,
+      ...(id !== 'silent' && { costUrl: `${baseUrl}/costs` }),
+      ...(id === 'later' && { settles: 'afterwards' }),
+    })
   })
 }
 

@@ -3,6 +3,7 @@ import {
   createGateway,
   type Gateway,
   type GatewayEvent,
+  type LateTerms,
   type PlanTable,
   type Provider,
   type Storage,
@@ -43,6 +44,8 @@ export interface ProcessOptions {
   readonly inner: Storage
   readonly truth: Providers
   readonly plans: PlanTable
+  /** How long settled requests wait for their cost, and what then. */
+  readonly lateTerms: LateTerms
   readonly upstreams: readonly Provider[]
   readonly onEvent: (event: GatewayEvent) => void
   readonly onDecision?: RemoteStoreOptions['onDecision']
@@ -87,7 +90,7 @@ export function createProcess(options: ProcessOptions): Process {
       plans: options.plans,
       timeouts,
       // The process asks by itself, at moments drawn from the seed.
-      lateCosts: { everyMs: 0 },
+      lateCosts: { ...options.lateTerms, everyMs: 0 },
       storage: {
         ledger: remoteStore({ world, life, inner: inner.ledger, onDecision: options.onDecision }),
         ...(inner.keys && { keys: remoteKeys(world, life, inner.keys) }),

@@ -43,14 +43,15 @@ export interface Asked {
 export interface Providers {
   readonly served: ReadonlyMap<string, Served>
   receive(asked: Asked, line: Line): void
-  /** What the provider answers to a question about costs. */
-  tellCosts(attemptIds: readonly string[], line: Line): void
+  /** What a provider answers to a question about costs. It knows of its own attempts only. */
+  tellCosts(providerId: ProviderId, attemptIds: readonly string[], line: Line): void
 }
 
 const json = 'application/json'
 const events = 'text/event-stream'
 
-export function createProviders(world: World): Providers {
+/** `onCost` is called by a provider that calls back when it knows a cost, and sometimes twice. */
+export function createProviders(world: World, onCost: (record: Served) => void): Providers {
   const { random, scheduler, faults, nature } = world
   const served = new Map<string, Served>()
 
@@ -83,7 +84,18 @@ export function createProviders(world: World): Providers {
   function finish(record: Served): void {
     if (record.isOver) return
     record.isOver = true
-    record.costFromMs = scheduler.elapsedMs + costDelayMs(world)
+    const delayMs = costDelayMs(world, record.providerId)
+    record.costFromMs = scheduler.elapsedMs + delayMs
+    if (record.providerId === 'later') callBack(record, delayMs)
+  }
+
+  /** Some attempts are told without being asked for, whether or not anybody waits for them. */
+  function callBack(record: Served, delayMs: number): void {
+    if (delayMs > callBackWithinMs) return
+    for (let times = random.pick([0, 0, 1, 2]); times > 0; times -= 1) {
+      const afterMs = delayMs + random.pick([0, 1, 400, 9_000])
+      later(afterMs, `${record.attemptId} provider calls back`, () => onCost(record))
+    }
   }
 
   const later = (delayMs: number, label: string, run: () => void) =>
@@ -167,11 +179,11 @@ export function createProviders(world: World): Providers {
       } else if (asked.isStream) stream(begin(asked), asked, line)
       else reply(begin(asked), asked, line)
     },
-    tellCosts(attemptIds, line) {
+    tellCosts(providerId, attemptIds, line) {
       if (faults.happens('provider cost unknown')) return problem(line, 503)
       const known = attemptIds.flatMap((id) => {
         const record = served.get(id)
-        return record === undefined || record.costFromMs > scheduler.elapsedMs ? [] : [record]
+        return record?.providerId === providerId && record.costFromMs <= scheduler.elapsedMs ? [record] : []
       })
       const requests = known.map(({ attemptId, cost }) => ({
         requestId: attemptId,
@@ -189,10 +201,14 @@ function tell(record: Served, tokens: Tokens, isFinal: boolean): void {
   record.isToldFinally = isFinal
 }
 
+/** Costs that are known later are never told but to those who ask. */
+const callBackWithinMs = 30 * 60_000
+
 /** How long after its end an attempt's cost can be asked for. */
-function costDelayMs({ random, faults }: World): number {
-  if (!faults.happens('provider cost late')) return 0
-  return random.pick([300, 3_000, 60_000, 15 * 60_000, 3 * 3_600_000])
+function costDelayMs({ random, faults }: World, providerId: ProviderId): number {
+  if (faults.happens('provider cost late'))
+    return random.pick([300, 3_000, 60_000, 15 * 60_000, 3 * 3_600_000])
+  return providerId === 'later' ? random.pick([0, 50, 2_000, 30_000]) : 0
 }
 
 function outputOf({ random, faults }: World, { outputMax }: Asked): number {

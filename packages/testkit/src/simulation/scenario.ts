@@ -1,5 +1,16 @@
+import type { LateTerms } from '@farebox/core'
 import type { Question } from './caller.ts'
-import { adjust, configure, type Deed, grant, look, refund, voidGrant } from './deeds.ts'
+import {
+  adjust,
+  closePeriod,
+  configure,
+  type Deed,
+  grant,
+  look,
+  readUsage,
+  refund,
+  voidGrant,
+} from './deeds.ts'
 import { models } from './price-list.ts'
 import type { Random } from './random.ts'
 
@@ -12,6 +23,7 @@ export type Wish = { readonly atMs: number; readonly label: string } & (
 /** What a run is about. */
 export interface Scenario {
   readonly startMs: number
+  readonly lateTerms: LateTerms
   readonly processes: number
   readonly wishes: readonly Wish[]
 }
@@ -24,7 +36,9 @@ export function drawScenario(random: Random): Scenario {
   const accountIds = random.pick([['alice'], ['alice'], ['alice', 'bob']])
   // Many at once find other things than one after the other.
   const spanMs = random.pick([1, 50, 1_000, 20_000])
-  const startMs = random.pick([noonMs, monthEndMs - random.below(2_000)])
+  const startMs = random.pick([noonMs, monthEndMs - random.below(2_000), monthEndMs - random.below(30_000)])
+  const withinMs = random.pick([30, 30, 12]) * 60_000
+  const policy = random.pick(['waive', 'waive', 'charge-estimate'] as const)
   const wishes: Wish[] = []
   const add = (
     count: number,
@@ -54,7 +68,11 @@ export function drawScenario(random: Random): Scenario {
     const correct = random.pick([refund, refund, voidGrant, adjust])
     return manage(correct(random, { accountId, opId: `o${index}` }))
   })
-  return { startMs, processes: random.between(1, 3), wishes }
+  add(random.pick([0, 0, 1, 2]), lateMs, (accountId, nowMs) => {
+    const lookBack = random.pick([closePeriod, closePeriod, readUsage])
+    return manage(lookBack(random, accountId, nowMs))
+  })
+  return { startMs, lateTerms: { withinMs, policy }, processes: random.between(1, 3), wishes }
 }
 
 function drawQuestion(random: Random, accountId: string, index: number): Question {

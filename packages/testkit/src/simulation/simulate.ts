@@ -76,6 +76,7 @@ async function play(seed: number, options: SimulationOptions): Promise<Simulatio
     faults: (onFault) => drawFaults(random, onFault),
     startMs: scenario.startMs,
     processes: scenario.processes,
+    lateTerms: scenario.lateTerms,
     breakage: options.breakage,
     onLine: options.onLine,
   })

@@ -1,5 +1,12 @@
 import assert from 'node:assert/strict'
-import type { EntryKind, Receipt, ReceiptAttempt, StoredEntry } from '@farebox/core'
+import {
+  type EntryKind,
+  type LatePolicy,
+  nano,
+  type Receipt,
+  type ReceiptAttempt,
+  type StoredEntry,
+} from '@farebox/core'
 import { readEntry } from '../ledger/invariants/read-entry.ts'
 import { listCost } from './price-list.ts'
 import type { Served } from './provider.ts'
@@ -14,6 +21,8 @@ export type Explanation =
   | 'estimate'
   /** Not at all: it failed, and nobody told what it cost. The operator pays. */
   | 'failed attempt'
+  /** Not at all: nobody told what it cost while that was waited for. The operator pays. */
+  | 'waived'
   /**
    * Not at all: the store's clock jumped ahead, so that its request was resolved by others while it was still under way.
    * The operator pays.
@@ -35,11 +44,17 @@ export interface RequestFacts {
   /** Everybody who was asked for costs answered, and in time, and time went as it does. */
   readonly couldBeTold: boolean
   readonly hasCallerLeft: boolean
+  /** What was given back because an estimate had been charged and the cost is less. */
+  readonly evened: bigint
+  /** What becomes of costs that do not come in time. */
+  readonly latePolicy: LatePolicy
 }
 
 /** What the accounts say about attempts, all of them together. */
 export interface Books {
   readonly attempts: Map<string, ReceiptAttempt>
+  /** What was given back of attempts whose cost came after an estimate was charged, and is less. */
+  readonly evened: Map<string, bigint>
   /** How many entries of each kind there are. */
   readonly kinds: Map<EntryKind, number>
   charged: bigint
@@ -47,15 +62,19 @@ export interface Books {
 }
 
 export function emptyBooks(): Books {
-  return { attempts: new Map(), kinds: new Map(), charged: 0n, absorbed: 0n }
+  return { attempts: new Map(), evened: new Map(), kinds: new Map(), charged: 0n, absorbed: 0n }
 }
 
 /** @throws AssertionError when an attempt is booked twice. */
 export function addEntries(books: Books, entries: readonly StoredEntry[]): void {
   for (const stored of entries) {
-    const { kind, attempts } = readEntry(stored)
+    const { kind, attempts, opId, terms } = readEntry(stored)
     books.kinds.set(kind, (books.kinds.get(kind) ?? 0) + 1)
-    for (const attempt of attempts ?? []) add(books, attempt)
+    for (const attempt of attempts ?? []) add(books, attempt, kind)
+    if (kind === 'refunded' && opId.startsWith('op:late-cost:')) {
+      const attemptId = String(terms?.['attemptId'])
+      books.evened.set(attemptId, (books.evened.get(attemptId) ?? 0n) + (terms?.['amount'] as bigint))
+    }
   }
 }
 
@@ -68,20 +87,53 @@ export function addEntries(books: Books, entries: readonly StoredEntry[]): void 
 export function addReceipts(books: Books, receipts: readonly Receipt[]): void {
   for (const attempt of receipts.flatMap(({ attempts }) => attempts)) {
     const booked = books.attempts.get(attempt.attemptId)
-    if (booked === undefined) add(books, attempt)
+    if (booked === undefined) add(books, attempt, 'released')
     else if (attempt.cost !== null) {
       assert.equal(attempt.cost, booked.cost, `${attempt.attemptId} has two costs`)
     }
   }
 }
 
-/** A cost is booked once. What was booked as unknown may become known. */
-function add(books: Books, attempt: ReceiptAttempt): void {
+/**
+ * A cost is booked once. What was booked as unknown may become known, and what an estimate that was charged falls short of
+ * is booked beside it.
+ */
+function add(books: Books, attempt: ReceiptAttempt, kind: EntryKind): void {
   const before = books.attempts.get(attempt.attemptId)
-  assert.ok(before === undefined || before.cost === null, `${attempt.attemptId} is booked twice`)
-  books.attempts.set(attempt.attemptId, attempt)
+  const isMore =
+    kind === 'reconciled' && attempt.charged === 0n && attempt.absorbedReason === 'waived_late_cost'
+  assert.ok(before === undefined || before.cost === null || isMore, `${attempt.attemptId} is booked twice`)
+  books.attempts.set(attempt.attemptId, before === undefined ? attempt : joined(before, attempt))
   books.charged += attempt.charged
   books.absorbed += attempt.absorbed
+}
+
+/** What is known of an attempt after both. The usage is told by the first. */
+function joined(before: ReceiptAttempt, after: ReceiptAttempt): ReceiptAttempt {
+  const { usage } = before
+  return {
+    ...after,
+    cost: nano((before.cost ?? 0n) + (after.cost ?? 0n)),
+    charged: nano(before.charged + after.charged),
+    absorbed: nano(before.absorbed + after.absorbed),
+    ...(usage !== undefined && { usage }),
+  }
+}
+
+/** @throws AssertionError when the customer pays for more than one attempt of a request. */
+export function checkPayers({ attempts }: Books): void {
+  const payers = new Set<string>()
+  for (const [attemptId, { charged }] of attempts) {
+    if (charged === 0n) continue
+    const requestId = requestOf(attemptId)
+    assert.ok(!payers.has(requestId), `${requestId} was charged for two attempts`)
+    payers.add(requestId)
+  }
+}
+
+/** `p1.1-2.1` is the first attempt of request `p1.1-2`, which came second in the first life of process `p1`. */
+export function requestOf(attemptId: string): string {
+  return attemptId.slice(0, attemptId.lastIndexOf('.'))
 }
 
 /**
@@ -103,10 +155,23 @@ export function explain(
     assert.ok(!facts.couldBeTold, `${name} cost ${cost}, its provider tells so, and nobody asked`)
     return 'never told'
   }
-  if (attempt.cost === cost) return 'exact'
+  if (attempt.cost !== null && attempt.cost - facts.evened === cost) return 'exact'
+  // What an answer of 500 costs is not asked for: providers charge for what they have served.
+  const isAsked = attempt.costSource !== 'none'
+  if (record?.providerId === 'later' && isAsked) {
+    assert.ok(!facts.couldBeTold, `${name} cost ${cost}, its provider tells so, and it is at ${attempt.cost}`)
+  }
   if (attempt.cost === null) {
     if (cost === 0n) return 'no cost'
-    assert.equal(attempt.outcome, 'failed', `${name} cost ${cost}, and its cost is taken for unknown`)
+    if (attempt.outcome !== 'failed') {
+      assert.equal(attempt.state, 'provisional', `${name} cost ${cost}, and its cost is taken for unknown`)
+      assert.equal(facts.latePolicy, 'waive', `${name} cost ${cost}, and its estimate was not charged`)
+      return 'waived'
+    }
+    assert.ok(
+      !facts.couldBeTold || !isAsked,
+      `${name} failed and cost ${cost}, its provider tells so, and nobody asked`,
+    )
     return 'failed attempt'
   }
   if (attempt.costSource === 'estimate') {

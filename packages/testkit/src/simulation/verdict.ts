@@ -5,14 +5,18 @@ import { casePlans } from '../ledger/ledger-case.ts'
 import type { FaultKind } from './faults.ts'
 import { reconcileLabel } from './process.ts'
 import type { Simulation } from './simulation.ts'
-import { addEntries, addReceipts, type Books, emptyBooks, explain } from './truth.ts'
+import { checkInvoices, checkUsage } from './sums.ts'
+import { addEntries, addReceipts, type Books, checkPayers, emptyBooks, explain, requestOf } from './truth.ts'
 import { clockOf } from './world.ts'
 
 /** Long enough for every hold to expire and for the providers to be asked about it, in milliseconds. */
 const restMs = 60 * 60_000
 
-/** An attempt whose cost is told this soon is asked about while there is time, however long the trouble before took. */
-const askedWithinMs = 20 * 60_000
+/**
+ * An attempt whose cost is told so long before the time to wait for it is over is asked about in time, however long the
+ * trouble before took: every five minutes by then, at least.
+ */
+const marginMs = 8 * 60_000
 
 const clockFaults: readonly FaultKind[] = ['clock back', 'clock ahead', 'clock month end']
 
@@ -31,14 +35,13 @@ export async function rest({ world, processes, storage, step }: Simulation): Pro
   world.catchUp()
   for (const process of processes) if (process.running === undefined) process.start()
   const endMs = scheduler.elapsedMs + restMs
-  const accountIds = await allAccounts(storage)
   for (let steps = 0; scheduler.elapsedMs < endMs; steps += 1) {
     assert.ok(steps < restStepsMax, 'the processes never come to rest')
     await step()
     if (scheduler.tasks.some(({ label }) => label !== reconcileLabel)) continue
-    if (!(await hasOpenHolds(storage, accountIds))) return
+    if (!(await hasOpenHolds(storage))) return
   }
-  assert.ok(!(await hasOpenHolds(storage, accountIds)), 'a hold was never resolved')
+  assert.ok(!(await hasOpenHolds(storage)), 'a hold was never resolved')
 }
 
 /**
@@ -60,12 +63,20 @@ export async function judge(simulation: Simulation): Promise<void> {
     await checkInvariants(storage, accountId, casePlans)
     const { findings } = await ledger.audit(accountId)
     assert.deepEqual(findings, [], 'the audit finds something')
-    addEntries(books, await readJournal(storage.ledger, accountId))
+    const entries = await readJournal(storage.ledger, accountId)
+    addEntries(books, entries)
     addReceipts(books, await releasedReceipts(storage, accountId, requestIds))
+    await checkRefused(simulation, accountId)
+    await checkUsage(ledger, accountId, entries)
+    world.setWall(Math.max(world.wallMs(), (await ledger.balance(accountId)).resetsAtMs))
+    await checkInvoices(ledger, accountId, entries)
+    await checkInvariants(storage, accountId, casePlans)
   }
+  checkPayers(books)
   for (const [kind, times] of books.kinds) world.count(`entry: ${kind}`, times)
   const wasClockSteady = clockFaults.every((kind) => !world.counts.has(kind))
   const resolved = new Set([...books.attempts.keys()].map(requestOf))
+  const askedWithinMs = simulation.lateTerms.withinMs - marginMs
   // A key is forgotten after a day: clocks that jump over it make two requests of one.
   if (wasClockSteady) checkKeys(simulation, books)
   let owed = 0n
@@ -79,17 +90,25 @@ export async function judge(simulation: Simulation): Promise<void> {
       hasCallerLeft: left.has(requestId),
       isResolved: resolved.has(requestId),
       wasClockSteady,
-      couldBeTold: wasClockSteady && record?.providerId === 'telling' && record.costFromMs < askedWithinMs,
+      couldBeTold:
+        wasClockSteady &&
+        record !== undefined &&
+        record.providerId !== 'silent' &&
+        record.costFromMs < askedWithinMs,
+      evened: books.evened.get(attemptId) ?? 0n,
+      latePolicy: simulation.lateTerms.policy,
     })
     world.count(`booked: ${explanation}`)
     world.log(
       () => `${attemptId} cost ${record?.cost ?? 0n} and is booked at ${attempt?.cost}: ${explanation}`,
     )
+    const booked = (attempt?.cost ?? 0n) - (books.evened.get(attemptId) ?? 0n)
     owed += record?.cost ?? 0n
-    if (explanation !== 'exact') deviation += (attempt?.cost ?? 0n) - (record?.cost ?? 0n)
+    if (explanation !== 'exact') deviation += booked - (record?.cost ?? 0n)
   }
+  const evened = [...books.evened.values()].reduce((sum, amount) => sum + amount, 0n)
   assert.equal(
-    books.charged + books.absorbed,
+    books.charged + books.absorbed - evened,
     owed + deviation,
     'the books do not add up to what the providers charge',
   )
@@ -109,9 +128,11 @@ function checkKeys({ keys, answers }: Simulation, { attempts }: Books): void {
   }
 }
 
-/** `p1.1-2.1` is the first attempt of request `p1.1-2`, which came second in the first life of process `p1`. */
-function requestOf(attemptId: string): string {
-  return attemptId.slice(0, attemptId.lastIndexOf('.'))
+/** Whatever was still under way when it was refused, what was refused has come to nothing. */
+async function checkRefused({ storage, refused }: Simulation, accountId: string): Promise<void> {
+  const keys = [...refused].map((requestId) => `hold:${requestId}`)
+  const records = await storage.ledger.transact(accountId, keys, (cut) => ({ result: cut.records }))
+  assert.deepEqual([...records.keys()], [], 'a request was refused, and held money later')
 }
 
 function lifeOf(requestId: string): string {
@@ -122,9 +143,9 @@ async function allAccounts({ ledger }: Storage): Promise<readonly string[]> {
   return (await ledger.scan('all', null, 1000)).accountIds
 }
 
-async function hasOpenHolds({ ledger }: Storage, accountIds: readonly string[]): Promise<boolean> {
-  for (const accountId of accountIds) {
-    if ((await readAccount(ledger, accountId)).due.length > 0) return true
+async function hasOpenHolds(storage: Storage): Promise<boolean> {
+  for (const accountId of await allAccounts(storage)) {
+    if ((await readAccount(storage.ledger, accountId)).due.length > 0) return true
   }
   return false
 }

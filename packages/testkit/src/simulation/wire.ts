@@ -183,7 +183,7 @@ function deliver(request: UpstreamRequest, line: Line, providers: Providers): vo
   const providerId = request.url.hostname.split('.')[0] as ProviderId
   const body = JSON.parse(Buffer.from(request.body ?? '').toString('utf8'))
   if (request.url.pathname.endsWith('/costs')) {
-    providers.tellCosts(body.requestIds, line)
+    providers.tellCosts(providerId, body.requestIds, line)
     return
   }
   providers.receive(

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
-import { type Account, decodeValue, type Entry, type StoredEntry } from '@farebox/core'
+import type { Account, StoredEntry } from '@farebox/core'
+import { readEntry } from './read-entry.ts'
 
 /**
  * Checks what an account's invoices ask for against its journal alone: every nano of pay-as-you-go is on exactly one
@@ -15,8 +16,8 @@ export function checkClosings(account: Account, stored: readonly StoredEntry[]):
   let used = 0n
   let carry = 0n
   let closedThrough: string | null = null
-  for (const { text } of stored) {
-    const entry = decodeValue(text) as unknown as Entry
+  for (const each of stored) {
+    const entry = readEntry(each)
     for (const { source, from, to, amount } of entry.postings) {
       if (!source.startsWith('overage:')) continue
       const change = (to === 'used' ? amount : 0n) - (from === 'used' ? amount : 0n)

@@ -62,7 +62,17 @@ const moves: Readonly<Record<EntryKind, readonly string[]>> = {
   closed: [],
 }
 
-export function foldJournal(entries: readonly StoredEntry[], plans: PlanTable): Fold {
+/** Folds entries, from the first one or onward from what those before them have come to, which is changed. */
+export function foldJournal(
+  entries: readonly StoredEntry[],
+  plans: PlanTable,
+  fold: Fold = emptyFold(plans),
+): Fold {
+  for (const stored of entries) foldEntry(fold, stored.seq, readEntry(stored), plans)
+  return fold
+}
+
+function emptyFold(plans: PlanTable): Fold {
   const terms: Terms = {
     planId: plans.defaultPlanId,
     seats: 1,
@@ -70,7 +80,7 @@ export function foldJournal(entries: readonly StoredEntry[], plans: PlanTable): 
     memberCap: null,
     anchorDay: null,
   }
-  const fold: Fold = {
+  return {
     grants: new Map(),
     used: new Map(),
     opIds: new Set(),
@@ -85,8 +95,6 @@ export function foldJournal(entries: readonly StoredEntry[], plans: PlanTable): 
     included: { startMs: 0, best: 0n, pools: new Map() },
     limitMax: limitOf(terms, plans),
   }
-  for (const stored of entries) foldEntry(fold, stored.seq, readEntry(stored), plans)
-  return fold
 }
 
 function foldEntry(fold: Fold, seq: bigint, entry: Entry, plans: PlanTable): void {
