@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { createLedger, type Receipt, type Reservation, type Storage } from '@farebox/core'
 import { checkInvariants, readAccount, readJournal } from '../ledger/check-invariants.ts'
 import { casePlans } from '../ledger/ledger-case.ts'
+import { resolveWithinMs } from '../ledger/requests.ts'
 import type { FaultKind } from './faults.ts'
 import { reconcileLabel } from './process.ts'
 import type { Simulation } from './simulation.ts'
@@ -76,7 +77,6 @@ export async function judge(simulation: Simulation): Promise<void> {
   for (const [kind, times] of books.kinds) world.count(`entry: ${kind}`, times)
   const wasClockSteady = clockFaults.every((kind) => !world.counts.has(kind))
   const resolved = new Set([...books.attempts.keys()].map(requestOf))
-  const askedWithinMs = simulation.lateTerms.withinMs - marginMs
   // A key is forgotten after a day: clocks that jump over it make two requests of one.
   if (wasClockSteady) checkKeys(simulation, books)
   let owed = 0n
@@ -85,6 +85,7 @@ export async function judge(simulation: Simulation): Promise<void> {
     const requestId = requestOf(attemptId)
     const record = served.get(attemptId)
     const attempt = books.attempts.get(attemptId)
+    const withinMs = attempt === undefined ? resolveWithinMs : simulation.lateTerms.withinMs
     const explanation = explain(attemptId, record, attempt, {
       wasAbandoned: givenUp.has(requestId) || !living.includes(lifeOf(requestId)),
       hasCallerLeft: left.has(requestId),
@@ -94,7 +95,7 @@ export async function judge(simulation: Simulation): Promise<void> {
         wasClockSteady &&
         record !== undefined &&
         record.providerId !== 'silent' &&
-        record.costFromMs < askedWithinMs,
+        record.costFromMs < withinMs - marginMs,
       evened: books.evened.get(attemptId) ?? 0n,
       latePolicy: simulation.lateTerms.policy,
     })
