@@ -7,6 +7,7 @@ import { openAccount } from './open-account.ts'
 import type { PlanTable } from './plan.ts'
 import type { AbsorbedReason, ReceiptAttempt } from './receipt.ts'
 import { putReservation, type Reservation, reservationKey } from './reservation.ts'
+import { bookUntold } from './settle-untold.ts'
 import type { Decision, Reduce } from './storage.ts'
 
 export interface ReconcileRequest {
@@ -156,15 +157,7 @@ function unforeseen(
   }
   const reason = failed === undefined ? 'crash_unknown' : 'failed_attempt'
   const attempt = absorbed({ ...whoIs(who), attemptId, costSource: 'provider' }, cost, reason)
-  const seq = bookReconciled(draft, reservation, attempt, [])
-  const told = [...(reservation.reconciled ?? []), { attemptId, seq }]
-  return reconciled(draft, { ...withoutUntold(reservation, attemptId), reconciled: told }, attemptId)
-}
-
-function withoutUntold(reservation: Reservation, told: string): Reservation {
-  const { untold } = reservation
-  if (untold === undefined) return reservation
-  return { ...reservation, untold: { ...untold, attemptIds: untold.attemptIds.filter((id) => id !== told) } }
+  return reconciled(draft, bookUntold(draft, reservation, attempt), attemptId)
 }
 
 type Who = Pick<ReceiptAttempt, 'providerId' | 'providerModel' | 'outcome'>

@@ -19,6 +19,7 @@ import {
   type Reservation,
   reservationKey,
 } from './reservation.ts'
+import { settleUntold } from './settle-untold.ts'
 import { owedFor, type SettledAttempt, share } from './share.ts'
 import type { Decision, Reduce } from './storage.ts'
 
@@ -50,7 +51,8 @@ export type SettleStep = SettleResult | { readonly outcome: 'already-settled'; r
  * hold is drawn from remaining credit and what no credit covers is absorbed. Settling again gives the first receipt.
  *
  * With an attempt whose cost comes later the hold shrinks to what that is expected to be, and waits for `lateTerms`. A hold
- * that expired before it was settled is charged all the same, from what the account has then.
+ * that expired before it was settled is charged all the same, from what the account has then. When it was settled for a
+ * process that was taken for dead, what that one knows besides is absorbed.
  */
 export function settle(
   request: SettleRequest,
@@ -63,7 +65,7 @@ export function settle(
     const reservation = (draft.puts.get(key)?.value ?? cut.records.get(key)) as Reservation | undefined
     if (reservation === undefined) return { result: { outcome: 'unknown-reservation' } }
     if (reservation.settledBy !== undefined) {
-      return { result: { outcome: 'already-settled', seq: reservation.settledBy } }
+      return settleUntold(draft, reservation, reservation.settledBy, request.attempts)
     }
     const { receipt } = reservation
     if (receipt !== undefined) return { result: { outcome: 'settled', receipt } }

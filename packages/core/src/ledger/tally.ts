@@ -115,10 +115,10 @@ function countAttempt(totals: UsageTotals, { usage, costSource, memoCost, state 
 function countLate(
   totals: UsageTotals,
   { opId, requestId, terms }: JournalEntry,
-  { attemptId }: ReceiptAttempt,
+  attempt: ReceiptAttempt,
 ): void {
-  if (terms?.['settledBy'] === undefined) totals.attempts += 1
-  else if (opId === `reconcile:${requestId}:${attemptId}`) totals.unknownCosts -= 1
+  if (terms?.['settledBy'] === undefined) countAttempt(totals, attempt)
+  else if (opId === `reconcile:${requestId}:${attempt.attemptId}`) totals.unknownCosts -= 1
 }
 
 function addCost(totals: UsageTotals, attempt: ReceiptAttempt): void {

@@ -5,6 +5,7 @@ import { casePlans, type LedgerCase, ledgerCase } from './ledger-case.ts'
 import {
   changesNothing,
   day,
+  failed,
   give,
   graceMs,
   holdOf,
@@ -199,6 +200,28 @@ export const tooLateCases: readonly LedgerCase[] = [
       assert.deepEqual(final(await tell(ledger, 'r1', 5n, 'r1.3')), [5n, 0n, 5n, 'crash_unknown'])
       const receipt = await ledger.receipt('alice', 'r1')
       assert.deepEqual([receipt?.state, receipt?.charged, receipt?.absorbed], [undefined, 40n, 14n])
+    },
+  ),
+
+  ledgerCase(
+    'books what a process knows that was only asleep when its request was settled without it',
+    async ({ ledger, store, clock }) => {
+      await give(ledger, 'g1', 100n)
+      reserved(await ledger.reserve(holdOf('r1', 60n, { subject: { ...traceable, attemptsMax: 3 } })))
+      clock.advance(minute + graceMs)
+      await ledger.unresolved('alice')
+      const request = { accountId: 'alice', reservationId: 'r1' }
+      settled(await ledger.settle({ ...request, attempts: [served(40n, 'r1.1')], untold: ['r1.2', 'r1.3'] }))
+
+      const attempts = [failed(40n, 'r1.1'), served(30n, 'r1.2'), failed(null, 'r1.3')]
+      const receipt = settled(await ledger.settle({ ...request, attempts }))
+      assert.deepEqual([receipt.charged, receipt.absorbed], [40n, 0n])
+      await changesNothing(store, () => ledger.settle({ ...request, attempts }))
+      await changesNothing(store, () => tell(ledger, 'r1', 30n, 'r1.2'))
+      assert.deepEqual(final(await tell(ledger, 'r1', 5n, 'r1.3')), [5n, 0n, 5n, 'crash_unknown'])
+      const now = await ledger.receipt('alice', 'r1')
+      assert.deepEqual([now?.charged, now?.absorbed], [40n, 35n])
+      assert.equal((await ledger.balance('alice')).spendable, 60n)
     },
   ),
 

@@ -24,8 +24,8 @@ export type Explanation =
   /** Not at all: nobody told what it cost while that was waited for. The operator pays. */
   | 'waived'
   /**
-   * Not at all: the store's clock jumped ahead, so that its request was resolved by others while it was still under way.
-   * The operator pays.
+   * Not at all: the store's clock jumped ahead, so that its request was resolved by others while it was still under way,
+   * and nobody knows what it cost. The operator pays.
    */
   | 'resolved early'
   /** Not at all: nobody could tell before its hold had to be given back. The operator pays. */
