@@ -21,6 +21,7 @@ export interface Ending {
 
 export interface Question {
   readonly accountId: string
+  readonly member: string | undefined
   readonly model: string
   readonly isStream: boolean
   readonly outputMax: number | undefined
@@ -141,7 +142,7 @@ function isStream(body: ResponseBody): body is ByteStream {
 }
 
 function requestOf(
-  { accountId, model, isStream, outputMax, key }: Question,
+  { accountId, member, model, isStream, outputMax, key }: Question,
   signal: CallerSignal,
 ): GatewayRequest {
   const value = {
@@ -153,7 +154,11 @@ function requestOf(
   return {
     method: 'POST',
     path: '/v1/chat/completions',
-    headers: { 'x-account': accountId, ...(key !== undefined && { 'idempotency-key': key }) },
+    headers: {
+      'x-account': accountId,
+      ...(member !== undefined && { 'x-member': member }),
+      ...(key !== undefined && { 'idempotency-key': key }),
+    },
     body: { kind: 'unread', read: async () => Buffer.from(JSON.stringify(value)) },
     signal,
   }

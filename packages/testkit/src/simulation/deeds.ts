@@ -37,11 +37,28 @@ export function configure(random: Random, accountId: string): Deed {
     planId: random.pick(planIds),
     ...(random.chance(0.3) && { seats: random.between(1, 4) }),
     ...(random.chance(0.2) && { spendingLimit: random.pick([null, nano(0n), usd('0.05'), usd('2.00')]) }),
+    ...(random.chance(0.2) && { memberCap: random.pick([null, nano(0n), usd('0.01'), usd('0.50')]) }),
     ...(random.chance(0.2) && { anchorDay: random.pick([null, 1, 11, 30, 31]) }),
   }
   return {
     label: inWords('configure', request),
     run: ({ gateway }) => gateway.accounts.configure(request).then(() => 'configured'),
+  }
+}
+
+/** Who asks within an account. */
+export const members = ['ada', 'bob'] as const
+
+export function capMember(random: Random, accountId: string): Deed {
+  const memberId = random.pick(members)
+  const cap = random.pick([null, 'none', nano(0n), usd('0.02'), usd('0.40')] as const)
+  return {
+    label: inWords('cap', { accountId, memberId, cap }),
+    async run({ gateway }) {
+      const { left } = await gateway.accounts.capMember({ accountId, memberId, cap })
+      if (left !== null && left < 0n) throw new Error('A member has less than nothing left.')
+      return 'capped'
+    },
   }
 }
 

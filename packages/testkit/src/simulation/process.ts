@@ -95,7 +95,10 @@ export function createProcess(options: ProcessOptions): Process {
         ledger: remoteStore({ world, life, inner: inner.ledger, onDecision: options.onDecision }),
         ...(inner.keys && { keys: remoteKeys(world, life, inner.keys) }),
       },
-      authenticate: ({ headers }) => ({ accountId: String(headers['x-account']) }),
+      authenticate: ({ headers }) => ({
+        accountId: String(headers['x-account']),
+        ...(headers['x-member'] !== undefined && { memberId: String(headers['x-member']) }),
+      }),
       transport: wire,
       clock: clockOf(world, life, skewMs),
       ids() {

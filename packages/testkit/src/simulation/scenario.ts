@@ -2,11 +2,13 @@ import type { LateTerms } from '@farebox/core'
 import type { Question } from './caller.ts'
 import {
   adjust,
+  capMember,
   closePeriod,
   configure,
   type Deed,
   grant,
   look,
+  members,
   readUsage,
   refund,
   voidGrant,
@@ -61,6 +63,7 @@ export function drawScenario(random: Random): Scenario {
     question: drawQuestion(random, accountId, index),
   }))
   add(random.pick([0, 0, 1, 2]), spanMs, (accountId) => manage(configure(random, accountId)))
+  add(random.pick([0, 0, 1]), spanMs, (accountId) => manage(capMember(random, accountId)))
   add(random.pick([0, 0, 1]), spanMs, (accountId) => manage(look(accountId)))
   // Corrections come later than what they correct, and sometimes at the same moment.
   const lateMs = spanMs + random.pick([1, 1_000, 6_000])
@@ -78,6 +81,7 @@ export function drawScenario(random: Random): Scenario {
 function drawQuestion(random: Random, accountId: string, index: number): Question {
   return {
     accountId,
+    member: random.pick([undefined, ...members]),
     model: random.pick(models),
     isStream: random.chance(0.6),
     outputMax: random.pick([undefined, 1, 20, 60, 150]),

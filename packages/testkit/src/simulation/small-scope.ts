@@ -186,6 +186,7 @@ const deeds: Readonly<
 function questionOf({ isStream, companion }: Pick<SmallScope, 'isStream' | 'companion'>): Question {
   return {
     accountId: 'alice',
+    member: undefined,
     model: 'sim/telling',
     isStream,
     outputMax: 60,
