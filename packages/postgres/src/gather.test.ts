@@ -57,6 +57,17 @@ describe.skipIf(!hasPostgres())('accounts that share a statement', () => {
     expect(await all(ledger, look)).toEqual(ids.map(() => 2))
   })
 
+  it('are each written by a statement of their own the first time, without being read once more', async () => {
+    const { ledger, texts } = await open()
+    const fresh = ids.map((id) => `new-${id}`)
+
+    expect(await Promise.all(fresh.map((id) => ledger.transact(id, [], increment)))).toEqual(
+      fresh.map(() => 1),
+    )
+    expect(texts.filter((text) => text.includes('INSERT INTO'))).toHaveLength(fresh.length)
+    expect(texts.length).toBeLessThan(fresh.length + 10)
+  })
+
   it('each have one of their own where they live on different machines', async () => {
     const { ledger, texts } = await open({ sharesStatements: false })
 

@@ -103,7 +103,13 @@ export function togetherRunner(context: BatchContext): RunTogether {
         cache.set(batch.accountId, known.draft.committed(false))
         return known.outcomes
       }
-      if (fault === undefined || !requests.has(batch)) return undefined
+      if (!requests.has(batch)) {
+        // What was just read saves reading it again.
+        const { stored, reading } = known.knowledge
+        cache.set(batch.accountId, draftAccount(stored, reading).committed(false))
+        return undefined
+      }
+      if (fault === undefined) return undefined
       const { outcomes } = known
       cache.delete(batch.accountId)
       return outcomes.map((outcome) => failedBy(fault, outcome))

@@ -39,7 +39,7 @@ describe.skipIf(!hasPostgres())('the time of the store', () => {
       const before = await serverMs()
       const now = await ledger.transact('alice', [], stamp)
       // Counting on starts when an answer has come, which was a moment after the server looked at its clock.
-      expect(now).toBeGreaterThan(before - 1000)
+      expect(now).toBeGreaterThan(before - 10_000)
       expect(now).toBeLessThanOrEqual(await serverMs())
     }
   })
@@ -59,7 +59,7 @@ describe.skipIf(!hasPostgres())('the time of the store', () => {
 
       expect(seen).toHaveLength(2)
       expect(Math.abs((seen[0] ?? 0) - now)).toBeGreaterThan(3_000_000)
-      expect(Math.abs((await serverMs()) - now)).toBeLessThan(2000)
+      expect(Math.abs((await serverMs()) - now)).toBeLessThan(10_000)
     }
   })
 
