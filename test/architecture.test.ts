@@ -109,6 +109,7 @@ describe('the other packages', () => {
     fastify: ['@farebox/core', '@farebox/core/node', 'fastify'],
     koa: ['@farebox/core', '@farebox/core/node', 'koa'],
     postgres: ['@farebox/core'],
+    redis: ['@farebox/core'],
     sqlite: ['@farebox/core'],
     stripe: ['@farebox/core', 'stripe'],
     testkit: [

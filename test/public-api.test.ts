@@ -11,6 +11,7 @@ import * as express from '@farebox/express'
 import * as fastify from '@farebox/fastify'
 import * as koa from '@farebox/koa'
 import * as postgres from '@farebox/postgres'
+import * as redis from '@farebox/redis'
 import * as sqlite from '@farebox/sqlite'
 import * as stripe from '@farebox/stripe'
 import * as farebox from 'farebox'
@@ -25,6 +26,7 @@ describe('the public names, under review', () => {
         'ByteStream',
         'GatewayError',
         'OutcomeUnknown',
+        'StoreRegressed',
         'TransportError',
         'Unavailable',
         'UnpricedTierError',
@@ -83,6 +85,7 @@ describe('the public names, under review', () => {
     ['@farebox/koa', koa, ['middleware']],
     ['@farebox/fastify', fastify, ['middleware', 'plugin']],
     ['@farebox/postgres', postgres, ['migrate', 'migrations', 'postgres']],
+    ['@farebox/redis', redis, ['redis']],
     ['@farebox/sqlite', sqlite, ['sqlite']],
     ['@farebox/stripe', stripe, ['createPayments']],
     ['farebox', farebox, ['run']],

@@ -3,11 +3,20 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { memoryStorage } from '@farebox/core'
 import { migrate, postgres } from '@farebox/postgres'
+import { redis } from '@farebox/redis'
 import { sqlite } from '@farebox/sqlite'
 import { registerLedgerCases } from '@farebox/testkit/ledger'
-import { hasPostgres, type PostgresServer, startPostgres } from '@farebox/testkit/servers'
+import {
+  hasPostgres,
+  hasRedis,
+  type PostgresServer,
+  type RedisServer,
+  startPostgres,
+  startRedis,
+} from '@farebox/testkit/servers'
 import Database from 'libsql'
 import pg from 'pg'
+import { createClient } from 'redis'
 import { afterAll, beforeAll, describe, it } from 'vitest'
 
 // The storage cases themselves run in the package of each store: here, the ledger runs on each of them.
@@ -54,6 +63,29 @@ describe.skipIf(!hasPostgres())('the ledger on PostgreSQL', () => {
       const tables = ['heads', 'records', 'journal', 'documents']
       await pool.query(tables.map((table) => `DELETE FROM ${schema}.${table}`).join('; '))
       return postgres(pool, { schema, clock, acceptsLoss: true })
+    },
+  })
+})
+
+describe.skipIf(!hasRedis())('the ledger on Redis', () => {
+  let server: RedisServer
+  let client: ReturnType<typeof createClient>
+  let count = 0
+  beforeAll(async () => {
+    server = await startRedis()
+    client = createClient({ url: server.url })
+    client.on('error', () => {})
+    await client.connect()
+  })
+  afterAll(async () => {
+    client.destroy()
+    await server.stop()
+  })
+
+  registerLedgerCases(it, {
+    async createStore(clock) {
+      count += 1
+      return redis(client, { clock, prefix: `ledger-${count}` })
     },
   })
 })

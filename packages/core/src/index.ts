@@ -121,6 +121,7 @@ export {
   type Reduce,
   type Storage,
   type StoredEntry,
+  StoreRegressed,
   type StoreTraits,
   type TransactOptions,
   Unavailable,

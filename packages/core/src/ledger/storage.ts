@@ -137,6 +137,14 @@ export class Unavailable extends Error {
   override readonly name: string = 'Unavailable'
 }
 
+/**
+ * The store has forgotten writes of the account that it had answered, as a replica may that takes over. The account is
+ * stopped rather than giving spent credit again.
+ */
+export class StoreRegressed extends Unavailable {
+  override readonly name: string = 'StoreRegressed'
+}
+
 /** The write may have been applied. The caller repeats the operation with the same id. */
 export class OutcomeUnknown extends Error {
   override readonly name: string = 'OutcomeUnknown'
@@ -144,7 +152,7 @@ export class OutcomeUnknown extends Error {
 
 /** By name, because a store may be built on another copy of this package. */
 export function isUnavailable(error: unknown): error is Unavailable {
-  return error instanceof Error && error.name === 'Unavailable'
+  return error instanceof Error && (error.name === 'Unavailable' || error.name === 'StoreRegressed')
 }
 
 export function isOutcomeUnknown(error: unknown): error is OutcomeUnknown {

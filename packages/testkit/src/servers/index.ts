@@ -1,2 +1,3 @@
 export { hasPostgres, type PostgresServer, type PostgresServerOptions, startPostgres } from './postgres.ts'
+export { hasRedis, type RedisCluster, type RedisServer, startRedis, startRedisCluster } from './redis.ts'
 export { startTcpProxy, type TcpProxy } from './tcp-proxy.ts'

@@ -1,0 +1,7 @@
+export type { RedisArgument, RedisClient, RedisCluster, RedisCommandOptions } from './client.ts'
+export type { RedisEvent } from './event.ts'
+export type { Position } from './position.ts'
+export type { RepairReport } from './recovery.ts'
+export { type RedisOptions, type RedisRecovery, type RedisStorage, redis } from './redis.ts'
+export type { Replicas } from './replicas.ts'
+export type { RememberedWrite } from './write-memory.ts'
