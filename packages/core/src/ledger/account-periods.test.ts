@@ -69,6 +69,15 @@ describe('the periods of an account', () => {
     expect(keysOf(history, first, 4)).toEqual(['2026-11', '2026-12', '2027-01-01', '2027-01-15'])
   })
 
+  it('are calendar months under a key of a month, whatever the anchor day is since', () => {
+    const history = [anchored(at(2026, 9, 1), 15)]
+    expect(periodOf('2026-11', history)).toMatchObject({ startMs: at(2026, 11, 1), endMs: at(2026, 12, 1) })
+    expect(periodOf('2026-11-15', history)).toMatchObject({
+      startMs: at(2026, 11, 15),
+      endMs: at(2026, 12, 15),
+    })
+  })
+
   it('are those that the account itself went through, whatever became of its anchor day and when', () => {
     const plans = planPreset('hf-latest')
     const anchorDay = fc.oneof(fc.constantFrom(null, 1, 28, 29, 30, 31), fc.integer({ min: 1, max: 31 }))

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { nano } from '../money.ts'
 import type { Account } from './account.ts'
 import { configure } from './configure.ts'
+import { readEntry } from './entry.ts'
 import { includedCredit, type Plan, type PlanTable } from './plan.ts'
 import type { Value } from './storage.ts'
 
@@ -65,7 +66,9 @@ function most(amounts: readonly bigint[]): bigint {
   return amounts.reduce((a, b) => (a > b ? a : b), 0n)
 }
 
+/** What the grants say was issued; none of them is of nothing. */
 function issuedBy({ grants }: Account): bigint {
+  expect(grants.every(({ issued }) => issued > 0n)).toBe(true)
   return grants.reduce((sum, { issued }) => sum + issued, 0n)
 }
 
@@ -171,5 +174,87 @@ describe('a share of included credit', () => {
         }
       }),
     )
+  })
+
+  it('tells the journal what it is of; all of the credit needs no telling', () => {
+    const plans = tableOf([{ amount: nano(30n), per: 'account' }], { prorate: true })
+    const termsAt = (nowMs: number) => {
+      const cut = { head: null, records: new Map(), due: [], moreDue: false, version: 0n, now: nowMs }
+      const { write } = configure({ accountId: 'alice', planId: 'plan 0', seats: 2 }, plans)(cut)
+      return (write?.append ?? []).map(readEntry).find(({ kind }) => kind === 'granted')?.terms
+    }
+    const all = {
+      kind: 'included',
+      planId: 'plan 0',
+      seats: 2,
+      expiresAtMs: november.endMs,
+      periodKey: '2026-11',
+      target: 30n,
+    }
+    expect(termsAt(november.startMs)).toEqual(all)
+    expect(termsAt(november.startMs + 1)).toEqual({ ...all, remainingMs: wholeMs - 1, wholeMs })
+  })
+
+  it('begins with the next whole millisecond, and is all of it when the period just begins', () => {
+    const plans = tableOf([{ amount: nano(BigInt(wholeMs)), per: 'account' }], { prorate: true })
+    const issuedAt = (nowMs: number) => after(null, { plan: 0, seats: 1 }, nowMs, plans).includedIssued
+    expect(issuedAt(november.startMs)).toBe(BigInt(wholeMs))
+    expect(issuedAt(november.endMs - 2.5)).toBe(2n)
+    expect(issuedAt(november.endMs - 2)).toBe(2n)
+    expect(issuedAt(november.endMs - 1)).toBe(1n)
+    expect(issuedAt(november.endMs - 0.5)).toBe(0n)
+  })
+
+  it('is not remembered while it is less than a nano, and tells the journal what it is of', () => {
+    const plans = tableOf([{ amount: nano(1n), per: 'seat' }], { prorate: true })
+    const half = november.startMs + wholeMs / 2
+    const one = after(null, { plan: 0, seats: 1 }, half, plans)
+    expect([one.includedTarget, one.includedRest, one.grants]).toEqual([0n, 0n, []])
+    const three = after(one, { plan: 0, seats: 3 }, half, plans)
+    expect([three.includedTarget, three.includedIssued, three.includedRest]).toEqual([
+      3n,
+      1n,
+      BigInt(wholeMs / 2),
+    ])
+    // What rounding left of one share is in the next.
+    const four = after(three, { plan: 0, seats: 4 }, half, plans)
+    expect([four.includedIssued, four.includedRest]).toEqual([2n, 0n])
+  })
+})
+
+describe('an additive plan', () => {
+  const plans: PlanTable = {
+    defaultPlanId: 'plan 0',
+    spendingLimit: nano(0n),
+    plans: [
+      ...tableOf([{ amount: nano(20n), per: 'account' }]).plans,
+      ...tableOf([{ amount: nano(30n), per: 'seat' }], { planId: 'plan 1', additive: true }).plans,
+      ...tableOf([{ amount: nano(20n), per: 'account' }], { planId: 'plan 2', additive: true }).plans,
+    ],
+  }
+  const issued = (...all: Change[]) => afterAll(all, november.startMs, plans).includedIssued
+  const of = (index: number, seats = 1): Change => ({ plan: index, seats })
+
+  it('gives its whole credit besides that of the plan before it, once, and more only for more seats', () => {
+    expect(issued(of(0), of(1))).toBe(50n)
+    expect(issued(of(0), of(1), of(0), of(1))).toBe(50n)
+    expect(issued(of(0), of(1), of(1, 2))).toBe(80n)
+    expect(issued(of(1), of(1, 3), of(1, 2))).toBe(90n)
+  })
+
+  it('is no upgrade, and gives nothing, when it includes no more than the best so far', () => {
+    expect(issued(of(0), of(2))).toBe(20n)
+    expect(issued(of(1), of(0))).toBe(30n)
+    expect(issued(of(1), of(2))).toBe(30n)
+  })
+
+  it('is all that the head remembers pools of', () => {
+    expect(afterAll([of(0)], november.startMs, plans).includedPools).toBeNull()
+    expect(afterAll([of(0), of(1)], november.startMs, plans).includedPools).toEqual({ 'plan 1': 30n })
+  })
+
+  it('begins anew with the next period', () => {
+    const before = afterAll([of(0), of(1)], november.startMs, plans)
+    expect(after(before, of(1), november.endMs, plans).includedIssued).toBe(30n)
   })
 })

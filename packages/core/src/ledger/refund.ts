@@ -195,7 +195,9 @@ function refundable(
   attempt: ReceiptAttempt,
   refunds: readonly AttemptRefund[],
 ): Refundable {
-  const ids = new Set(charge.attempts?.map(({ attemptId }) => attemptId))
+  // What a late attempt was charged has an entry of its own, and what went back of it came from there.
+  const ofThis = charge.attempts?.filter(({ state }) => state === undefined)
+  const ids = new Set(ofThis?.map(({ attemptId }) => attemptId))
   const ofEntry = refunds.filter(({ attemptId }) => ids.has(attemptId))
   const ofAttempt = ofEntry.filter(({ attemptId }) => attemptId === attempt.attemptId)
   const left = nano(attempt.charged - sum(ofAttempt.map((each) => each.amount)))

@@ -60,6 +60,16 @@ describe('what attempts cost', () => {
     )
   })
 
+  it('is told with what was used, and at which price', () => {
+    const told = {
+      usage: { quantities: { input_token: 3n }, certainty: 'exact' },
+      priceVersion: 'v1',
+      serviceTier: 'flex',
+    } as const
+    expect(share([attemptOf(told)], nano(5n), 'overrun')).toMatchObject([{ ...told, charged: 5n }])
+    expect(Object.keys(share([attemptOf({})], nano(5n), 'overrun')[0] ?? {})).not.toContain('serviceTier')
+  })
+
   it('is owed by the customer only for what was served and is final', () => {
     const attempts = [
       attemptOf({ cost: nano(1n) }),

@@ -53,6 +53,28 @@ describe('the terms of an account over time', () => {
     expect(many.at(-1)).toMatchObject({ atMs: 999 })
   })
 
+  it('join the first neighbours on one plan, and the oldest two when there are none', () => {
+    const changes = (plans: readonly string[]) =>
+      plans.map((planId, index) => configured(index, planId, 1 + index))
+    const apart = Array.from({ length: 255 }, (_, index) => (index % 2 === 0 ? 'pro' : 'team'))
+    const joined = history(...changes(['free', 'free', ...apart]))
+    expect(joined).toHaveLength(256)
+    expect(joined.slice(0, 2)).toMatchObject([
+      { atMs: 0, planId: 'free', seats: 2 },
+      { atMs: 2, planId: 'pro', seats: 3 },
+    ])
+    const later = history(...changes(['free', 'pro', 'pro', ...apart.slice(1)]))
+    expect(later.slice(0, 3)).toMatchObject([
+      { planId: 'free', seats: 1 },
+      { atMs: 1, planId: 'pro', seats: 3 },
+      { atMs: 3, planId: 'team', seats: 4 },
+    ])
+    expect(history(...changes(['free', ...apart, 'team'])).slice(0, 2)).toMatchObject([
+      { atMs: 0, planId: 'free', seats: 2 },
+      { atMs: 2, planId: 'team', seats: 3 },
+    ])
+  })
+
   it('keep the last terms from before a moment', () => {
     const all = history(configured(1, 'free'), configured(5, 'pro'), configured(9, 'team'))
     expect(historyFrom(all, 5).map(({ planId }) => planId)).toEqual(['free', 'pro', 'team'])

@@ -53,6 +53,22 @@ describe('the usage of a day', () => {
     expect(addToDay('2026-11-22', pages, [])).toEqual([])
   })
 
+  it('adds rows of one name that come together, on a new page too', () => {
+    const rows = Array.from({ length: rowsPerPage }, (_, index) => row(`m${index}`))
+    const [first, second] = addToDay('2026-11-22', [rows], [row('ada', 3n), row('ada', 4n), row('m0', 8n)])
+    // The first page says how many there are now.
+    expect(first).toMatchObject({ key: 'usage:2026-11-22', value: { pages: 2 } })
+    const { rows: changed } = (first as unknown as { value: UsageDay }).value
+    expect(changed[0]).toMatchObject({ requests: 2, charged: 9n })
+    expect(second).toEqual({
+      key: 'usage:2026-11-22:1',
+      value: { rows: [{ ...row('ada', 7n), requests: 2 }] },
+    })
+
+    const [alone] = addToDay('2026-11-22', [rows], [row('ada')])
+    expect(alone).toMatchObject({ key: 'usage:2026-11-22', value: { pages: 2 } })
+  })
+
   it('counts new members together beyond its bound, and loses no sum', () => {
     const pages = dayOfRows([row('a', 1n), row('b', 2n), row('c', 4n), row('d', 8n), row('a', 16n)], 2)
     expect(pages.flat().map(({ memberId, keyId, charged }) => [memberId, keyId, charged])).toEqual([
@@ -63,8 +79,13 @@ describe('the usage of a day', () => {
   })
 
   it('has room for what has neither member nor key', () => {
-    const pages = dayOfRows([row('a'), row('b'), row(undefined)], 2)
-    expect(pages.flat()).toHaveLength(3)
+    const pages = dayOfRows([row('a'), row('b'), row(undefined), { ...row(undefined), keyId: 'key' }], 2)
+    expect(pages.flat().map(({ memberId, keyId }) => [memberId, keyId])).toEqual([
+      ['a', undefined],
+      ['b', undefined],
+      [undefined, undefined],
+      [theOthers, theOthers],
+    ])
   })
 
   it('leaves the rows it was given as they are', () => {

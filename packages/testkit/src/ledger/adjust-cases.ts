@@ -131,6 +131,18 @@ export const adjustCases: readonly LedgerCase[] = [
     )
   }),
 
+  ledgerCase(
+    'corrects an account with 64 open grants as long as that gives no credit',
+    async ({ ledger }) => {
+      await ledger.configure({ accountId: 'alice', planId: 'metered' })
+      await spend(ledger, 'r1', 20n)
+      for (let index = 1; index <= 64; index += 1) await give(ledger, `g${index}`, 10n)
+      assert.equal((await ledger.adjust({ ...deed('lower'), amount: nano(20n) })).outcome, 'adjusted')
+      assert.equal((await ledger.adjust({ ...deed('take'), amount: nano(-5n) })).outcome, 'adjusted')
+      assert.equal((await ledger.adjust({ ...deed('give'), amount: nano(1n) })).outcome, 'too-many-grants')
+    },
+  ),
+
   ledgerCase('gives no more credit to an account with 64 open grants', async ({ ledger, store }) => {
     for (let index = 1; index <= 64; index += 1) await give(ledger, `g${index}`, 10n)
     const result = await changesNothing(store, () => adjust(ledger, 'o1', 1n))

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { type Alert, createLedger, type Ledger, nano, type SettleResult, usd } from '@farebox/core'
 import { casePlans, type LedgerCase, ledgerCase } from './ledger-case.ts'
-import { day, give, holdOf, reserved, served } from './requests.ts'
+import { day, give, holdOf, readHead, reserved, served } from './requests.ts'
 
 /** When an account is told that its credit, or its limit, runs out: once for each threshold and period. */
 export const alertCases: readonly LedgerCase[] = [
@@ -44,6 +44,33 @@ export const alertCases: readonly LedgerCase[] = [
       await give(ledger, 'g2', 900n)
       assert.deepEqual(await alertsOf(ledger, 'r2', 500n), [])
       assert.deepEqual(percents(await alertsOf(ledger, 'r3', 300n)), ['credit 80'])
+    },
+  ),
+
+  ledgerCase('raises those of the spending limit after all of the credit is used up', async ({ ledger }) => {
+    await ledger.configure({ accountId: 'alice', planId: 'metered', spendingLimit: nano(100n) })
+    await give(ledger, 'g1', 100n)
+    assert.deepEqual(percents(await alertsOf(ledger, 'r1', 100n)), ['credit 50', 'credit 80', 'credit 100'])
+    assert.deepEqual(percents(await alertsOf(ledger, 'r2', 50n)), ['spending-limit 50'])
+    assert.deepEqual(percents(await alertsOf(ledger, 'r3', 50n)), ['spending-limit 80', 'spending-limit 100'])
+  }),
+
+  ledgerCase('raises those of credit that was bought after the limit was used up', async ({ ledger }) => {
+    await ledger.configure({ accountId: 'alice', planId: 'metered', spendingLimit: nano(100n) })
+    assert.deepEqual(percents(await alertsOf(ledger, 'r1', 100n)).length, 3)
+    await give(ledger, 'g1', 100n)
+    assert.deepEqual(percents(await alertsOf(ledger, 'r2', 50n)), ['credit 50'])
+  }),
+
+  ledgerCase(
+    'raises none for a request that cost nothing, though the limit is lower since',
+    async ({ ledger, store }) => {
+      await ledger.configure({ accountId: 'alice', planId: 'metered', spendingLimit: nano(1000n) })
+      assert.deepEqual(await alertsOf(ledger, 'r1', 400n), [])
+      await ledger.configure({ accountId: 'alice', planId: 'metered', spendingLimit: nano(500n) })
+      assert.deepEqual(await alertsOf(ledger, 'r2', 0n), [])
+      assert.equal((await readHead(store)).alerted?.limit, 0)
+      assert.deepEqual(percents(await alertsOf(ledger, 'r3', 1n)), ['spending-limit 50', 'spending-limit 80'])
     },
   ),
 

@@ -8,7 +8,7 @@ import {
   type Receipt,
   usd,
 } from '@farebox/core'
-import { expected, tell, waitMs } from './late-requests.ts'
+import { charging, doubtful, expected, settleWith, tell, waitMs } from './late-requests.ts'
 import { casePlans, type LedgerCase, ledgerCase } from './ledger-case.ts'
 import {
   changesNothing,
@@ -22,6 +22,7 @@ import {
   readHead,
   refunded,
   reserved,
+  served,
   settleAt,
   settled,
   spend,
@@ -33,6 +34,47 @@ const november = { accountId: 'alice', periodKey: '2026-11' }
 
 /** What an invoice says, and when a period can be closed. */
 export const closeCases: readonly LedgerCase[] = [
+  ledgerCase(
+    'closes nothing of accounts in which nothing was ever booked',
+    async ({ ledger, store, clock }) => {
+      clock.set(december)
+      const { outcome } = await ledger.statements.closePeriod(november)
+      assert.equal(outcome, 'no-period')
+      clock.set(december - 1)
+      // A hold is no entry of the journal.
+      reserved(await ledger.reserve(holdOf('r1', 0n)))
+      clock.set(december)
+      assert.equal(
+        (await changesNothing(store, () => ledger.statements.closePeriod(november))).outcome,
+        'no-period',
+      )
+    },
+  ),
+
+  ledgerCase(
+    'has an estimate on its invoice that was charged only as the period was closed',
+    async (context) => {
+      const { ledger, clock } = context
+      await ledger.configure({ accountId: 'alice', planId: 'metered' })
+      clock.set(december - 1)
+      reserved(await ledger.reserve(holdOf('r1', usd('0.50'))))
+      await settleWith(charging(context), 'r1', expected(usd('0.30')))
+      clock.set(december + waitMs)
+      assert.equal(closed(await charging(context).statements.closePeriod(november)).overage, usd('0.30'))
+    },
+  ),
+
+  ledgerCase('waits for no cost that the operator pays', async ({ ledger, clock }) => {
+    await ledger.configure({ accountId: 'alice', planId: 'metered' })
+    clock.set(december - 1)
+    reserved(await ledger.reserve(holdOf('r1', usd('0.50'))))
+    await settleWith(ledger, 'r1', doubtful('a'), served(usd('0.20'), 'b'))
+    reserved(await ledger.reserve(holdOf('r2', usd('0.50'))))
+    await settleWith(ledger, 'r2', doubtful('a'))
+    clock.set(december)
+    assert.equal(closed(await ledger.statements.closePeriod(november)).overage, usd('0.20'))
+  }),
+
   // Pro includes $2.00. Of $3.456789012 the included credit pays $2.00, the promotion $0.50 and what was bought $0.90.
   ledgerCase('says what was used, which credit paid, and what is owed', async ({ ledger, store, clock }) => {
     await ledger.configure({ accountId: 'alice', planId: 'pro' })

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { createLedger, nano, usd } from '@farebox/core'
-import { expected, final, midnight, settleWith, tell, waitMs } from './late-requests.ts'
+import { doubtful, expected, final, midnight, settleWith, tell, waitMs } from './late-requests.ts'
 import { casePlans, caseStartMs, type LedgerCase, ledgerCase } from './ledger-case.ts'
 import {
   changesNothing,
@@ -181,6 +181,52 @@ export const lateCases: readonly LedgerCase[] = [
       }
       await tell(ledger, 'r1', 18n)
       assert.deepEqual(await changesNothing(store, () => settleWith(ledger, 'r1', served(50n))), first)
+    },
+  ),
+
+  ledgerCase('ends the wait for what is left when some of the costs have come', async ({ ledger, clock }) => {
+    await give(ledger, 'g1', 100n)
+    reserved(await ledger.reserve(holdOf('r1', 100n)))
+    await settleWith(ledger, 'r1', expected(20n, 'b'), expected(10n, 'c'))
+    assert.deepEqual(final(await tell(ledger, 'r1', 15n, 'b')), [15n, 15n, 0n, undefined])
+    assert.equal((await ledger.balance('alice')).provisional, 10n)
+    clock.advance(waitMs)
+    assert.deepEqual(await tell(ledger, 'r1', null, 'c'), { outcome: 'unknown-attempt' })
+    const { charged, provisional, held, spendable } = await ledger.balance('alice')
+    assert.deepEqual([charged, provisional, held, spendable], [15n, 0n, 0n, 85n])
+  }),
+
+  ledgerCase(
+    'is final for the customer while the operator’s part is still to come',
+    async ({ ledger, store }) => {
+      await give(ledger, 'g1', 100n)
+      reserved(await ledger.reserve(holdOf('r1', 100n)))
+      await settleWith(ledger, 'r1', doubtful('a'), expected(20n, 'b'))
+      await tell(ledger, 'r1', 15n, 'b')
+      const refund = await ledger.refund({ ...deed('o1'), requestId: 'r1', attemptId: 'b', amount: nano(5n) })
+      assert.equal(refunded(refund).amount, 5n)
+      // Without a served attempt the hold was released, and stays so.
+      reserved(await ledger.reserve(holdOf('r2', 50n)))
+      await settleWith(ledger, 'r2', doubtful('a'))
+      assert.deepEqual(final(await tell(ledger, 'r2', 3n, 'a')), [3n, 0n, 3n, 'failed_attempt'])
+      const states = await store.transact('alice', ['hold:r1', 'hold:r2'], ({ records }) => ({
+        result: [...records.values()].map((hold) => (hold as { state?: unknown }).state),
+      }))
+      assert.deepEqual(states, ['settled', 'released'])
+    },
+  ),
+
+  ledgerCase(
+    'tells with a late cost whose key asked, and the price it was expected at',
+    async ({ ledger }) => {
+      await give(ledger, 'g1', 100n)
+      const subject = { model: 'large', memberId: 'bob', keyId: 'key', costProviderIds: [], attemptsMax: 1 }
+      reserved(await ledger.reserve(holdOf('r1', 50n, { subject })))
+      await settleWith(ledger, 'r1', { ...expected(20n), priceVersion: 'v1' })
+      await tell(ledger, 'r1', 15n)
+      const entry = (await ledger.journal('alice', 0n, 100)).at(-1)
+      assert.deepEqual([entry?.kind, entry?.memberId, entry?.terms?.['keyId']], ['reconciled', 'bob', 'key'])
+      assert.equal(entry?.attempts?.[0]?.priceVersion, 'v1')
     },
   ),
 

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { type Ledger, nano, type RefundRequest, type RefundResult, usd } from '@farebox/core'
+import { expected, final, settleWith, tell } from './late-requests.ts'
 import { caseStartMs, type LedgerCase, ledgerCase } from './ledger-case.ts'
 import {
   changesNothing,
@@ -214,6 +215,103 @@ export const refundCases: readonly LedgerCase[] = [
       assert.deepEqual(parts(await refund(ledger, 'r1')), [['overage:2026-11', 'limit', 30n]])
     },
   ),
+
+  ledgerCase(
+    'gives back no more of an attempt than it was charged, whatever others of its request were',
+    async ({ ledger, store }) => {
+      await give(ledger, 'g1', 100n)
+      reserved(await ledger.reserve(holdOf('r1', 60n)))
+      const attempts = [served(20n, 'b'), served(30n, 'c')]
+      settled(await ledger.settle({ accountId: 'alice', reservationId: 'r1', attempts }))
+      refunded(await refund(ledger, 'r1', { attemptId: 'b', amount: 5n }))
+      const above = await changesNothing(store, () =>
+        refund(ledger, 'r1', { opId: 'o2', attemptId: 'b', amount: 16n }),
+      )
+      assert.deepEqual(above, { outcome: 'above-refundable', refundable: 15n })
+      assert.equal(refunded(await refund(ledger, 'r1', { opId: 'o3', attemptId: 'b' })).amount, 15n)
+      assert.equal(refunded(await refund(ledger, 'r1', { opId: 'o4', attemptId: 'c' })).amount, 30n)
+    },
+  ),
+
+  ledgerCase(
+    'walks back over what paid, not over what expired as the hold ended',
+    async ({ ledger, clock }) => {
+      const expiresAtMs = caseStartMs + hour
+      for (const grantId of ['g1', 'g2']) {
+        granted(await ledger.grant({ accountId: 'alice', grantId, amount: nano(40n), expiresAtMs }))
+      }
+      reserved(await ledger.reserve(holdOf('r1', 80n, { timeToLiveMs: 2 * hour })))
+      clock.set(expiresAtMs)
+      await settleAt(ledger, 'r1', 50n)
+      assert.deepEqual(parts(await refund(ledger, 'r1', { amount: 25n })), [
+        ['grant:g2', 'expired', 10n],
+        ['grant:g1', 'expired', 15n],
+      ])
+    },
+  ),
+
+  ledgerCase(
+    'counts what hold and overrun took from one bill together, when it was lowered by hand',
+    async ({ ledger, store }) => {
+      await ledger.configure({ accountId: 'alice', planId: 'metered' })
+      await give(ledger, 'g1', 10n)
+      reserved(await ledger.reserve(holdOf('r1', 60n)))
+      await settleAt(ledger, 'r1', 100n)
+      await ledger.adjust({ ...deed('lower'), amount: nano(30n) })
+      // 50 of the hold and 40 beyond it are on the bill, of which 60 are left: 40, and 20 of the 50.
+      const above = await changesNothing(store, () => refund(ledger, 'r1', { amount: 61n }))
+      assert.deepEqual(above, { outcome: 'above-refundable', refundable: 60n })
+      assert.deepEqual(parts(await refund(ledger, 'r1')), [
+        ['overage:2026-11', 'limit', 40n],
+        ['overage:2026-11', 'limit', 20n],
+      ])
+    },
+  ),
+
+  ledgerCase(
+    'keeps refunds of an attempt apart from those of one whose cost came later',
+    async ({ ledger }) => {
+      await give(ledger, 'g1', 50n)
+      await give(ledger, 'g2', 60n)
+      reserved(await ledger.reserve(holdOf('r1', 100n)))
+      await settleWith(ledger, 'r1', served(40n, 'now'), expected(30n, 'later'))
+      assert.deepEqual(final(await tell(ledger, 'r1', 30n, 'later')), [30n, 30n, 0n, undefined])
+      assert.deepEqual(parts(await refund(ledger, 'r1', { attemptId: 'later', amount: 25n })), [
+        ['grant:g2', 'available', 20n],
+        ['grant:g1', 'available', 5n],
+      ])
+      assert.deepEqual(parts(await refund(ledger, 'r1', { opId: 'o2', attemptId: 'now' })), [
+        ['grant:g1', 'available', 40n],
+      ])
+      assert.equal(refunded(await refund(ledger, 'r1', { opId: 'o3', attemptId: 'later' })).amount, 5n)
+    },
+  ),
+
+  ledgerCase(
+    'gives nothing back when what stands for it would be one grant too many',
+    async ({ ledger, store, clock }) => {
+      const expiresAtMs = caseStartMs + hour
+      granted(await ledger.grant({ accountId: 'alice', grantId: 'old', amount: nano(100n), expiresAtMs }))
+      await spend(ledger, 'r1', 60n)
+      clock.set(expiresAtMs)
+      for (let index = 1; index <= 64; index += 1) await give(ledger, `g${index}`, 10n)
+      const full = await changesNothing(store, () => refund(ledger, 'r1', { expiredCredit: 'courtesy' }))
+      assert.deepEqual(full, { outcome: 'too-many-grants', max: 64 })
+      await spend(ledger, 'r2', 10n)
+      assert.deepEqual(refunded(await refund(ledger, 'r1', { expiredCredit: 'courtesy' })).grantIds, [
+        'op:1:o1',
+      ])
+    },
+  ),
+
+  ledgerCase('books a refund under the key that asked', async ({ ledger }) => {
+    await give(ledger, 'g1', 100n)
+    const subject = { model: 'large', keyId: 'key', costProviderIds: [], attemptsMax: 1 }
+    reserved(await ledger.reserve(holdOf('r1', 60n, { subject })))
+    await settleAt(ledger, 'r1', 40n)
+    await refund(ledger, 'r1')
+    assert.equal((await ledger.journal('alice', 2n, 1))[0]?.terms?.['keyId'], 'key')
+  }),
 
   ledgerCase('makes credit spendable again, and the limit too', async ({ ledger }) => {
     await ledger.configure({ accountId: 'alice', planId: 'metered' })

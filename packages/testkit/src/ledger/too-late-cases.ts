@@ -24,6 +24,23 @@ import {
 /** Costs that never come, that come too late, and that nobody waited for. */
 export const tooLateCases: readonly LedgerCase[] = [
   ledgerCase(
+    'has the operator pay for a failed attempt whose cost nobody knew, and for no other one',
+    async ({ ledger, store }) => {
+      await give(ledger, 'g1', 100n)
+      reserved(await ledger.reserve(holdOf('r1', 50n)))
+      const attempts = [failed(null, 'a'), failed(null, 'b')]
+      settled(await ledger.settle({ accountId: 'alice', reservationId: 'r1', attempts }))
+      const other = await changesNothing(store, () => tell(ledger, 'r1', 3n, 'c'))
+      assert.equal(other.outcome, 'unknown-attempt')
+      assert.deepEqual(final(await tell(ledger, 'r1', 3n, 'b')), [3n, 0n, 3n, 'failed_attempt'])
+      const again = await changesNothing(store, () => tell(ledger, 'r1', 4n, 'b'))
+      assert.equal(again.outcome, 'already-final')
+      const { charged, absorbed, spendable } = await ledger.balance('alice')
+      assert.deepEqual([charged, absorbed, spendable], [0n, 3n, 100n])
+    },
+  ),
+
+  ledgerCase(
     'charges nothing when no cost comes within half an hour, and gives all of it back',
     async ({ ledger, clock }) => {
       await give(ledger, 'g1', 50n)

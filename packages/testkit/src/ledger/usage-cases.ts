@@ -49,6 +49,24 @@ export const usageCases: readonly LedgerCase[] = [
     assert.deepEqual([row?.periodKey, row?.model, row?.providerId], ['2026-11', 'model', 'provider'])
   }),
 
+  ledgerCase('adds a refund to a day whose requests were added up before', async ({ ledger, clock }) => {
+    await give(ledger, 'g1', 200n)
+    await ask(ledger, 'r1', [served(30n)])
+    await usageOf(ledger, today)
+    refunded(await ledger.refund({ ...deed('o1'), requestId: 'r1', attemptId: 'attempt', amount: nano(10n) }))
+    const [row, ...others] = await usageOf(ledger, today)
+    assert.deepEqual(others, [])
+    assert.deepEqual([row?.requests, row?.charged, row?.refunded], [1, 30n, 10n])
+    assert.deepEqual({ ...row?.paidFrom }, { purchased: 20n })
+
+    clock.advance(day)
+    await ask(ledger, 'r2', [served(7n)])
+    await usageOf(ledger, '2026-11-11')
+    refunded(await ledger.refund({ ...deed('o2'), requestId: 'r1', attemptId: 'attempt' }))
+    const [next] = await usageOf(ledger, '2026-11-11')
+    assert.deepEqual([next?.requests, next?.charged, next?.refunded], [1, 7n, 20n])
+  }),
+
   ledgerCase('keeps models, providers and members apart', async ({ ledger }) => {
     await give(ledger, 'g1', 1000n)
     const subjects = [

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { nano, usd, type VoidGrantRequest } from '@farebox/core'
-import { caseStartMs, type LedgerCase, ledgerCase } from './ledger-case.ts'
+import { caseStartMs, type LedgerCase, type LedgerContext, ledgerCase } from './ledger-case.ts'
 import {
   changesNothing,
   counters,
@@ -9,14 +9,49 @@ import {
   granted,
   holdOf,
   hour,
+  refunded,
   refused,
   reserved,
   settleAt,
   spend,
 } from './requests.ts'
 
+/** Uses up so many grants that one from before leaves the head. */
+async function forgetOlder({ ledger, clock }: LedgerContext): Promise<void> {
+  for (let index = 1; index <= 20; index += 1) {
+    clock.advance(1)
+    await give(ledger, `more${index}`, 10n)
+    await spend(ledger, `more${index}`, 10n)
+  }
+}
+
 /** Credit that is taken back. */
 export const voidCases: readonly LedgerCase[] = [
+  ledgerCase(
+    'remembers that a grant was voided after it left the head, and if only a part was',
+    async (context) => {
+      const { ledger } = context
+      for (const [round, amount] of [undefined, nano(5n)].entries()) {
+        await give(ledger, `g${round}`, 60n)
+        await spend(ledger, `r${round}`, 55n)
+        const some = amount === undefined ? {} : { amount }
+        await ledger.voidGrant({ ...deed(`void${round}`), grantId: `g${round}`, ...some })
+      }
+      await forgetOlder(context)
+      const refunds = []
+      for (const requestId of ['r0', 'r1']) {
+        refunds.push(
+          refunded(await ledger.refund({ ...deed(`o-${requestId}`), requestId, attemptId: 'attempt' })),
+        )
+      }
+      assert.deepEqual(
+        refunds.map(({ grantIds }) => grantIds),
+        [[], ['op:1:o-r1']],
+      )
+      assert.equal((await ledger.balance('alice')).spendable, 55n)
+    },
+  ),
+
   ledgerCase('takes back what is left of a grant and leaves what was spent', async ({ ledger, store }) => {
     await give(ledger, 'g1', 100n)
     await spend(ledger, 'r1', 30n)

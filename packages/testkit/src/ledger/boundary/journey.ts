@@ -2,7 +2,7 @@
 export type Step = 'reserve' | 'extend' | 'settle' | 'estimate' | 'cost' | 'refund some' | 'refund the rest'
 
 /** A request whose cost is known as it ends, and one whose provider tells it later. */
-export const journeys: readonly (readonly Step[])[] = [
+const journeys: readonly (readonly Step[])[] = [
   ['reserve', 'extend', 'settle', 'refund some', 'refund the rest'],
   ['reserve', 'extend', 'estimate', 'cost', 'refund some', 'refund the rest'],
 ]
@@ -14,7 +14,7 @@ export const journeys: readonly (readonly Step[])[] = [
  */
 export type Wake = 'nothing' | 'use' | 'close'
 
-export const wakes: readonly Wake[] = ['nothing', 'use', 'close']
+const wakes: readonly Wake[] = ['nothing', 'use', 'close']
 
 export const spared = 100n
 
