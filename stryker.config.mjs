@@ -1,7 +1,6 @@
 // Mutation testing of the ledger: `npm run mutate`, or `npm run mutate -- -m packages/core/src/ledger/refund.ts` for one file.
 // docs/mutation.md tells how to read it, and which mutants can not be told from the original.
 
-/** @type {import('@stryker-mutator/api/core').PartialStrykerOptions} */
 export default {
   testRunner: 'vitest',
   vitest: { configFile: 'vitest.mutate.config.ts', related: false },
@@ -21,7 +20,6 @@ export default {
     ],
   },
   ignorers: ['assertions'],
-  // The compiler's project references point out of the sandbox, and vitest needs no tsconfig.
   tsconfigFile: 'none',
   checkers: [],
   // Everyone's machine has something else to do too; a mutant that loops is ended by its timeout.
@@ -29,20 +27,19 @@ export default {
   timeoutMS: 20_000,
   incremental: true,
   incrementalFile: '.stryker/incremental.json',
-  tempDirName: '.stryker/tmp',
+  tempDirName: '.stryker-tmp',
   cleanTempDir: 'always',
   reporters: ['clear-text', 'json'],
   jsonReporter: { fileName: '.stryker/mutation.json' },
   clearTextReporter: { logTests: false, reportTests: false, allowEmojis: false },
+  // Only what the tests of the ledger need is copied. The compiler's configuration is left out: its references lead to
+  // packages that are not there.
   ignorePatterns: [
-    '.changeset',
-    'bench',
-    'docs',
-    'examples',
-    'scripts',
-    'test',
-    'packages/*/dist',
-    'packages/!(core|testkit)',
+    '**/*',
+    '!packages/{core,testkit}/src/**',
+    '!packages/{core,testkit}/package.json',
+    '!package.json',
+    '!vitest.mutate.config.ts',
   ],
 }
 
