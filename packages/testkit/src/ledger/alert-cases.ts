@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { type Alert, createLedger, type Ledger, nano, type SettleResult, usd } from '@farebox/core'
 import { casePlans, type LedgerCase, ledgerCase } from './ledger-case.ts'
-import { day, give, holdOf, readHead, reserved, served } from './requests.ts'
+import { day, give, granted, holdOf, readHead, reserved, served } from './requests.ts'
 
 /** When an account is told that its credit, or its limit, runs out: once for each threshold and period. */
 export const alertCases: readonly LedgerCase[] = [
@@ -73,6 +73,14 @@ export const alertCases: readonly LedgerCase[] = [
       assert.deepEqual(percents(await alertsOf(ledger, 'r3', 1n)), ['spending-limit 50', 'spending-limit 80'])
     },
   ),
+
+  ledgerCase('does not count credit that is not usable yet', async ({ ledger, clock }) => {
+    await give(ledger, 'g1', 100n)
+    const later = { grantId: 'g2', amount: nano(900n), effectiveAtMs: clock.now() + day }
+    granted(await ledger.grant({ accountId: 'alice', ...later }))
+    const [alert] = await alertsOf(ledger, 'r1', 50n)
+    assert.deepEqual([alert?.used, alert?.total], [50n, 100n])
+  }),
 
   ledgerCase('counts all credit together, included and bought', async ({ ledger }) => {
     await ledger.configure({ accountId: 'alice', planId: 'free' })
@@ -173,13 +181,40 @@ export const alertCases: readonly LedgerCase[] = [
     },
   ),
 
+  ledgerCase(
+    'warns of the spending limit from 80 % on, until it is higher or the month is over',
+    async ({ ledger, clock }) => {
+      const warning = (id: string) => warningOf(ledger, id)
+      const limitTo = (amount: bigint) =>
+        ledger.configure({ accountId: 'alice', planId: 'metered', spendingLimit: nano(amount) })
+      await limitTo(1000n)
+      await alertsOf(ledger, 'r1', 400n)
+      // A lower limit alone crosses nothing.
+      await limitTo(500n)
+      assert.equal(await warning('w1'), undefined)
+      await alertsOf(ledger, 'r2', 1n)
+      const ofLimit = { of: 'spending-limit', percent: 80, periodKey: '2026-11', used: 401n, total: 500n }
+      assert.deepEqual(await warning('w2'), ofLimit)
+      await limitTo(502n)
+      assert.equal(await warning('w3'), undefined)
+      await limitTo(401n)
+      await give(ledger, 'g1', 100n)
+      assert.deepEqual(await warning('w4'), { ...ofLimit, percent: 100, total: 401n })
+      clock.set(Date.UTC(2026, 11, 1))
+      assert.equal(await warning('w5'), undefined)
+    },
+  ),
+
+  ledgerCase('warns of no credit that was used up in a month that is over', async ({ ledger, clock }) => {
+    await give(ledger, 'g1', 100n)
+    await alertsOf(ledger, 'r1', 90n)
+    assert.equal((await warningOf(ledger, 'w1'))?.percent, 80)
+    clock.set(Date.UTC(2026, 11, 1))
+    assert.equal(await warningOf(ledger, 'w2'), undefined)
+  }),
+
   ledgerCase('warns who reserves from 80 % on, until there is more credit', async ({ ledger }) => {
-    const warning = async (reservationId: string) => {
-      const result = await ledger.reserve(holdOf(reservationId, 1n))
-      reserved(result)
-      await ledger.settle({ accountId: 'alice', reservationId, attempts: [] })
-      return result.outcome === 'reserved' ? result.warning : undefined
-    }
+    const warning = (id: string) => warningOf(ledger, id)
     await give(ledger, 'g1', 100n)
     await alertsOf(ledger, 'r1', 79n)
     assert.equal(await warning('w1'), undefined)
@@ -195,6 +230,14 @@ export const alertCases: readonly LedgerCase[] = [
     assert.equal(await warning('w3'), undefined)
   }),
 ]
+
+/** What somebody who reserves now is warned of. */
+async function warningOf(ledger: Ledger, reservationId: string): Promise<Alert | undefined> {
+  const result = await ledger.reserve(holdOf(reservationId, 1n))
+  reserved(result)
+  await ledger.settle({ accountId: 'alice', reservationId, attempts: [] })
+  return result.outcome === 'reserved' ? result.warning : undefined
+}
 
 async function alertsOf(ledger: Ledger, reservationId: string, amount: bigint): Promise<readonly Alert[]> {
   reserved(await ledger.reserve(holdOf(reservationId, amount)))

@@ -51,6 +51,12 @@ async function capped(ledger: Ledger, memberCap: bigint): Promise<void> {
 
 /** What members of an account may use of it in a period. */
 export const memberCases: readonly LedgerCase[] = [
+  ledgerCase('lets no member use anything under a cap of zero', async ({ ledger }) => {
+    await capped(ledger, 0n)
+    assert.equal(refused(await ledger.reserve(holdBy('ada', 'r1', 1n))).missing, 1n)
+    reserved(await ledger.reserve(holdBy('ada', 'r2', 0n)))
+  }),
+
   ledgerCase('counts what each member of an account uses and holds', async ({ ledger }) => {
     await give(ledger, 'g1', 1000n)
     await spendBy(ledger, 'ada', 'r1', 30n)
