@@ -1,7 +1,7 @@
 import { type Nano, nano, zero } from '../money.ts'
-import { isClosed } from './account.ts'
+import { isClosed, overageLine } from './account.ts'
 import { type Alert, crossAlerts } from './alerts.ts'
-import { append, type Draft, decide, keep, spendable } from './draft.ts'
+import { append, changeLine, type Draft, decide, keep, spendable } from './draft.ts'
 import { drawExcess, resolvePart } from './draw.ts'
 import type { Entry, Posting } from './entry.ts'
 import { type Late, type LateAttempt, type LateTerms, usualLateTerms } from './late.ts'
@@ -133,7 +133,11 @@ function charge(
       : untold.length > 0
         ? { ...over, untold: { attemptIds: untold, untilMs: askUntilMs(reservation) } }
         : over
-  if (isProvisional) account.provisional = nano(account.provisional + next.amount)
+  if (isProvisional) {
+    account.provisional = nano(account.provisional + next.amount)
+    // So that the limit of its period is remembered for what is still to come, also when nothing is set aside for that.
+    if (periodKey === account.period.key) changeLine(draft, overageLine(account, periodKey))
+  }
   keep(draft, putReservation(next, 'replace', draft.now))
   countMember(draft, memberShare(reservation), {
     held: sum(kept.map((part) => part.amount)) - sum(reservation.parts.map((part) => part.amount)),

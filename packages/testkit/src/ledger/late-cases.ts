@@ -184,6 +184,28 @@ export const lateCases: readonly LedgerCase[] = [
     },
   ),
 
+  ledgerCase(
+    'draws a cost of a month that is over from that month’s limit, also when nothing was expected',
+    async ({ ledger, clock }) => {
+      await ledger.configure({ accountId: 'alice', planId: 'metered' })
+      await give(ledger, 'g1', usd('0.50'))
+      clock.set(midnight - minute)
+      reserved(await ledger.reserve(holdOf('r1', usd('0.50'))))
+      await settleWith(ledger, 'r1', { ...served(null), state: 'provisional' })
+      await spend(ledger, 'r2', usd('0.50'))
+      assert.equal((await ledger.balance('alice')).held, 0n)
+      clock.set(midnight)
+      assert.deepEqual(final(await tell(ledger, 'r1', usd('1.20'))), [
+        usd('1.20'),
+        usd('1.00'),
+        usd('0.20'),
+        'overrun',
+      ])
+      const { paidFrom } = (await ledger.receipt('alice', 'r1')) ?? {}
+      assert.deepEqual(sources(paidFrom ?? []), [['overage:2026-11', usd('1.00')]])
+    },
+  ),
+
   ledgerCase('ends the wait for what is left when some of the costs have come', async ({ ledger, clock }) => {
     await give(ledger, 'g1', 100n)
     reserved(await ledger.reserve(holdOf('r1', 100n)))

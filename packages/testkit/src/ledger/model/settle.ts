@@ -43,6 +43,8 @@ export function settle(
   }
   const { paid, unpaid, isLost } = pay(world, plans, hold, [...front, ...back], served ?? 0n)
   hold.hasEntry = isProvisional || isLost || paid.length > 0 || served !== null || lost !== null
+  // The limit of a period is remembered for costs that are still to come.
+  if (isProvisional && hold.period === world.period.key) world.drawn.add(hold.period)
   hold.state = isProvisional ? 'provisional' : hold.hasEntry ? 'settled' : 'released'
   const charged = (served ?? 0n) - unpaid
   for (const attempt of attempts) {
