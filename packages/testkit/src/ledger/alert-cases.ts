@@ -74,6 +74,18 @@ export const alertCases: readonly LedgerCase[] = [
     },
   ),
 
+  ledgerCase(
+    'raises no alert twice, though credit that was bought takes the account below it',
+    async ({ ledger }) => {
+      await give(ledger, 'g1', 100n)
+      assert.deepEqual(percents(await alertsOf(ledger, 'r1', 80n)), ['credit 50', 'credit 80'])
+      await give(ledger, 'g2', 900n)
+      assert.deepEqual(await alertsOf(ledger, 'r2', 1n), [])
+      assert.deepEqual(await alertsOf(ledger, 'r3', 800n), [])
+      assert.deepEqual(percents(await alertsOf(ledger, 'r4', 119n)), ['credit 100'])
+    },
+  ),
+
   ledgerCase('does not count credit that is not usable yet', async ({ ledger, clock }) => {
     await give(ledger, 'g1', 100n)
     const later = { grantId: 'g2', amount: nano(900n), effectiveAtMs: clock.now() + day }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { type Ledger, nano, type RefundRequest, type RefundResult, usd } from '@farebox/core'
-import { expected, final, settleWith, tell } from './late-requests.ts'
+import { expected, final, settleWith, tell, waitMs } from './late-requests.ts'
 import { caseStartMs, type LedgerCase, ledgerCase } from './ledger-case.ts'
 import {
   changesNothing,
@@ -301,6 +301,20 @@ export const refundCases: readonly LedgerCase[] = [
       assert.deepEqual(refunded(await refund(ledger, 'r1', { expiredCredit: 'courtesy' })).grantIds, [
         'op:1:o1',
       ])
+    },
+  ),
+
+  ledgerCase(
+    'refunds what is final while another cost is to come, and nothing that was waived',
+    async ({ ledger, clock }) => {
+      await give(ledger, 'g1', 100n)
+      reserved(await ledger.reserve(holdOf('r1', 100n)))
+      await settleWith(ledger, 'r1', served(40n, 'now'), expected(30n, 'later'))
+      assert.equal((await refund(ledger, 'r1', { attemptId: 'later' })).outcome, 'not-final')
+      assert.equal(refunded(await refund(ledger, 'r1', { attemptId: 'now', amount: 10n })).amount, 10n)
+      clock.advance(waitMs)
+      const waived = await refund(ledger, 'r1', { opId: 'o2', attemptId: 'later' })
+      assert.deepEqual(waived, { outcome: 'above-refundable', refundable: 0n })
     },
   ),
 

@@ -18,6 +18,13 @@ import {
 
 /** Money that is set aside before a request, or refused. */
 export const reserveCases: readonly LedgerCase[] = [
+  ledgerCase('takes no part of a grant that is used up', async ({ ledger }) => {
+    await give(ledger, 'g1', 10n)
+    await spend(ledger, 'r1', 10n)
+    await give(ledger, 'g2', 10n)
+    assert.deepEqual(sources(reserved(await ledger.reserve(holdOf('r2', 4n))).parts), [['grant:g2', 4n]])
+  }),
+
   ledgerCase('reserves the last nano and refuses one more', async ({ ledger }) => {
     await give(ledger, 'g1', 100n)
     reserved(await ledger.reserve(holdOf('r1', 99n)))
