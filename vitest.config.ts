@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os'
 import { defineConfig } from 'vitest/config'
 
 // Tests resolve workspace packages to their sources, so that a test run needs no build.
@@ -11,5 +12,7 @@ export default defineConfig({
     testTimeout: 30_000,
     hookTimeout: 30_000,
     pool: 'forks',
+    // Many tests wait for a server or a disk: two at a time are fast on two processors as well.
+    maxWorkers: Math.max(2, availableParallelism() - 1),
   },
 })
