@@ -23,6 +23,39 @@ import {
 
 /** Costs that never come, that come too late, and that nobody waited for. */
 export const tooLateCases: readonly LedgerCase[] = [
+  ledgerCase('compares each cost that comes too late with its own estimate', async (context) => {
+    const { store, clock } = context
+    const ledger = charging(context)
+    await give(ledger, 'g1', 100n)
+    reserved(await ledger.reserve(holdOf('r1', 50n)))
+    await settleWith(ledger, 'r1', expected(20n, 'b'), expected(10n, 'c'))
+    clock.advance(waitMs)
+    await give(ledger, 'g2', 1n)
+    assert.equal((await ledger.balance('alice')).charged, 30n)
+    for (const [attemptId, cost] of [
+      ['b', 20n],
+      ['c', 10n],
+    ] as const) {
+      const result = await changesNothing(store, () => tell(ledger, 'r1', cost, attemptId))
+      assert.equal(result.outcome, 'already-final')
+    }
+  }),
+
+  ledgerCase('books what was given up apart from what was waived', async ({ ledger, clock }) => {
+    await give(ledger, 'g1', 100n)
+    reserved(await ledger.reserve(holdOf('r1', 10n)))
+    reserved(await ledger.reserve(holdOf('r2', 10n)))
+    await settleWith(ledger, 'r2', expected(5n))
+    clock.advance(hour)
+    await give(ledger, 'g2', 1n)
+    const entries = await ledger.journal('alice', 0n, 100)
+    const released = entries.filter(({ kind }) => kind === 'released')
+    assert.deepEqual(released.map(({ opId, terms }) => [opId, terms?.['reason']]).toSorted(), [
+      ['release:r1', 'cost_unknown'],
+      ['waive:r2', 'waived_late_cost'],
+    ])
+  }),
+
   ledgerCase(
     'has the operator pay for a failed attempt whose cost nobody knew, and for no other one',
     async ({ ledger, store }) => {
