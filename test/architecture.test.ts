@@ -108,9 +108,9 @@ describe('the other packages', () => {
     express: ['@farebox/core', '@farebox/core/node', 'express'],
     fastify: ['@farebox/core', '@farebox/core/node', 'fastify'],
     koa: ['@farebox/core', '@farebox/core/node', 'koa'],
-    postgres: ['@farebox/core'],
-    redis: ['@farebox/core'],
-    sqlite: ['@farebox/core'],
+    postgres: ['@farebox/core', '@farebox/core/batching'],
+    redis: ['@farebox/core', '@farebox/core/batching'],
+    sqlite: ['@farebox/core', '@farebox/core/batching'],
     stripe: ['@farebox/core', 'stripe'],
     testkit: [
       '@farebox/core',

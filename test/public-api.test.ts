@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import * as core from '@farebox/core'
+import * as batching from '@farebox/core/batching'
 import * as prices from '@farebox/core/prices'
 import * as cerebras from '@farebox/core/providers/cerebras'
 import * as openaiCompatible from '@farebox/core/providers/openai-compatible'
@@ -80,6 +81,22 @@ describe('the public names, under review', () => {
     ['@farebox/core/providers/together', together, ['together']],
     ['@farebox/core/providers/replicate', replicate, ['replicate']],
     ['@farebox/core/providers/openai-compatible', openaiCompatible, ['openaiCompatible']],
+    [
+      '@farebox/core/batching',
+      batching,
+      [
+        'accountCache',
+        'accountOf',
+        'checkText',
+        'contention',
+        'decideAll',
+        'draftAccount',
+        'hostClock',
+        'openRecords',
+        'prepareWrite',
+        'serverClock',
+      ],
+    ],
     ['@farebox/core/sinks/json-lines-file', jsonLines, ['jsonLinesFile']],
     ['@farebox/express', express, ['middleware']],
     ['@farebox/koa', koa, ['middleware']],

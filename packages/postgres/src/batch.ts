@@ -1,7 +1,6 @@
 import { type Key, Unavailable } from '@farebox/core'
-import { draftAccount } from './account-draft.ts'
+import { decideAll, draftAccount, type Outcome } from '@farebox/core/batching'
 import type { Connection } from './connections.ts'
-import { decideAll, type Outcome } from './decide.ts'
 import { isContention, isRefused, unavailable, writeFault } from './fault.ts'
 import {
   type Batch,
@@ -85,14 +84,14 @@ export function batchRunner(context: BatchContext): RunBatch {
           continue
         }
         if (isQueued) await tables.rollBack(connection).catch(throwUnavailable)
-        cache.set(accountId, draft.committed(false))
+        cache.set(accountId, draft.committed(draft.version, false))
         return outcomes
       }
       attempt += 1
       const request = writeRequest(accountId, draft, knowledge)
       try {
         if (await inTurn(() => commit(connection, isQueued, request))) {
-          cache.set(accountId, draft.committed(request.purgeMax > 0))
+          cache.set(accountId, draft.committed(draft.version, request.purgeMax > 0))
           return outcomes
         }
       } catch (error) {

@@ -1,7 +1,6 @@
-import { type AccountDraft, draftAccount } from './account-draft.ts'
+import { type AccountDraft, decideAll, draftAccount, type Outcome } from '@farebox/core/batching'
 import { failedBy } from './batch.ts'
 import type { Connection } from './connections.ts'
-import { decideAll, type Outcome } from './decide.ts'
 import { isRefused, unavailable, writeFault } from './fault.ts'
 import {
   type Batch,
@@ -29,7 +28,7 @@ export type RunTogether = (
 interface Decided {
   readonly batch: Batch
   readonly knowledge: Knowledge
-  readonly draft: AccountDraft
+  readonly draft: AccountDraft<bigint>
   readonly outcomes: readonly Outcome[]
 }
 
@@ -100,13 +99,13 @@ export function togetherRunner(context: BatchContext): RunTogether {
       const known = decided.get(batch)
       if (known === undefined) return undefined
       if (!known.draft.isWritten || written.has(batch.accountId)) {
-        cache.set(batch.accountId, known.draft.committed(false))
+        cache.set(batch.accountId, known.draft.committed(known.draft.version, false))
         return known.outcomes
       }
       if (!requests.has(batch)) {
         // What was just read saves reading it again.
         const { stored, reading } = known.knowledge
-        cache.set(batch.accountId, draftAccount(stored, reading).committed(false))
+        cache.set(batch.accountId, draftAccount(stored, reading).committed(stored.position, false))
         return undefined
       }
       if (fault === undefined) return undefined

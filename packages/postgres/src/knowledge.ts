@@ -1,16 +1,23 @@
 import { type Key, Unavailable } from '@farebox/core'
-import type { AccountCache, CachedAccount } from './account-cache.ts'
-import { type AccountDraft, accountOf } from './account-draft.ts'
-import type { Contention } from './contention.ts'
-import type { Call } from './decide.ts'
+import {
+  type AccountCache,
+  type AccountDraft,
+  accountOf,
+  type CachedAccount,
+  type Call,
+  type Contention,
+  type StoreClock,
+} from '@farebox/core/batching'
 import type { Reading } from './reading.ts'
-import type { StoreClock } from './store-clock.ts'
 import type { ReadRequest, Tables, WriteRequest } from './tables.ts'
+
+/** A version comes once: it says which state of an account is meant. */
+type Version = bigint
 
 /** What a batch is run with. */
 export interface BatchContext {
   readonly tables: Tables
-  readonly cache: AccountCache
+  readonly cache: AccountCache<Version>
   readonly clock: StoreClock
   readonly races: Contention
 }
@@ -23,7 +30,7 @@ export interface Batch {
 
 /** What calls are decided on. */
 export interface Knowledge {
-  readonly stored: CachedAccount
+  readonly stored: CachedAccount<Version>
   readonly reading?: Reading
   readonly now: number
   /** How far `now` may be from the server's time when the write gets there. */
@@ -67,7 +74,7 @@ export function knowledgeOf(
     throw new Unavailable('The database is read-only: it is a standby, or writing was turned off.')
   }
   return {
-    stored: accountOf(reading, cache.get(request.accountId)),
+    stored: accountOf(reading, cache.get(request.accountId), (a, b) => a === b),
     reading,
     now: clock.isHosts ? request.now : reading.serverMs,
     toleranceMs: Number.POSITIVE_INFINITY,
@@ -79,7 +86,7 @@ const writesPerPurge = 64
 
 export function writeRequest(
   accountId: string,
-  draft: AccountDraft,
+  draft: AccountDraft<Version>,
   { now, toleranceMs }: Knowledge,
 ): WriteRequest {
   const changes = draft.changes()

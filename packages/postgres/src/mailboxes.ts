@@ -1,7 +1,7 @@
 import { Unavailable } from '@farebox/core'
+import type { Call, Outcome } from '@farebox/core/batching'
 import type { RunBatch } from './batch.ts'
 import type { Connection, Connections } from './connections.ts'
-import type { Call, Outcome } from './decide.ts'
 import type { RunTogether } from './gather.ts'
 
 /** Gathers calls, so that those which wait at the same time share a commit. */

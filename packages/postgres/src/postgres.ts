@@ -1,15 +1,12 @@
 import { type Clock, type LedgerStore, type Storage, type StoreTraits, Unavailable } from '@farebox/core'
-import { accountCache } from './account-cache.ts'
-import { checkText } from './account-draft.ts'
+import { accountCache, checkText, contention, hostClock, serverClock } from '@farebox/core/batching'
 import { batchRunner } from './batch.ts'
 import { connections as connectionsOf } from './connections.ts'
-import { contention } from './contention.ts'
 import { togetherRunner } from './gather.ts'
 import { postgresKeys } from './keys.ts'
 import { mailboxes } from './mailboxes.ts'
 import type { PostgresPool } from './pool.ts'
 import { schemaCheck } from './schema.ts'
-import { hostClock, serverClock } from './store-clock.ts'
 import { tableNames } from './table-names.ts'
 import { tables as tablesOf } from './tables.ts'
 
@@ -63,7 +60,7 @@ export function postgres(pool: PostgresPool, options: PostgresOptions = {}): Sto
     waitTimeoutMs,
   })
   const races = contention()
-  const context = { tables, cache: accountCache(cachedCharsMax), clock, races }
+  const context = { tables, cache: accountCache<bigint>(cachedCharsMax), clock, races }
   const queue = mailboxes({
     connections,
     run: batchRunner(context),

@@ -1,26 +1,9 @@
 import { decodeValue, type Key, type Value } from '@farebox/core'
+import type { AccountReading, StoredRecord } from '@farebox/core/batching'
 import { keyOf } from './row-key.ts'
 
-export interface StoredRecord {
-  readonly key: Key
-  readonly value: Value
-  readonly dueAt: number
-}
-
-/** What one statement has read of an account: all of it at one version. */
-export interface Reading {
-  readonly head: Value | null
-  readonly headChars: number
-  readonly version: bigint
-  readonly lastSeq: bigint
-  /** The records asked for; `undefined` for one that does not exist. */
-  readonly records: ReadonlyMap<Key, Value | undefined>
-  /** Records that were due, oldest first. */
-  readonly due: readonly StoredRecord[]
-  /** Whether `due` ends before the last of them. */
-  readonly isDueCut: boolean
-  /** When the first record that was not due yet becomes it; `Infinity` for never. */
-  readonly nextDueAt: number
+/** What one statement has read of an account: all of it at one version, by which it is known again. */
+export interface Reading extends AccountReading<bigint> {
   /** The server's time, or `-Infinity` where the host gives the clock. */
   readonly serverMs: number
   /** Whether the server takes no writes: a standby may lag behind, so nothing is decided on what it says. */
@@ -69,10 +52,12 @@ export function readingOf(
         isReadOnly = row.value === 'on'
     }
   }
+  const version = BigInt(head?.version ?? 0)
   return {
     head: head === undefined ? null : decodeValue(head.value ?? ''),
     headChars: head?.value?.length ?? 0,
-    version: BigInt(head?.version ?? 0),
+    version,
+    position: version,
     lastSeq: BigInt(head?.seq ?? 0),
     records,
     due: due.sort((a, b) => a.dueAt - b.dueAt || (a.key < b.key ? -1 : 1)),

@@ -1,5 +1,5 @@
 import type { StoredEntry } from '@farebox/core'
-import type { EncodedPut } from './account-draft.ts'
+import type { EncodedPut } from '@farebox/core/batching'
 import { rowKey } from './row-key.ts'
 
 /** A record as a row of a statement's JSON. */

@@ -1,5 +1,5 @@
 import type { Key, StoredEntry } from '@farebox/core'
-import type { DraftChanges } from './account-draft.ts'
+import type { DraftChanges } from '@farebox/core/batching'
 import type { Connection } from './connections.ts'
 import { type Argument, literals, parameters, valuesOf } from './expressions.ts'
 import { type Reading, type ReadingRow, readingOf } from './reading.ts'

@@ -1,5 +1,5 @@
 import type { Key, StoredEntry } from '@farebox/core'
-import type { DraftChanges } from './account-draft.ts'
+import type { DraftChanges } from '@farebox/core/batching'
 import type { Commands } from './commands.ts'
 import type { KeyNames } from './key-names.ts'
 import { markField, markText, type Position } from './position.ts'

@@ -1,17 +1,24 @@
 import { isUnavailable, type Key, Unavailable } from '@farebox/core'
-import type { AccountCache, CachedAccount } from './account-cache.ts'
-import { type AccountDraft, accountOf, draftAccount } from './account-draft.ts'
+import {
+  type AccountCache,
+  type AccountDraft,
+  accountOf,
+  type CachedAccount,
+  type Call,
+  contention,
+  decideAll,
+  draftAccount,
+  type Outcome,
+  type StoreClock,
+} from '@farebox/core/batching'
 import type { AccountIndex } from './account-index.ts'
 import type { Accounts } from './accounts.ts'
 import { pause } from './commands.ts'
-import { contention } from './contention.ts'
-import { type Call, decideAll, type Outcome } from './decide.ts'
 import { unavailable, writeFault } from './fault.ts'
-import type { Position } from './position.ts'
+import { isSame, type Position } from './position.ts'
 import type { Reading } from './reading.ts'
 import type { Recovery } from './recovery.ts'
 import type { Sightings } from './sightings.ts'
-import type { StoreClock } from './store-clock.ts'
 import type { RememberedWrite, WriteMemory } from './write-memory.ts'
 
 /**
@@ -25,7 +32,7 @@ export type RunBatch = (accountId: string, calls: readonly Call[]) => Promise<re
 export interface BatchContext {
   readonly accounts: Accounts
   readonly index: AccountIndex
-  readonly cache: AccountCache
+  readonly cache: AccountCache<Position>
   readonly clock: StoreClock
   readonly sightings: Sightings
   readonly memory: WriteMemory
@@ -46,7 +53,7 @@ export interface BatchContext {
 type Basis = 'remembered' | 'read' | 'queued'
 
 interface Knowledge {
-  readonly stored: CachedAccount
+  readonly stored: CachedAccount<Position>
   readonly reading?: Reading
   readonly now: number
   /** How far `now` may be from the server's time when the write gets there. */
@@ -111,16 +118,16 @@ export function batchRunner(context: BatchContext): RunBatch {
     )
     const cached = cache.get(accountId)
     if (basis === 'queued' && cached !== undefined) {
-      races.note(accountId, cached.position.mark !== reading.position.mark)
+      races.note(accountId, !isSame(cached.position, reading.position))
     }
     const now = clock.isHosts ? hostNow : reading.serverMs
     const toleranceMs = clock.isHosts ? Number.POSITIVE_INFINITY : readToleranceMs
-    return { stored: accountOf(reading, cached), reading, now, toleranceMs }
+    return { stored: accountOf(reading, cached, isSame), reading, now, toleranceMs }
   }
 
   /** Whether the changes are committed; `false` when they surely are not and others were faster. */
   async function commit(
-    { accountId, draft, isQueued }: { accountId: string; draft: AccountDraft; isQueued: boolean },
+    { accountId, draft, isQueued }: { accountId: string; draft: AccountDraft<Position>; isQueued: boolean },
     { stored, now, toleranceMs }: Knowledge,
   ): Promise<boolean> {
     const changes = draft.changes()

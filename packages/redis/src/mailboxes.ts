@@ -1,6 +1,6 @@
 import { Unavailable } from '@farebox/core'
+import type { Call, Outcome } from '@farebox/core/batching'
 import type { RunBatch } from './batch.ts'
-import type { Call, Outcome } from './decide.ts'
 
 /** Gathers the calls of each account, so that those which wait at the same time share a commit. */
 export interface Mailboxes {

@@ -9,6 +9,11 @@ export interface Position {
   readonly version: bigint
 }
 
+/** Whether two positions come after one and the same write. */
+export function isSame(a: Position, b: Position): boolean {
+  return a.mark === b.mark
+}
+
 /** How many of the last marks an account keeps, so that others can see whether theirs is among them. */
 const marksKept = 256
 

@@ -1,26 +1,9 @@
 import { decodeValue, type Key, type Value } from '@farebox/core'
+import type { AccountReading } from '@farebox/core/batching'
 import type { Position } from './position.ts'
 
-export interface StoredRecord {
-  readonly key: Key
-  readonly value: Value
-  readonly dueAt: number
-}
-
-/** What one script has read of an account: all of it at one version. */
-export interface Reading {
-  readonly head: Value | null
-  readonly headChars: number
-  readonly position: Position
-  readonly lastSeq: bigint
-  /** The records asked for; `undefined` for one that does not exist. */
-  readonly records: ReadonlyMap<Key, Value | undefined>
-  /** Records that were due, oldest first. */
-  readonly due: readonly StoredRecord[]
-  /** Whether `due` ends before the last of them. */
-  readonly isDueCut: boolean
-  /** When the first record that was not due yet becomes it; `Infinity` for never. */
-  readonly nextDueAt: number
+/** What one script has read of an account: all of it at one position. */
+export interface Reading extends AccountReading<Position> {
   readonly serverMs: number
   /** Count and mark of the write whose place was asked for. */
   readonly markThen: string | undefined
@@ -65,15 +48,17 @@ export function readingOf(
     value: decodeValue(text ?? ''),
     dueAt: scoreOf(dueKeys[2 * index + 1] ?? ''),
   }))
+  const position: Position = {
+    epoch: Number(epoch ?? 0),
+    writes: Number(writes ?? 0),
+    mark: mark ?? '',
+    version: BigInt(version ?? 0),
+  }
   return {
     head: head == null ? null : decodeValue(head),
     headChars: head?.length ?? 0,
-    position: {
-      epoch: Number(epoch ?? 0),
-      writes: Number(writes ?? 0),
-      mark: mark ?? '',
-      version: BigInt(version ?? 0),
-    },
+    version: position.version,
+    position,
     lastSeq: BigInt(seq ?? 0),
     records,
     due: due.sort((a, b) => a.dueAt - b.dueAt || (a.key < b.key ? -1 : 1)),

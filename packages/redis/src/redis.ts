@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { type Clock, type LedgerStore, type Storage, type StoreTraits, Unavailable } from '@farebox/core'
-import { accountCache } from './account-cache.ts'
-import { checkText } from './account-draft.ts'
+import { accountCache, checkText, hostClock, serverClock } from '@farebox/core/batching'
 import { accountIndex } from './account-index.ts'
 import { accounts as accountsOf } from './accounts.ts'
 import { batchRunner } from './batch.ts'
@@ -12,11 +11,11 @@ import { indexReader } from './index-reader.ts'
 import { keyNames } from './key-names.ts'
 import { redisKeys } from './keys.ts'
 import { mailboxes } from './mailboxes.ts'
+import type { Position } from './position.ts'
 import { type RepairReport, recoveryOf } from './recovery.ts'
 import type { Replicas } from './replicas.ts'
 import { serverCheck } from './server-check.ts'
 import { sightings as sightingsOf } from './sightings.ts'
-import { hostClock, serverClock } from './store-clock.ts'
 import { type RememberedWrite, writeMemory } from './write-memory.ts'
 
 export interface RedisOptions {
@@ -91,7 +90,7 @@ export function redis(client: RedisClient | RedisCluster, options: RedisOptions 
   const memory = writeMemory(rememberedCharsMax)
   const recovery = recoveryOf({ accounts, index, commands, names, sightings, memory, nonce, onEvent })
   const clock = options.clock === undefined ? serverClock() : hostClock(options.clock)
-  const cache = accountCache(cachedCharsMax)
+  const cache = accountCache<Position>(cachedCharsMax)
   const run = batchRunner({
     accounts,
     index,

@@ -1,4 +1,5 @@
-import type { Key, Value } from '@farebox/core'
+import type { Value } from '@farebox/core'
+import type { OpenRecords } from '@farebox/core/batching'
 
 /** What the store knows of an account without asking. Valid for one state of the database. */
 export interface CachedAccount {
@@ -49,42 +50,3 @@ export function accountCache(charsMax: number): AccountCache {
 
 /** An account costs something besides its text. */
 const accountChars = 256
-const openMax = 4096
-
-/**
- * Some of an account's records that wait for something, such as holds. They are asked for again soon, so keeping them
- * saves reading what was just written.
- */
-export interface OpenRecords {
-  get(key: Key): Value | undefined
-  set(key: Key, value: Value, chars: number): void
-  delete(key: Key): void
-  chars(): number
-}
-
-export function openRecords(): OpenRecords {
-  const records = new Map<Key, { readonly value: Value; readonly chars: number }>()
-  let charsHeld = 0
-
-  function forget(key: Key): void {
-    const record = records.get(key)
-    if (record === undefined) return
-    charsHeld -= record.chars
-    records.delete(key)
-  }
-
-  return {
-    get: (key) => records.get(key)?.value,
-    set(key, value, chars) {
-      forget(key)
-      records.set(key, { value, chars })
-      charsHeld += chars
-      for (const oldest of records.keys()) {
-        if (records.size <= openMax) break
-        forget(oldest)
-      }
-    },
-    delete: forget,
-    chars: () => charsHeld,
-  }
-}

@@ -1,5 +1,6 @@
-import { encodeValue, type Key, type Put, type StoredEntry, type Value, type Write } from '@farebox/core'
-import { type CachedAccount, openRecords } from './account-cache.ts'
+import { encodeValue, type Key, type StoredEntry, type Value } from '@farebox/core'
+import { type EncodedPut, openRecords, type PreparedWrite } from '@farebox/core/batching'
+import type { CachedAccount } from './account-cache.ts'
 import type { FlatRows, StoredRecord, Tables } from './tables.ts'
 
 /** One account during a batch: what was read, and on top of it what the calls so far have written. */
@@ -26,18 +27,6 @@ export interface BatchRows {
   readonly heads: FlatRows
   readonly records: FlatRows
   readonly journal: FlatRows
-}
-
-/** A write whose parts can all be stored. */
-export interface PreparedWrite {
-  readonly head: Value
-  readonly puts: readonly EncodedPut[]
-  readonly entries: readonly StoredEntry[]
-}
-
-interface EncodedPut {
-  readonly put: Put
-  readonly text: string
 }
 
 export function draftAccount(
@@ -157,31 +146,3 @@ function readAccount(accountId: string, tables: Tables): CachedAccount {
     open: openRecords(),
   }
 }
-
-/** @throws RangeError when a part cannot be stored. Before anything is written: it must fail its own call alone. */
-export function prepareWrite({ head, put = [], append = [] }: Write): PreparedWrite {
-  if (head === undefined) throw new RangeError('A write has no head.')
-  const puts = put.map((one) => {
-    checkText(one.key, 'record key')
-    if (one.value === undefined) throw new RangeError(`The record "${one.key}" has no value.`)
-    return { put: one, text: encodeValue(one.value) }
-  })
-  return { head, puts, entries: append }
-}
-
-const charsMax = 512
-
-/**
- * Refuses names that SQLite would not give back as they were: a lone half of a surrogate pair turns into another
- * character, and some drivers cut text at a zero character. Two accounts could become one.
- */
-export function checkText(text: string, what: string): void {
-  if (text.length > charsMax) {
-    throw new RangeError(`A ${what} has ${text.length} characters; at most ${charsMax} fit.`)
-  }
-  if (text.includes('\0') || loneSurrogate.test(text)) {
-    throw new RangeError(`A ${what} holds characters that cannot be stored.`)
-  }
-}
-
-const loneSurrogate = /\p{Surrogate}/u

@@ -1,12 +1,7 @@
 import type { Clock, Cut, Decision, Key, Reduce, Value } from '@farebox/core'
+import { type PreparedWrite, prepareWrite } from '@farebox/core/batching'
 import type { AccountCache } from './account-cache.ts'
-import {
-  type AccountDraft,
-  type BatchRows,
-  draftAccount,
-  type PreparedWrite,
-  prepareWrite,
-} from './account-draft.ts'
+import { type AccountDraft, type BatchRows, draftAccount } from './account-draft.ts'
 import type { SqliteDatabase } from './database.ts'
 import { isContention } from './fault.ts'
 import { recordColumns, type Stamp, type Tables } from './tables.ts'

@@ -6,8 +6,8 @@ import {
   systemClock,
   Unavailable,
 } from '@farebox/core'
+import { checkText } from '@farebox/core/batching'
 import { accountCache } from './account-cache.ts'
-import { checkText } from './account-draft.ts'
 import { batchRunner } from './batch.ts'
 import { commitQueue } from './commit-queue.ts'
 import type { SqliteDatabase } from './database.ts'

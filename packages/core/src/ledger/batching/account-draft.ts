@@ -1,10 +1,11 @@
-import { encodeValue, type Key, type Put, type StoredEntry, type Value, type Write } from '@farebox/core'
+import type { Key, StoredEntry, Value } from '../storage.ts'
+import { encodeValue } from '../value-text.ts'
 import { type CachedAccount, openRecords } from './account-cache.ts'
-import type { Position } from './position.ts'
-import type { Reading, StoredRecord } from './reading.ts'
+import type { AccountReading, StoredRecord } from './account-reading.ts'
+import type { EncodedPut, PreparedWrite } from './prepared-write.ts'
 
 /** One account during a batch: what is known of it, and on top of it what the calls so far have written. */
-export interface AccountDraft {
+export interface AccountDraft<Position> {
   readonly head: Value | null
   readonly version: bigint
   readonly isWritten: boolean
@@ -18,8 +19,8 @@ export interface AccountDraft {
   changes(): DraftChanges
   /** The keys that were taken to be absent. */
   assumed(): readonly Key[]
-  /** What is true of the account once the changes are committed. */
-  committed(position: Position, isPurged: boolean): CachedAccount
+  /** What is true of the account once the changes are committed, which brings it to this position. */
+  committed(position: Position, isPurged: boolean): CachedAccount<Position>
 }
 
 export interface DraftChanges {
@@ -34,20 +35,11 @@ export interface DraftChanges {
   readonly unpurged: number
 }
 
-/** A write whose parts can all be stored. */
-export interface PreparedWrite {
-  readonly head: Value
-  readonly puts: readonly EncodedPut[]
-  readonly entries: readonly StoredEntry[]
-}
-
-export interface EncodedPut {
-  readonly put: Put
-  readonly text: string
-}
-
 /** A draft on what is remembered of an account, or on what was just read. */
-export function draftAccount(stored: CachedAccount, reading: Reading | undefined): AccountDraft {
+export function draftAccount<Position>(
+  stored: CachedAccount<Position>,
+  reading: AccountReading<Position> | undefined,
+): AccountDraft<Position> {
   /** `undefined` for a record that does not exist, as far as anyone knows. */
   const records = new Map<Key, Value | undefined>(reading?.records)
   const assumed = new Set<Key>()
@@ -150,7 +142,7 @@ export function draftAccount(stored: CachedAccount, reading: Reading | undefined
         else open.delete(key)
       }
       const unpurged = isPurged ? 0 : stored.unpurged + puts.size
-      return { head, headChars, version, lastSeq, quietUntil: quietUntil(), open, unpurged, position }
+      return { head, headChars, version, position, lastSeq, quietUntil: quietUntil(), open, unpurged }
     },
   }
 }
@@ -159,45 +151,24 @@ function oldestFirst(a: StoredRecord, b: StoredRecord): number {
   return a.dueAt - b.dueAt || (a.key < b.key ? -1 : 1)
 }
 
-/** What is known of an account after a reading. What was remembered of its open records holds if nobody else wrote since. */
-export function accountOf(reading: Reading, cached: CachedAccount | undefined): CachedAccount {
-  const isCurrent = cached?.position.mark === reading.position.mark
+/**
+ * What is known of an account after a reading. What was remembered of its open records holds if nobody else wrote since:
+ * `isSame` says whether two positions are one.
+ */
+export function accountOf<Position>(
+  reading: AccountReading<Position>,
+  cached: CachedAccount<Position> | undefined,
+  isSame: (a: Position, b: Position) => boolean,
+): CachedAccount<Position> {
+  const isCurrent = cached !== undefined && isSame(cached.position, reading.position)
   return {
     head: reading.head,
     headChars: reading.headChars,
-    version: reading.position.version,
+    version: reading.version,
+    position: reading.position,
     lastSeq: reading.lastSeq,
     quietUntil: 0,
     open: isCurrent ? cached.open : openRecords(),
     unpurged: cached?.unpurged ?? 0,
-    position: reading.position,
   }
 }
-
-/** @throws RangeError when a part cannot be stored. Before anything is written: it must fail its own call alone. */
-export function prepareWrite({ head, put = [], append = [] }: Write): PreparedWrite {
-  if (head === undefined) throw new RangeError('A write has no head.')
-  const puts = put.map((one) => {
-    checkText(one.key, 'record key')
-    if (one.value === undefined) throw new RangeError(`The record "${one.key}" has no value.`)
-    return { put: one, text: encodeValue(one.value) }
-  })
-  return { head, puts, entries: append }
-}
-
-const charsMax = 512
-
-/**
- * Refuses names that would not come back as they were: a lone half of a surrogate pair turns into another character, and
- * two accounts could become one. The zero character is the store's own.
- */
-export function checkText(text: string, what: string): void {
-  if (text.length > charsMax) {
-    throw new RangeError(`A ${what} has ${text.length} characters; at most ${charsMax} fit.`)
-  }
-  if (text.includes('\0') || loneSurrogate.test(text)) {
-    throw new RangeError(`A ${what} holds characters that cannot be stored.`)
-  }
-}
-
-const loneSurrogate = /\p{Surrogate}/u

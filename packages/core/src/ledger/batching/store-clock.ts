@@ -1,4 +1,4 @@
-import type { Clock } from '@farebox/core'
+import { type Clock, systemClock } from '../../clock.ts'
 
 /** The time by which the store decides. */
 export interface StoreClock {
@@ -13,16 +13,16 @@ export interface StoreClock {
 }
 
 /**
- * The clock of the database server, known between its answers too: each of them brings its time, and from then on this
+ * The clock of the server, known between its answers too: each of them brings its time, and from then on this
  * process counts on. It counts from when the answer came, so it is never ahead of the server, and late by at most the
  * way of one answer. What this machine believes the time to be does not matter.
  */
 export function serverClock(): StoreClock {
   let server: { readonly ms: number; readonly atMs: number } | undefined
   return {
-    now: () => server && Math.floor(server.ms + (performance.now() - server.atMs)),
+    now: () => server && Math.floor(server.ms + (systemClock.monotonicMs() - server.atMs)),
     learn(serverMs) {
-      server = { ms: serverMs, atMs: performance.now() }
+      server = { ms: serverMs, atMs: systemClock.monotonicMs() }
     },
     // A clock that was set, or a process that was asleep: counting on was wrong then.
     toleranceMs: 2000,

@@ -1,31 +1,29 @@
-import type { Key, Value } from '@farebox/core'
-import type { Position } from './position.ts'
+import type { Key, Value } from '../storage.ts'
 
-/** What the store knows of an account without asking. True as long as the account is at `version`. */
-export interface CachedAccount {
+/** What the store knows of an account without asking. True as long as the account is at `position`. */
+export interface CachedAccount<Position> {
   readonly head: Value | null
   readonly headChars: number
   readonly version: bigint
+  readonly position: Position
   readonly lastSeq: bigint
   /** Nothing is due before this. May be too early, never too late. */
   readonly quietUntil: number
   readonly open: OpenRecords
   /** Records written since expired ones were last deleted. */
   readonly unpurged: number
-  /** Which write this is the state after. */
-  readonly position: Position
 }
 
 /** Recently used accounts: a write to one of them needs no reading before it. */
-export interface AccountCache {
-  get(accountId: string): CachedAccount | undefined
-  set(accountId: string, account: CachedAccount): void
+export interface AccountCache<Position> {
+  get(accountId: string): CachedAccount<Position> | undefined
+  set(accountId: string, account: CachedAccount<Position>): void
   delete(accountId: string): void
 }
 
 /** Holds accounts of about `charsMax` characters of text in all; the least recently used go first. */
-export function accountCache(charsMax: number): AccountCache {
-  const accounts = new Map<string, { readonly account: CachedAccount; readonly chars: number }>()
+export function accountCache<Position>(charsMax: number): AccountCache<Position> {
+  const accounts = new Map<string, { readonly account: CachedAccount<Position>; readonly chars: number }>()
   let charsHeld = 0
 
   function forget(accountId: string): void {

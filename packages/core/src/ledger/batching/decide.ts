@@ -1,5 +1,6 @@
-import type { Cut, Decision, Key, Reduce, Value } from '@farebox/core'
-import { type AccountDraft, prepareWrite } from './account-draft.ts'
+import type { Cut, Decision, Key, Reduce, Value } from '../storage.ts'
+import type { AccountDraft } from './account-draft.ts'
+import { prepareWrite } from './prepared-write.ts'
 
 export interface Call {
   readonly accountId: string
@@ -17,7 +18,11 @@ export type Outcome =
  * Decides calls one after another, each on what the earlier ones wrote. A call that fails leaves the others alone. Ends
  * before the first one whose due records have to be read.
  */
-export function decideAll(calls: readonly Call[], draft: AccountDraft, now: number): readonly Outcome[] {
+export function decideAll(
+  calls: readonly Call[],
+  draft: AccountDraft<unknown>,
+  now: number,
+): readonly Outcome[] {
   const outcomes: Outcome[] = []
   for (const call of calls) {
     const due = draft.due(Math.max(now, call.dueBy), call.dueMax + 1)
@@ -27,7 +32,7 @@ export function decideAll(calls: readonly Call[], draft: AccountDraft, now: numb
   return outcomes
 }
 
-function decide(call: Call, draft: AccountDraft, due: Cut['due'], now: number): Outcome {
+function decide(call: Call, draft: AccountDraft<unknown>, due: Cut['due'], now: number): Outcome {
   try {
     const decision: Decision<unknown> = call.reduce(cutOf(call, draft, due, now))
     if (decision.write !== undefined) draft.apply(prepareWrite(decision.write))
@@ -37,7 +42,7 @@ function decide(call: Call, draft: AccountDraft, due: Cut['due'], now: number): 
   }
 }
 
-function cutOf(call: Call, draft: AccountDraft, due: Cut['due'], now: number): Cut {
+function cutOf(call: Call, draft: AccountDraft<unknown>, due: Cut['due'], now: number): Cut {
   const records = new Map<Key, Value>()
   for (const key of call.keys) {
     const value = draft.record(key)

@@ -1,0 +1,18 @@
+const charsMax = 512
+
+/**
+ * Refuses names that some store could not give back as they were: a zero character, which ends text in some, and a lone half
+ * of a surrogate pair, which turns into another character. Two accounts could become one.
+ *
+ * @throws RangeError that says what the name is of.
+ */
+export function checkText(text: string, what: string): void {
+  if (text.length > charsMax) {
+    throw new RangeError(`A ${what} has ${text.length} characters; at most ${charsMax} fit.`)
+  }
+  if (text.includes('\0') || loneSurrogate.test(text)) {
+    throw new RangeError(`A ${what} holds characters that cannot be stored.`)
+  }
+}
+
+const loneSurrogate = /\p{Surrogate}/u
