@@ -42,12 +42,8 @@ export function createSettlement(options: SettlementOptions): Settle {
   ): Promise<Receipt | undefined> {
     const { accountId, requestId } = admission
     const { memberId } = admission.reservation.subject
-    const result = await ledger.settle({
-      accountId,
-      reservationId: requestId,
-      attempts,
-      ...(memberId === undefined ? {} : { memberId }),
-    })
+    const request = { accountId, reservationId: requestId, attempts }
+    const result = await ledger.settle(memberId === undefined ? request : { ...request, memberId })
     if (result.outcome === 'unknown-reservation')
       throw new Error(`The hold of request ${requestId} has disappeared.`)
     return announce(result)

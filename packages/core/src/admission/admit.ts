@@ -73,18 +73,18 @@ export function createAdmit(options: AdmitOptions): Admit {
     for (let targets = candidates; ; ) {
       const floors = targets.map((target) => (isPaid(target) ? floor(call, target, options) : zero))
       const amount = dearest(targets.map((target) => (isPaid(target) ? most(call, target, options) : zero)))
+      const subject = {
+        model: call.model,
+        costProviderIds: costProviderIds(targets, ownKeys, options),
+        attemptsMax: options.attemptsMax,
+      }
       const result = await options.ledger.reserve({
         accountId,
         reservationId: requestId,
         amount,
         minimum: dearest(floors),
         timeToLiveMs: options.timeToLiveMs,
-        subject: {
-          model: call.model,
-          ...(memberId === undefined ? {} : { memberId }),
-          costProviderIds: costProviderIds(targets, ownKeys, options),
-          attemptsMax: options.attemptsMax,
-        },
+        subject: memberId === undefined ? subject : { ...subject, memberId },
       })
       if (result.outcome === 'conflict') throw new Error(`The request id ${requestId} was used before.`)
       if (result.outcome === 'reserved') {

@@ -40,7 +40,7 @@ function parse(body: JsonBody): InferenceCall {
   }
   const content = measureContent(messages)
   const tier = options.service_tier
-  return {
+  const call: InferenceCall = {
     operation: 'chat',
     model,
     selector,
@@ -55,8 +55,8 @@ function parse(body: JsonBody): InferenceCall {
     inputImages: content.images,
     inputAudios: content.audios,
     image: undefined,
-    ...(tier == null || !isPricedApart(tier) ? {} : { serviceTier: tier }),
   }
+  return tier == null || !isPricedApart(tier) ? call : { ...call, serviceTier: tier }
 }
 
 /** Counts image and audio parts, and the bytes of images that are carried inside the body, which are not text. */

@@ -16,21 +16,24 @@ export function accessTo(store: LedgerStore, clock: Clock): Access {
   const journal: Access['journal'] = (accountId, afterSeq, limit) =>
     reach(clock, () => store.journal(accountId, afterSeq, limit))
   return {
-    async run(accountId, keys, reduce, options) {
-      for (let needed: readonly Key[] = []; ; ) {
+    run<R>(accountId: string, keys: readonly Key[], reduce: Reduce<R>, options?: TransactOptions) {
+      // Callbacks instead of `await`: every request comes here twice, and each promise in between costs it.
+      const look = (needed: readonly Key[]): Promise<R> => {
         const asked = needed.length === 0 ? keys : [...keys, ...needed]
-        const step = await store
-          .transact(accountId, asked, asking(reduce, needed), options)
-          .catch((cause: unknown) =>
+        const reduceOrAsk = asking(reduce, needed)
+        const lookOn = (step: R | RecordsNeeded): R | Promise<R> =>
+          step instanceof RecordsNeeded ? look([...needed, ...step.keys]) : step
+        return store
+          .transact(accountId, asked, reduceOrAsk, options)
+          .then(lookOn, (cause: unknown) =>
             reachAgain(
               clock,
-              () => store.transact(accountId, asked, fenced(asking(reduce, needed)), options),
+              () => store.transact(accountId, asked, fenced(reduceOrAsk), options),
               cause,
-            ),
+            ).then(lookOn),
           )
-        if (!(step instanceof RecordsNeeded)) return step
-        needed = [...needed, ...step.keys]
       }
+      return look([])
     },
     journal,
     async entry(accountId, seq) {

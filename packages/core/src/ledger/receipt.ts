@@ -136,14 +136,13 @@ export function receiptOf(
   const attempts = entry.attempts ?? []
   const charged = sum(attempts.map((attempt) => attempt.charged))
   const absorbed = sum(attempts.map((attempt) => attempt.absorbed))
-  return {
+  // Member by member, and rare ones at last: spreading takes ten times as long, and every settlement passes here.
+  const receipt: { -readonly [Name in keyof Receipt]: Receipt[Name] } = {
     requestId: entry.requestId ?? '',
     accountId,
-    ...(entry.memberId === undefined ? {} : { memberId: entry.memberId }),
     model,
     periodKey,
     recordedAtMs: entry.recordedAtMs,
-    ...(attempts.some(({ state }) => state !== undefined) ? { state: 'provisional' as const } : {}),
     attempts,
     cost: (charged + absorbed) as Nano,
     charged,
@@ -152,6 +151,9 @@ export function receiptOf(
     spendableAfter,
     seq,
   }
+  if (entry.memberId !== undefined) receipt.memberId = entry.memberId
+  if (attempts.some(({ state }) => state !== undefined)) receipt.state = 'provisional'
+  return receipt
 }
 
 function paidBy(postings: readonly Posting[]): Receipt['paidFrom'] {

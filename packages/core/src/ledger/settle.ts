@@ -108,17 +108,18 @@ function charge(
   account.charged = nano(account.charged + sum(shares.map(({ charged }) => charged)))
   account.absorbed = nano(account.absorbed + sum(shares.map(({ absorbed }) => absorbed)))
   const isProvisional = late?.attempts.some(({ payer }) => payer === 'customer') === true
-  const entry: Entry = {
+  const entry: { -readonly [Name in keyof Entry]: Entry[Name] } = {
     kind: isProvisional ? 'provisional' : 'settled',
     opId: `settle:${reservation.reservationId}`,
     recordedAtMs: draft.now,
     effectiveAtMs: reservation.createdAtMs,
     requestId: reservation.reservationId,
-    ...(reservation.subject.memberId === undefined ? {} : { memberId: reservation.subject.memberId }),
     postings,
     attempts: shares,
     terms: termsOf(draft, reservation),
   }
+  const { memberId } = reservation.subject
+  if (memberId !== undefined) entry.memberId = memberId
   const isMoneyEvent =
     isProvisional ||
     postings.length > 0 ||
@@ -139,10 +140,12 @@ function charge(
     if (periodKey === account.period.key) changeLine(draft, overageLine(account, periodKey))
   }
   keep(draft, putReservation(next, 'replace', draft.now))
-  countMember(draft, memberShare(reservation), {
-    held: sum(kept.map((part) => part.amount)) - sum(reservation.parts.map((part) => part.amount)),
-    used: sum(shares.map(({ charged }) => charged)),
-  })
+  if (memberId !== undefined) {
+    countMember(draft, memberShare(reservation), {
+      held: sum(kept.map((part) => part.amount)) - sum(reservation.parts.map((part) => part.amount)),
+      used: sum(shares.map(({ charged }) => charged)),
+    })
+  }
   const alerts = crossAlerts(draft, postings, periodKey)
   return decide(
     draft,

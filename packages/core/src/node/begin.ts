@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Gateway } from '../gateway.ts'
 import type { ByteStream } from '../http/byte-stream.ts'
-import type { GatewayResponse } from '../http/exchange.ts'
+import type { GatewayRequest, GatewayResponse } from '../http/exchange.ts'
 import { Caller } from './caller.ts'
 import { requestBody } from './read-request-body.ts'
 
@@ -40,15 +40,16 @@ export async function begin(
     caller.leave()
   }
   reply.on('close', onClose)
-  const response = await gateway.handle({
+  const request: { -readonly [Name in keyof GatewayRequest]: GatewayRequest[Name] } = {
     method: message.method ?? 'GET',
     path: query === -1 ? url : url.slice(0, query),
-    ...(query === -1 ? {} : { query: url.slice(query + 1) }),
     headers: message.headers,
     body: requestBody(message, parsedBody),
     signal: caller,
     host,
-  })
+  }
+  if (query !== -1) request.query = url.slice(query + 1)
+  const response = await gateway.handle(request)
   if (response === undefined) {
     reply.off('close', onClose)
     return 'not-ours'
