@@ -54,7 +54,7 @@ export async function openSqlite({
 /** Node's own driver where it has one, else the one that the host uses. */
 function openHandle(file: string, folder: string): Handle {
   try {
-    const builtin = process.getBuiltinModule?.('node:sqlite') as
+    const builtin = quietly(() => process.getBuiltinModule?.('node:sqlite')) as
       | { readonly DatabaseSync: new (file: string) => Handle }
       | undefined
     if (builtin !== undefined) return new builtin.DatabaseSync(file)
@@ -78,5 +78,16 @@ function requireIfThere(require: NodeJS.Require, name: string): unknown {
   } catch (error) {
     if ((error as { code?: unknown }).code === 'MODULE_NOT_FOUND') return undefined
     throw error
+  }
+}
+
+/** Node 22 warns that its driver is an experiment. What is needed of it here is little, and whoever audits can not help it. */
+function quietly<T>(load: () => T): T {
+  const { emitWarning } = process
+  process.emitWarning = () => {}
+  try {
+    return load()
+  } finally {
+    process.emitWarning = emitWarning
   }
 }
