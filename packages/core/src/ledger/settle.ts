@@ -69,12 +69,8 @@ export function settle(
     }
     const { receipt } = reservation
     if (receipt !== undefined) return { result: { outcome: 'settled', receipt } }
-    return charge(
-      draft,
-      reservation,
-      { ...request, attempts: unbooked(reservation, request.attempts) },
-      lateTerms,
-    )
+    const attempts = unbooked(reservation, request.attempts)
+    return charge(draft, reservation, { attempts, untold: request.untold ?? [] }, lateTerms)
   }
 }
 
@@ -91,7 +87,7 @@ function unbooked(
 function charge(
   draft: Draft,
   reservation: Reservation,
-  { attempts, untold = [] }: SettleRequest,
+  { attempts, untold }: Required<Pick<SettleRequest, 'attempts' | 'untold'>>,
   lateTerms: LateTerms,
 ): Decision<SettleStep> {
   const { account } = draft
