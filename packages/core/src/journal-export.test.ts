@@ -94,7 +94,8 @@ describe('exporting journals', () => {
       consumer: 'warehouse',
       sink,
       batchMax: 2,
-      onFailure: (accountId: string, cause: unknown) => failures.push(`${accountId}: ${String(cause)}`),
+      onFailure: (accountId: string | null, cause: unknown) =>
+        failures.push(`${accountId}: ${String(cause)}`),
     }
     expect(await run(request)).toEqual({ accounts: 3, entries: 10, failed: 1 })
     expect(failures).toEqual(['account-2: Error: The queue is down.'])
@@ -221,6 +222,19 @@ describe('following journals', () => {
     expect(reports).toEqual([2, 3])
   })
 
+  it('ends with the signal of whoever follows', async () => {
+    const { clock, follow } = await withAccounts(1, 3)
+    const { sink, taken } = memorySink()
+    const leaving = new AbortController()
+    const { signal } = leaving
+    follow({ consumer: 'warehouse', sink, everyMs: 1000, signal })
+    leaving.abort()
+    follow({ consumer: 'other', sink, everyMs: 1000, signal })
+    clock.advance(5000)
+    await new Promise(setImmediate)
+    expect(taken.size).toBe(0)
+  })
+
   it('goes on after a run in which the store was out of reach', async () => {
     const { clock, store, follow } = await withAccounts(1, 2)
     const causes: unknown[] = []
@@ -238,6 +252,6 @@ describe('following journals', () => {
     await store.close()
     clock.advance(1000)
     await failed
-    expect(causes).toEqual([['', 'store_unavailable']])
+    expect(causes).toEqual([[null, 'store_unavailable']])
   })
 })

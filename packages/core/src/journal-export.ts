@@ -21,8 +21,11 @@ export interface ExportRequest {
   readonly accountsAtOnce?: number
   /** Stops after the batches under way. */
   readonly signal?: AbortSignal
-  /** Told of an account whose entries could not be handed over: they come again with the next run. */
-  readonly onFailure?: (accountId: string, cause: unknown) => void
+  /**
+   * Told of an account whose entries could not be handed over: they come again with the next run. `null` when `follow` could
+   * not even look for accounts.
+   */
+  readonly onFailure?: (accountId: string | null, cause: unknown) => void
 }
 
 export interface ExportReport {
@@ -125,15 +128,14 @@ export function createJournalExport(ledger: Ledger, clock: Clock): JournalExport
         throw new RangeError(`everyMs is a whole number of milliseconds from 1 on, not ${everyMs}.`)
       }
       const stopping = new AbortController()
-      const signal =
-        request.signal === undefined ? stopping.signal : AbortSignal.any([request.signal, stopping.signal])
+      const { signal } = stopping
       const running = recurring(clock, everyMs, async () => {
         if (signal.aborted) return
         try {
           const report = await run({ ...request, signal })
           if (report.entries > 0 || report.failed > 0) onRun?.(report)
         } catch (cause) {
-          onFailure?.('', cause)
+          onFailure?.(null, cause)
         }
       })
       const follower = {
@@ -144,6 +146,8 @@ export function createJournalExport(ledger: Ledger, clock: Clock): JournalExport
         },
       }
       followers.add(follower)
+      if (request.signal?.aborted === true) void follower.stop()
+      request.signal?.addEventListener('abort', () => void follower.stop(), { once: true })
       return follower
     },
     async stop() {

@@ -59,7 +59,7 @@ gateway could not be loaded or its store is out of reach, 130 when interrupted.
           onFailure(accountId, cause) {
             progress.clear()
             const why = cause instanceof Error ? cause.message : String(cause)
-            terminal.error.write(`farebox: ${shown(accountId)}: ${shown(why)}\n`)
+            terminal.error.write(`farebox: ${shown(accountId ?? 'all accounts')}: ${shown(why)}\n`)
           },
         })
         .catch((error: unknown) => {
