@@ -14,7 +14,7 @@ import { GatewayError, isGatewayError } from './errors.ts'
 import { type GatewayEvent, guarded } from './events.ts'
 import type { GatewayRequest, GatewayResponse } from './http/exchange.ts'
 import { findRoute } from './http/routes.ts'
-import { fromWeb, toWeb } from './http/web.ts'
+import { type FetchOptions, fromWeb, toWeb } from './http/web.ts'
 import { randomIds } from './ids.ts'
 import { createJournalExport, type JournalExport } from './journal-export.ts'
 import type { Account } from './ledger/account.ts'
@@ -120,13 +120,6 @@ export interface Gateway extends AccountStatements {
   close(): Promise<void>
 }
 
-export interface FetchOptions {
-  /** Where the gateway is mounted: `/ai`. @default the root */
-  readonly prefix?: string
-  /** Handed to `authenticate`. @default the request */
-  readonly host?: unknown
-}
-
 /**
  * Builds a gateway.
  *
@@ -184,10 +177,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     bytesMax: limits.replayBytesMax,
     keepMs: timeouts.replayMs,
     chargedWithinMs: timeouts.totalMs + holdMarginMs + graceMs + resolveWithinMs,
-    async isCharged(accountId, requestId) {
-      const receipt = await ledger.receipt(accountId, requestId)
-      return receipt && (receipt.charged > 0n || receipt.state === 'provisional')
-    },
+    isCharged: ledger.isCharged,
     onNotKept: (requestId, cause) => onEvent({ kind: 'answer.not-kept', requestId, cause }),
   })
   const requests = createUnderWay()
@@ -271,8 +261,8 @@ export function createGateway(options: GatewayOptions): Gateway {
 
   return {
     handle,
-    async fetch(request, { prefix = '', host = request } = {}) {
-      const asked = fromWeb(request, prefix, host)
+    async fetch(request, options) {
+      const asked = fromWeb(request, options)
       const response = asked === undefined ? undefined : await handle(asked)
       return response === undefined ? undefined : toWeb(response, request.method)
     },

@@ -6,8 +6,18 @@ import { badEncoding, decoderOf } from './content-encoding.ts'
 import type { GatewayRequest, GatewayResponse, RequestBody, ResponseBody } from './exchange.ts'
 import { tooLarge } from './request-body.ts'
 
-/** A web-standard request as the gateway takes it. `prefix` is where the gateway is mounted. */
-export function fromWeb(request: Request, prefix: string, host: unknown): GatewayRequest | undefined {
+export interface FetchOptions {
+  /** Where the gateway is mounted: `/ai`. @default the root */
+  readonly prefix?: string
+  /** Handed to `authenticate`. @default the request */
+  readonly host?: unknown
+}
+
+/** A web-standard request as the gateway takes it; `undefined` when its path is not below `prefix`. */
+export function fromWeb(
+  request: Request,
+  { prefix = '', host = request }: FetchOptions = {},
+): GatewayRequest | undefined {
   const { pathname, search } = new URL(request.url)
   const path = pathname.startsWith(prefix) ? pathname.slice(prefix.length) : undefined
   if (path === undefined || (path !== '' && !path.startsWith('/'))) return undefined

@@ -48,6 +48,8 @@ export interface Ledger {
   balance(accountId: string): Promise<Balance>
   memberBalance(request: MemberRequest): Promise<MemberBalance>
   receipt(accountId: string, requestId: string): Promise<Receipt | undefined>
+  /** Whether a request was charged, or may still be; `undefined` while its hold is not ended. */
+  isCharged(accountId: string, requestId: string): Promise<boolean | undefined>
   journal(accountId: string, afterSeq: bigint, limit: number): Promise<readonly JournalEntry[]>
   /** Entries as they are stored and hashed. */
   storedJournal(accountId: string, afterSeq: bigint, limit: number): Promise<readonly StoredEntry[]>
@@ -139,6 +141,10 @@ export function createLedger({ store, plans, clock, late = usualLateTerms }: Led
     memberBalance: async (request) =>
       run(request.accountId, memberKeys(request.memberId), memberBalance(request, plans)),
     receipt: (accountId, requestId) => readReceipt(access, accountId, requestId),
+    async isCharged(accountId, requestId) {
+      const receipt = await readReceipt(access, accountId, requestId)
+      return receipt && (receipt.charged > 0n || receipt.state === 'provisional')
+    },
     journal,
     storedJournal: access.journal,
     exportState: async (accountId, consumer) => run(accountId, [exportKey(consumer)], exportState(consumer)),
