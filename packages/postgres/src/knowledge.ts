@@ -17,7 +17,7 @@ type Version = bigint
 /** What a batch is run with. */
 export interface BatchContext {
   readonly tables: Tables
-  readonly cache: AccountCache<Version>
+  readonly cache: AccountCache<CachedAccount<Version>>
   readonly clock: StoreClock
   readonly races: Contention
 }

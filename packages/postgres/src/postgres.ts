@@ -1,5 +1,12 @@
 import { type Clock, type LedgerStore, type Storage, type StoreTraits, Unavailable } from '@farebox/core'
-import { accountCache, checkText, contention, hostClock, serverClock } from '@farebox/core/batching'
+import {
+  accountCache,
+  type CachedAccount,
+  checkText,
+  contention,
+  hostClock,
+  serverClock,
+} from '@farebox/core/batching'
 import { batchRunner } from './batch.ts'
 import { connections as connectionsOf } from './connections.ts'
 import { togetherRunner } from './gather.ts'
@@ -60,7 +67,7 @@ export function postgres(pool: PostgresPool, options: PostgresOptions = {}): Sto
     waitTimeoutMs,
   })
   const races = contention()
-  const context = { tables, cache: accountCache<bigint>(cachedCharsMax), clock, races }
+  const context = { tables, cache: accountCache<CachedAccount<bigint>>(cachedCharsMax), clock, races }
   const queue = mailboxes({
     connections,
     run: batchRunner(context),

@@ -32,7 +32,7 @@ export type RunBatch = (accountId: string, calls: readonly Call[]) => Promise<re
 export interface BatchContext {
   readonly accounts: Accounts
   readonly index: AccountIndex
-  readonly cache: AccountCache<Position>
+  readonly cache: AccountCache<CachedAccount<Position>>
   readonly clock: StoreClock
   readonly sightings: Sightings
   readonly memory: WriteMemory

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { type Clock, type LedgerStore, type Storage, type StoreTraits, Unavailable } from '@farebox/core'
-import { accountCache, checkText, hostClock, serverClock } from '@farebox/core/batching'
+import { accountCache, type CachedAccount, checkText, hostClock, serverClock } from '@farebox/core/batching'
 import { accountIndex } from './account-index.ts'
 import { accounts as accountsOf } from './accounts.ts'
 import { batchRunner } from './batch.ts'
@@ -90,7 +90,7 @@ export function redis(client: RedisClient | RedisCluster, options: RedisOptions 
   const memory = writeMemory(rememberedCharsMax)
   const recovery = recoveryOf({ accounts, index, commands, names, sightings, memory, nonce, onEvent })
   const clock = options.clock === undefined ? serverClock() : hostClock(options.clock)
-  const cache = accountCache<Position>(cachedCharsMax)
+  const cache = accountCache<CachedAccount<Position>>(cachedCharsMax)
   const run = batchRunner({
     accounts,
     index,

@@ -1,6 +1,12 @@
 import { encodeValue, type Key, type StoredEntry, type Value } from '@farebox/core'
-import { type EncodedPut, openRecords, type PreparedWrite } from '@farebox/core/batching'
-import type { CachedAccount } from './account-cache.ts'
+import {
+  type EncodedPut,
+  openRecords,
+  type PreparedWrite,
+  refuseExisting,
+  refuseGaps,
+} from '@farebox/core/batching'
+import type { CachedAccount } from './cached-account.ts'
 import type { FlatRows, StoredRecord, Tables } from './tables.ts'
 
 /** One account during a batch: what was read, and on top of it what the calls so far have written. */
@@ -42,23 +48,6 @@ export function draftAccount(
   const unsaved = new Map<Key, EncodedPut>()
   const entries: StoredEntry[] = []
   let { head, headChars, version, lastSeq, quietUntil } = stored
-
-  function refuseExisting({ puts: wanted }: PreparedWrite): void {
-    for (const { put } of wanted) {
-      if (put.mode === 'replace' || records.get(put.key) === undefined) continue
-      const error = new Error(`The record "${put.key}" exists already.`)
-      error.name = 'Conflict'
-      throw error
-    }
-  }
-
-  function refuseGaps({ entries: appended }: PreparedWrite): void {
-    let expected = lastSeq
-    for (const { seq } of appended) {
-      expected += 1n
-      if (seq !== expected) throw new Error(`Journal entry ${seq} stands where ${expected} must follow.`)
-    }
-  }
 
   function moveUnsaved(rows: FlatRows): void {
     for (const { put, text } of unsaved.values()) {
@@ -102,8 +91,8 @@ export function draftAccount(
       return quietUntil > until ? [] : tables.readDue(accountId, until, limit)
     },
     apply(write) {
-      refuseExisting(write)
-      refuseGaps(write)
+      refuseExisting(write, (key) => records.get(key))
+      refuseGaps(write, lastSeq)
       for (const encoded of write.puts) {
         const { key, value, dueAt } = encoded.put
         records.set(key, value)

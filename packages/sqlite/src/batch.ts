@@ -1,7 +1,7 @@
-import type { Clock, Cut, Decision, Key, Reduce, Value } from '@farebox/core'
-import { type PreparedWrite, prepareWrite } from '@farebox/core/batching'
-import type { AccountCache } from './account-cache.ts'
+import type { Clock, Decision, Key, Reduce } from '@farebox/core'
+import { type AccountCache, cutOf, type PreparedWrite, prepareWrite } from '@farebox/core/batching'
 import { type AccountDraft, type BatchRows, draftAccount } from './account-draft.ts'
+import type { CachedAccount } from './cached-account.ts'
 import type { SqliteDatabase } from './database.ts'
 import { isContention } from './fault.ts'
 import { recordColumns, type Stamp, type Tables } from './tables.ts'
@@ -29,7 +29,7 @@ export interface BatchResult {
 export interface BatchContext {
   readonly database: SqliteDatabase
   readonly tables: Tables
-  readonly cache: AccountCache
+  readonly cache: AccountCache<CachedAccount>
   readonly clock: Clock
 }
 
@@ -112,7 +112,7 @@ export function batchRunner({
 
 function readAhead(
   calls: readonly Call[],
-  cache: AccountCache,
+  cache: AccountCache<CachedAccount>,
   tables: Tables,
 ): ReadonlyMap<string, AccountDraft> {
   const drafts = new Map<string, AccountDraft>()
@@ -152,21 +152,4 @@ function decide(call: Call, draft: AccountDraft, now: number, lock: () => void):
     }
   }
   return { kind: 'decided', result: decision.result }
-}
-
-function cutOf(call: Call, draft: AccountDraft, due: Cut['due'], now: number): Cut {
-  const records = new Map<Key, Value>()
-  for (const key of call.keys) {
-    const value = draft.record(key)
-    if (value !== undefined) records.set(key, value)
-  }
-  const moreDue = due.length > call.dueMax
-  return {
-    head: draft.head,
-    records,
-    due: moreDue ? due.slice(0, call.dueMax) : due,
-    moreDue,
-    version: draft.version,
-    now,
-  }
 }

@@ -6,9 +6,9 @@ import {
   systemClock,
   Unavailable,
 } from '@farebox/core'
-import { checkText } from '@farebox/core/batching'
-import { accountCache } from './account-cache.ts'
+import { accountCache, checkText } from '@farebox/core/batching'
 import { batchRunner } from './batch.ts'
+import type { CachedAccount } from './cached-account.ts'
 import { commitQueue } from './commit-queue.ts'
 import type { SqliteDatabase } from './database.ts'
 import { isDatabaseFault, unavailable } from './fault.ts'
@@ -58,7 +58,7 @@ function sqliteLedger(
   { prefix, busyTimeoutMs }: LedgerOptions,
 ): LedgerStore {
   const { traits, tables } = openTables(database, { prefix, busyTimeoutMs })
-  const run = batchRunner({ database, tables, cache: accountCache(cachedCharsMax), clock })
+  const run = batchRunner({ database, tables, cache: accountCache<CachedAccount>(cachedCharsMax), clock })
   const queue = commitQueue({ run, busyTimeoutMs })
   let isClosed = false
 

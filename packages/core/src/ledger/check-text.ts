@@ -1,4 +1,5 @@
-const charsMax = 512
+/** The longest name every store can keep, in characters. */
+export const nameCharsMax = 512
 
 /**
  * Refuses names that some store could not give back as they were: a zero character, which ends text in some, and a lone half
@@ -7,8 +8,8 @@ const charsMax = 512
  * @throws RangeError that says what the name is of.
  */
 export function checkText(text: string, what: string): void {
-  if (text.length > charsMax) {
-    throw new RangeError(`A ${what} has ${text.length} characters; at most ${charsMax} fit.`)
+  if (text.length > nameCharsMax) {
+    throw new RangeError(`A ${what} has ${text.length} characters; at most ${nameCharsMax} fit.`)
   }
   if (text.includes('\0') || loneSurrogate.test(text)) {
     throw new RangeError(`A ${what} holds characters that cannot be stored.`)

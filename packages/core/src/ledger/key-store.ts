@@ -1,3 +1,4 @@
+import { checkText, nameCharsMax } from './check-text.ts'
 import type { Key, Value } from './storage.ts'
 import { encodeValue } from './value-text.ts'
 
@@ -44,7 +45,6 @@ export interface KeyStore {
   list(prefix: string, cursor: string | null, limit: number): Promise<DocumentPage>
 }
 
-const keyCharsMax = 512
 const textCharsMax = 65_536
 const pageMax = 1_000
 
@@ -63,17 +63,13 @@ export function documentText(key: Key, value: Value): string {
 
 /** @throws RangeError for a key that some store could not give back as it was: two documents could become one. */
 export function checkDocumentKey(key: Key): void {
-  if (key.length === 0 || key.length > keyCharsMax) {
-    throw new RangeError(`A document's key has 1 to ${keyCharsMax} characters, not ${key.length}.`)
+  if (key.length === 0 || key.length > nameCharsMax) {
+    throw new RangeError(`A document's key has 1 to ${nameCharsMax} characters, not ${key.length}.`)
   }
-  if (key.includes('\0') || loneSurrogate.test(key)) {
-    throw new RangeError("A document's key holds characters that cannot be stored.")
-  }
+  checkText(key, "document's key")
 }
 
 /** The size of a page for whatever was asked for. */
 export function documentsMost(limit: number): number {
   return Math.min(Math.max(1, Math.trunc(limit)), pageMax)
 }
-
-const loneSurrogate = /\p{Surrogate}/u

@@ -1,5 +1,6 @@
 import { assert } from '../assert.ts'
 import { type Nano, nano, zero } from '../money.ts'
+import { checkText } from './check-text.ts'
 import { type Draft, keep, spendable } from './draft.ts'
 import { RecordsNeeded } from './records-needed.ts'
 import type { Key, Value } from './storage.ts'
@@ -34,7 +35,7 @@ export function checkMemberId(memberId: string): void {
   if (memberId === '' || memberId.length > memberIdMax) {
     throw new RangeError(`A member id has 1 to ${memberIdMax} characters, not ${memberId.length}.`)
   }
-  if (/[\0\p{Cs}]/u.test(memberId)) throw new RangeError('A member id is well-formed Unicode without NUL.')
+  checkText(memberId, 'member id')
 }
 
 function memberKey(memberId: string): Key {

@@ -14,16 +14,23 @@ export interface CachedAccount<Position> {
   readonly unpurged: number
 }
 
+/** What of an account takes its place in memory. */
+interface Sized {
+  readonly headChars: number
+  readonly open: OpenRecords
+}
+
 /** Recently used accounts: a write to one of them needs no reading before it. */
-export interface AccountCache<Position> {
-  get(accountId: string): CachedAccount<Position> | undefined
-  set(accountId: string, account: CachedAccount<Position>): void
+export interface AccountCache<Account extends Sized> {
+  get(accountId: string): Account | undefined
+  set(accountId: string, account: Account): void
   delete(accountId: string): void
+  clear(): void
 }
 
 /** Holds accounts of about `charsMax` characters of text in all; the least recently used go first. */
-export function accountCache<Position>(charsMax: number): AccountCache<Position> {
-  const accounts = new Map<string, { readonly account: CachedAccount<Position>; readonly chars: number }>()
+export function accountCache<Account extends Sized>(charsMax: number): AccountCache<Account> {
+  const accounts = new Map<string, { readonly account: Account; readonly chars: number }>()
   let charsHeld = 0
 
   function forget(accountId: string): void {
@@ -44,6 +51,10 @@ export function accountCache<Position>(charsMax: number): AccountCache<Position>
       }
     },
     delete: forget,
+    clear() {
+      accounts.clear()
+      charsHeld = 0
+    },
   }
 }
 

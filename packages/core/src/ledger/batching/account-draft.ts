@@ -2,7 +2,7 @@ import type { Key, StoredEntry, Value } from '../storage.ts'
 import { encodeValue } from '../value-text.ts'
 import { type CachedAccount, openRecords } from './account-cache.ts'
 import type { AccountReading, StoredRecord } from './account-reading.ts'
-import type { EncodedPut, PreparedWrite } from './prepared-write.ts'
+import { type EncodedPut, type PreparedWrite, refuseExisting, refuseGaps } from './prepared-write.ts'
 
 /** One account during a batch: what is known of it, and on top of it what the calls so far have written. */
 export interface AccountDraft<Position> {
@@ -56,23 +56,6 @@ export function draftAccount<Position>(
     return value
   }
 
-  function refuseExisting({ puts: wanted }: PreparedWrite): void {
-    for (const { put } of wanted) {
-      if (put.mode === 'replace' || recordOf(put.key) === undefined) continue
-      const error = new Error(`The record "${put.key}" exists already.`)
-      error.name = 'Conflict'
-      throw error
-    }
-  }
-
-  function refuseGaps({ entries: appended }: PreparedWrite): void {
-    let expected = lastSeq
-    for (const { seq } of appended) {
-      expected += 1n
-      if (seq !== expected) throw new Error(`Journal entry ${seq} stands where ${expected} must follow.`)
-    }
-  }
-
   function storedDue(until: number, limit: number): readonly StoredRecord[] | undefined {
     if (reading === undefined) return stored.quietUntil > until ? [] : undefined
     if (until >= reading.nextDueAt) return undefined
@@ -107,8 +90,8 @@ export function draftAccount<Position>(
       return [...found, ...written].sort(oldestFirst).slice(0, limit)
     },
     apply(write) {
-      refuseExisting(write)
-      refuseGaps(write)
+      refuseExisting(write, recordOf)
+      refuseGaps(write, lastSeq)
       for (const encoded of write.puts) {
         const { key, value, dueAt } = encoded.put
         records.set(key, value)

@@ -42,7 +42,13 @@ function decide(call: Call, draft: AccountDraft<unknown>, due: Cut['due'], now: 
   }
 }
 
-function cutOf(call: Call, draft: AccountDraft<unknown>, due: Cut['due'], now: number): Cut {
+/** What a call is shown of its account. `due` has one record more than it asked for when there are more. */
+export function cutOf(
+  call: Pick<Call, 'keys' | 'dueMax'>,
+  draft: Pick<AccountDraft<unknown>, 'head' | 'version' | 'record'>,
+  due: Cut['due'],
+  now: number,
+): Cut {
   const records = new Map<Key, Value>()
   for (const key of call.keys) {
     const value = draft.record(key)

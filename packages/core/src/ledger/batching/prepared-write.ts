@@ -1,6 +1,6 @@
-import type { Put, StoredEntry, Value, Write } from '../storage.ts'
+import { checkText } from '../check-text.ts'
+import type { Key, Put, StoredEntry, Value, Write } from '../storage.ts'
 import { encodeValue } from '../value-text.ts'
-import { checkText } from './check-text.ts'
 
 /** A write whose parts can all be stored. */
 export interface PreparedWrite {
@@ -24,4 +24,23 @@ export function prepareWrite({ head, put = [], append = [] }: Write): PreparedWr
     return { put: one, text: encodeValue(one.value) }
   })
   return { head, puts, entries: append }
+}
+
+/** @throws Error named `Conflict` when a record that is to be created exists. */
+export function refuseExisting({ puts }: PreparedWrite, recordOf: (key: Key) => Value | undefined): void {
+  for (const { put } of puts) {
+    if (put.mode === 'replace' || recordOf(put.key) === undefined) continue
+    const error = new Error(`The record "${put.key}" exists already.`)
+    error.name = 'Conflict'
+    throw error
+  }
+}
+
+/** @throws Error when an entry does not follow the one before it. */
+export function refuseGaps({ entries }: PreparedWrite, lastSeq: bigint): void {
+  let expected = lastSeq
+  for (const { seq } of entries) {
+    expected += 1n
+    if (seq !== expected) throw new Error(`Journal entry ${seq} stands where ${expected} must follow.`)
+  }
 }
