@@ -63,7 +63,8 @@ export interface Stages {
 export async function handleInference(stages: Stages, exchange: Exchange): Promise<GatewayResponse> {
   const payer = await stages.authenticate(exchange)
   const call = await stages.parse(exchange)
-  if (exchange.request.headers['idempotency-key'] === undefined) return infer(stages, exchange, payer, call)
+  if (exchange.request.headers['idempotency-key'] === undefined)
+    return await infer(stages, exchange, payer, call)
   return stages.once(exchange, payer, call, (patient) => infer(stages, patient, payer, call))
 }
 

@@ -19,6 +19,8 @@ export interface SettlementOptions {
   readonly clock: Clock
   readonly onEvent: OnEvent
   readonly announce: Announce
+  /** Told when the settlement of a request is over, for better or worse. */
+  readonly onEnded?: () => void
 }
 
 /**
@@ -36,17 +38,15 @@ const costDelaysMs = [100, 500, 2_000]
 export function createSettlement(options: SettlementOptions): Settle {
   const { ledger, onEvent, announce } = options
 
-  async function settle(
-    admission: Admission,
-    attempts: readonly SettledAttempt[],
-  ): Promise<Receipt | undefined> {
+  function settle(admission: Admission, attempts: readonly SettledAttempt[]): Promise<Receipt> {
     const { accountId, requestId } = admission
     const { memberId } = admission.reservation.subject
     const request = { accountId, reservationId: requestId, attempts }
-    const result = await ledger.settle(memberId === undefined ? request : { ...request, memberId })
-    if (result.outcome === 'unknown-reservation')
-      throw new Error(`The hold of request ${requestId} has disappeared.`)
-    return announce(result)
+    return ledger.settle(memberId === undefined ? request : { ...request, memberId }).then((result) => {
+      if (result.outcome === 'unknown-reservation')
+        throw new Error(`The hold of request ${requestId} has disappeared.`)
+      return announce(result)
+    })
   }
 
   async function settleLater(admission: Admission, attempts: readonly SettledAttempt[]): Promise<void> {
@@ -88,6 +88,8 @@ export function createSettlement(options: SettlementOptions): Settle {
       onEvent({ kind: 'settle.failed', requestId, accountId, willRetry: settled !== undefined, cause })
       if (settled !== undefined) void settleLater(admission, settled)
       return undefined
+    } finally {
+      options.onEnded?.()
     }
   }
 }

@@ -90,6 +90,7 @@ export function createStages(parts: StageParts): StagesOf {
     timeToLiveMs: timeouts.totalMs + holdMarginMs,
     attemptsMax: limits.attemptsMax,
     tellsCosts: (providerId) => providers.get(providerId)?.costs !== undefined,
+    onHeld: holds.enter,
     onRefused: createHardStops(onEvent),
   })
   const dispatch = createDispatch({
@@ -102,16 +103,20 @@ export function createStages(parts: StageParts): StagesOf {
     timeouts,
     onAttemptFailed: (attempt) => onEvent(attemptFailed(attempt)),
   })
-  const settlement = createSettlement({ ledger, providers, transport, clock, onEvent, announce })
+  const settlement = createSettlement({
+    ledger,
+    providers,
+    transport,
+    clock,
+    onEvent,
+    announce,
+    onEnded: holds.leave,
+  })
 
   const shared: Omit<Stages, 'parse'> = {
     authenticate: ({ request }) => authenticatePayer(options.authenticate, accounts, request),
     candidates: (call, payer) => findCandidates(call, payer, catalog, providers),
-    async admit({ requestId }, payer, call, candidates) {
-      const admission = await admit({ requestId, payer, call, candidates })
-      holds.enter()
-      return admission
-    },
+    admit: ({ requestId }, payer, call, candidates) => admit({ requestId, payer, call, candidates }),
     route: ({ call, targets }, payer) =>
       order(policies, call, targets, {
         call,
@@ -159,13 +164,9 @@ export function createStages(parts: StageParts): StagesOf {
       })
       return { kind: 'stream', attempt, stream }
     },
-    async settle(admission, attempts) {
+    settle(admission, attempts) {
       recordHealth(health, attempts.at(-1))
-      try {
-        return await settlement(admission, attempts)
-      } finally {
-        holds.leave()
-      }
+      return settlement(admission, attempts)
     },
     respond: (admission, metered) =>
       inferenceResponse(admission, metered, dialects[admission.call.operation]),

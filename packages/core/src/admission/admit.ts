@@ -44,6 +44,8 @@ export interface AdmitOptions {
   readonly attemptsMax: number
   /** Whether a provider can tell costs afterwards. */
   readonly tellsCosts: (providerId: string) => boolean
+  /** Told of every hold. */
+  readonly onHeld?: () => void
   /** Told of every refusal for lack of credit, with what the request would have needed at its cheapest. */
   readonly onRefused?: (accountId: string, refusal: Insufficient, least: Nano) => void
 }
@@ -88,6 +90,7 @@ export function createAdmit(options: AdmitOptions): Admit {
       })
       if (result.outcome === 'conflict') throw new Error(`The request id ${requestId} was used before.`)
       if (result.outcome === 'reserved') {
+        options.onHeld?.()
         const { reservation, warning } = result
         return admitted(
           { requestId, accountId, call, targets, ownKeys, reservation, warning },

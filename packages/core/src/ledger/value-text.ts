@@ -11,7 +11,8 @@ import type { Value } from './storage.ts'
 export function encodeValue(value: Value): string {
   switch (typeof value) {
     case 'string':
-      return JSON.stringify(needsEscape(value) ? `~${value}` : value)
+      if (needsEscape(value)) return JSON.stringify(`~${value}`)
+      return plainText.test(value) ? `"${value}"` : JSON.stringify(value)
     case 'bigint':
       return `"${value}n"`
     case 'number':
@@ -35,6 +36,9 @@ export function decodeValue(text: string): Value {
 }
 
 const bigintText = /^-?\d+n$/
+
+/** What JSON writes as it is. Most strings are ids and names of this kind, and need no call of JSON.stringify. */
+const plainText = /^[\w.:/-]*$/
 
 function encodeArray(items: readonly Value[]): string {
   let text = '['
