@@ -18,5 +18,15 @@ export const demoKeys = {
   hf_demo_byok: { accountId: 'demo-byok' },
 }
 
-/** The account that pays providers with keys of its own. */
+/** The account that pays providers with keys of its own: its requests are neither held nor charged. */
 export const ownKeyAccountId = 'demo-byok'
+
+/** Gives that account a key at each simulated provider. */
+export async function bringOwnKeys(gateway, { simulated }) {
+  for (const providerId of ['cerebras', 'together', 'replicate']) {
+    const key = { accountId: ownKeyAccountId, providerId }
+    if (simulated.includes(providerId))
+      await gateway.providerKeys.set({ ...key, apiKey: `own-key-at-${providerId}` })
+    else await gateway.providerKeys.remove(key)
+  }
+}

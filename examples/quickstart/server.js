@@ -12,7 +12,7 @@ import { middleware } from '@farebox/express'
 import { sqlite } from '@farebox/sqlite'
 import express from 'express'
 import Database from 'libsql'
-import { demoAccounts, demoKeys, ownKeyAccountId } from './demo.js'
+import { bringOwnKeys, demoAccounts, demoKeys, ownKeyAccountId } from './demo.js'
 import { simulateMissing } from './providers.js'
 
 if (process.argv.includes('--help')) {
@@ -55,13 +55,7 @@ const gateway = createGateway({
   },
 })
 for (const account of demoAccounts) await gateway.accounts.configure(account)
-// One account pays the simulated providers itself: its requests there are neither held nor charged.
-for (const providerId of ['cerebras', 'together', 'replicate']) {
-  const key = { accountId: ownKeyAccountId, providerId }
-  if (upstream.simulated.includes(providerId)) {
-    await gateway.providerKeys.set({ ...key, apiKey: `own-key-at-${providerId}` })
-  } else await gateway.providerKeys.remove(key)
-}
+await bringOwnKeys(gateway, upstream)
 await gateway.reconcile()
 
 const app = express()

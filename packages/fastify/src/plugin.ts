@@ -1,6 +1,6 @@
 import type { Gateway } from '@farebox/core'
 import { answer } from '@farebox/core/node'
-import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
 
 export interface PluginOptions {
   readonly gateway: Gateway
@@ -22,6 +22,7 @@ export const plugin: FastifyPluginAsync<PluginOptions> = async (
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('*', (_request, _payload, done) => done(null))
   if (closesGateway) app.addHook('onClose', () => gateway.close())
+  app.addHook('preClose', async () => closeIdleConnections(app.server))
   const respond = (request: FastifyRequest, reply: FastifyReply) =>
     answerTo(gateway, app.prefix, request, reply)
   app.all('/', respond)
@@ -41,4 +42,15 @@ async function answerTo(
     return reply
   }
   return reply.code(given.status).headers(given.headers).send(given.body)
+}
+
+/**
+ * Fastify closes idle connections once, as it begins to close. One whose stream ends after that would keep it from closing
+ * for as long as connections are kept alive, 72 seconds by default.
+ */
+function closeIdleConnections(server: FastifyInstance['server']): void {
+  // A server of HTTP/2 has no such method, and needs none: its sessions are told to go.
+  if (!server.listening || typeof server.closeIdleConnections !== 'function') return
+  const sweeping = setInterval(() => server.closeIdleConnections(), 100)
+  server.once('close', () => clearInterval(sweeping))
 }

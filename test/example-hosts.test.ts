@@ -1,0 +1,186 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { hasPostgres, hasRedis, startPostgres, startRedis } from '@farebox/testkit/servers'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { openaiCases } from './clients/openai-cases.ts'
+import { type ServerProcess, startServer } from './servers/child.ts'
+
+const allowedOrigin = 'https://app.example'
+
+/** What an example keeps its accounts in, started for it. */
+interface Place {
+  readonly setting: string
+  close(): void | Promise<void>
+}
+
+/** Each example with another storage, so that each setting is used by one. */
+const examples: readonly { name: string; isPossible: boolean; open(): Promise<Place> }[] = [
+  {
+    name: 'express',
+    isPossible: true,
+    async open() {
+      const folder = mkdtempSync(join(tmpdir(), 'farebox-example-'))
+      return {
+        setting: `sqlite:${join(folder, 'credits.db')}`,
+        close: () => rmSync(folder, { recursive: true, force: true }),
+      }
+    },
+  },
+  {
+    name: 'koa',
+    isPossible: hasPostgres(),
+    async open() {
+      const server = await startPostgres()
+      return { setting: server.url, close: () => server.stop() }
+    },
+  },
+  {
+    name: 'fastify-plugin',
+    isPossible: hasRedis(),
+    async open() {
+      const server = await startRedis()
+      return { setting: server.url, close: () => server.stop() }
+    },
+  },
+  {
+    name: 'fastify-middie',
+    isPossible: true,
+    open: async () => ({ setting: 'memory', close: () => undefined }),
+  },
+]
+
+describe.each(examples.filter(({ isPossible }) => isPossible))('examples/$name', ({ name, open }) => {
+  const script = fileURLToPath(new URL(`../examples/${name}/server.js`, import.meta.url))
+  let place: Place
+  let server: ServerProcess
+  let home: string
+
+  beforeAll(async () => {
+    place = await open()
+    server = await startServer(script, { STORAGE: place.setting, ALLOWED_ORIGIN: allowedOrigin })
+    home = new URL(server.baseUrl).origin
+  }, 60_000)
+  afterAll(async () => {
+    await server?.stop('SIGKILL')
+    await place?.close()
+  })
+
+  const signIn = (email: string, password: string) =>
+    fetch(`${home}/sign-in`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ email, password }),
+    })
+  const ask = (key: string, body: object = {}, headers: Record<string, string> = {}) =>
+    fetch(`${server.baseUrl}/chat/completions`, {
+      method: 'POST',
+      headers: { ...headers, authorization: `Bearer ${key}` },
+      body: JSON.stringify({
+        model: 'openai/gpt-oss-120b',
+        messages: [{ role: 'user', content: 'say 60 tokens' }],
+        ...body,
+      }),
+    })
+
+  it.each(openaiCases)('openai: $name', async ({ run }) => {
+    await run({ baseUrl: server.baseUrl, apiKey: 'hf_demo_pro' })
+  })
+
+  it.each(['hf_demo_free', 'hf_demo_pro', 'hf_demo_team_ada', 'hf_demo_team_bob', 'hf_demo_byok'])(
+    'the demo key %s works',
+    async (key) => {
+      expect((await ask(key)).status).toBe(200)
+    },
+  )
+
+  it('bills a user who signed in to the account of their team', async () => {
+    const session = await (await signIn('ada@team.example', 'demo-ada')).text()
+    const answer = await ask(session)
+    expect(answer.status).toBe(200)
+    const receiptUrl = `${server.baseUrl}/receipts/${answer.headers.get('x-farebox-receipt')}`
+    const receipt = await fetch(receiptUrl, { headers: { authorization: 'Bearer hf_demo_team_bob' } })
+    expect(await receipt.json()).toMatchObject({ account: 'demo-team', member: 'ada' })
+    const credit = await fetch(`${home}/credit`, { headers: { authorization: `Bearer ${session}` } })
+    expect(await credit.json()).toMatchObject({ plan: 'team', held: '0.00' })
+  })
+
+  it('refuses a wrong password, and whoever it does not know', async () => {
+    expect((await signIn('ada@team.example', 'wrong')).status).toBe(401)
+    expect((await signIn('nobody@team.example', 'demo-ada')).status).toBe(401)
+    expect((await fetch(`${home}/credit`)).status).toBe(401)
+    for (const key of ['made-up', 'a.b.c', '__proto__']) {
+      const answer = await ask(key)
+      expect(answer.status).toBe(401)
+      expect(await answer.json()).toMatchObject({ error: { code: 'invalid_api_key' } })
+    }
+  })
+
+  it('lets the web app of another origin read its answers', async () => {
+    const preflight = await fetch(`${server.baseUrl}/chat/completions`, {
+      method: 'OPTIONS',
+      headers: {
+        origin: allowedOrigin,
+        'access-control-request-method': 'POST',
+        'access-control-request-headers': 'authorization,content-type',
+      },
+    })
+    expect(preflight.status).toBe(204)
+    expect(preflight.headers.get('access-control-allow-origin')).toBe(allowedOrigin)
+    const whole = await ask('hf_demo_pro', {}, { origin: allowedOrigin })
+    const stream = await ask('hf_demo_pro', { stream: true }, { origin: allowedOrigin })
+    for (const answer of [whole, stream]) {
+      expect(answer.headers.get('access-control-allow-origin')).toBe(allowedOrigin)
+      expect(answer.headers.get('access-control-expose-headers')).toContain('x-farebox-cost')
+    }
+    await stream.text()
+  })
+
+  it('logs what a request was charged, and no key', async () => {
+    const answer = await ask('hf_demo_pro')
+    const requestId = answer.headers.get('x-request-id')
+    await expect
+      .poll(() => server.output())
+      .toMatch(new RegExp(`"requestId":"${requestId}","accountId":"demo-pro","charged":"0\\.0+[1-9]`))
+    const logged = server
+      .output()
+      .split('\n')
+      .filter((line) => line.startsWith('{'))
+    expect(logged.join('\n')).not.toMatch(/hf_demo_pro|Bearer/)
+  })
+
+  it('finishes and settles running requests when it is told to stop', async () => {
+    const stream = await ask('hf_demo_pro', { stream: true })
+    const stopped = server.stop('SIGINT')
+    expect((await stream.text()).trimEnd().endsWith('data: [DONE]')).toBe(true)
+    await stopped
+    expect(server.process.exitCode).toBe(0)
+    expect(server.output()).toContain('farebox stopped')
+    expect(server.output()).toContain(
+      `"requestId":"${stream.headers.get('x-request-id')}","accountId":"demo-pro"`,
+    )
+  })
+
+  it.skipIf(name === 'fastify-middie')('has the same credit after a restart', async () => {
+    const again = await startServer(script, { STORAGE: place.setting })
+    try {
+      const credits = await fetch(`${again.baseUrl}/credits`, {
+        headers: { authorization: 'Bearer hf_demo_team_ada' },
+      })
+      expect(await credits.json()).toMatchObject({
+        held: '0.00',
+        charged_total: expect.stringMatching(/[1-9]/),
+      })
+    } finally {
+      await again.stop('SIGKILL')
+    }
+  })
+})
+
+it('an example says what settings it has, and which storage it does not know', async () => {
+  const script = fileURLToPath(new URL('../examples/express/server.js', import.meta.url))
+  await expect(startServer(script, { STORAGE: 'mongodb://x' })).rejects.toThrow(
+    'STORAGE is "mongodb://x". Use memory, sqlite:FILE, postgres://USER@HOST/DATABASE or redis://HOST:PORT.',
+  )
+})
