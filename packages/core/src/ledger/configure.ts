@@ -83,8 +83,7 @@ function applyTerms(draft: Draft, request: ConfigureRequest): void {
   account.memberCap = memberCap
   account.anchorDay = anchorDay
   // The period under way is no longer what the anchor day says, and no entry before this one tells it.
-  const isBelated =
-    account.seq === 0n && anchorDay !== null && periodAt(draft.now, anchorDay).key !== account.period.key
+  const isBelated = account.seq === 0n && periodAt(draft.now, anchorDay).key !== account.period.key
   append(draft, {
     kind: 'configured',
     opId: `configure:${account.seq + 1n}`,

@@ -111,12 +111,9 @@ export function changeGrant(draft: Draft, changed: Grant): void {
 export function changeLine(draft: Draft, changed: OverageLine): void {
   const { overage } = draft.account
   const index = overage.findIndex((line) => line.periodKey === changed.periodKey)
-  if (index !== -1) {
-    overage[index] = changed
-    return
-  }
-  overage.push(changed)
-  overage.sort((a, b) => (a.periodKey < b.periodKey ? -1 : 1))
+  // Lines come in the order of their periods: nothing is drawn from a period that is over and has none.
+  if (index === -1) overage.push(changed)
+  else overage[index] = changed
 }
 
 /** How many used-up grants are remembered for late costs before the oldest leaves the head. */
@@ -134,6 +131,5 @@ export function forgetClosed(account: MutableAccount): void {
     account.grants = account.grants.filter((grant) => !forgotten.has(grant))
   }
   const surplus = account.overage.length - overageLinesMax
-  if (surplus > 0)
-    account.overage = account.overage.filter((line, index) => index >= surplus || line.held > 0n)
+  account.overage = account.overage.filter((line, index) => index >= surplus || line.held > 0n)
 }

@@ -87,14 +87,13 @@ export function drawExcess(draft: Draft, reservation: Reservation, excess: Nano,
       unpaid -= take
     }
   }
-  if (unpaid > 0n) {
-    const take = min(unpaid, overageLeft(draft, periodKey))
+  const take = min(unpaid, overageLeft(draft, periodKey))
+  if (take > 0n) {
     const line = overageLine(draft.account, periodKey)
-    if (take > 0n) changeLine(draft, { ...line, used: plus(line.used, take) })
-    post(postings, { source: `overage:${line.periodKey}`, from: 'limit', to: 'used', amount: take })
-    unpaid -= take
+    changeLine(draft, { ...line, used: plus(line.used, take) })
+    post(postings, { source: `overage:${periodKey}`, from: 'limit', to: 'used', amount: take })
   }
-  return (unpaid + beyondCap) as Nano
+  return (unpaid - take + beyondCap) as Nano
 }
 
 function findGrant(draft: Draft, source: Source): Grant | undefined {

@@ -74,10 +74,10 @@ function estimated(
   attemptId: string,
   estimate: NonNullable<NonNullable<Reservation['reconciled']>[number]['estimate']>,
 ): Reservation {
-  const reconciled = reservation.reconciled?.map((told) =>
+  const reconciled = (reservation.reconciled ?? []).map((told) =>
     told.attemptId === attemptId ? { ...told, estimate } : told,
   )
-  return { ...reservation, ...(reconciled === undefined ? {} : { reconciled }) }
+  return { ...reservation, reconciled }
 }
 
 /** Gives a hold back although nobody knows what its request cost. The journal says so: unknown is never silently zero. */

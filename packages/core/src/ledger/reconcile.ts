@@ -72,7 +72,7 @@ export function reconcile(request: ReconcileRequest, plans: PlanTable): Reduce<R
       return decide(draft, { outcome: 'wait-ended' })
     }
     if (late !== undefined) {
-      const isInTime = reservation.state === 'provisional' || late.payer === 'operator'
+      const isInTime = reservation.state === 'provisional'
       const final = { cost, costSource: 'provider', isInTime } as const
       const { next, postings } = bookLateCost(draft, reservation, late, final)
       return reconciled(draft, next, attemptId, crossAlerts(draft, postings, reservation.periodKey))

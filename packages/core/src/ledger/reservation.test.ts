@@ -38,6 +38,12 @@ describe('the record of a reservation', () => {
     },
   )
 
+  it('is kept for eight hundred days once some of it was refunded, as long as more may be', () => {
+    const refunds = [{ attemptId: 'r1.1', amount: nano(1n) }]
+    const put = putReservation({ ...held, state: 'settled', refunds }, 'replace', 5000)
+    expect(put.keepUntil).toBe(5000 + 800 * 24 * 3_600_000)
+  })
+
   it('numbers the attempts of a request', () => {
     expect(attemptId('r1', 2)).toBe('r1.2')
   })

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { type Alert, createLedger, type Ledger, nano, type SettleResult, usd } from '@farebox/core'
+import { expected, settleWith, tell } from './late-requests.ts'
 import { casePlans, type LedgerCase, ledgerCase } from './ledger-case.ts'
 import { day, give, granted, holdOf, readHead, reserved, served } from './requests.ts'
 
@@ -172,6 +173,26 @@ export const alertCases: readonly LedgerCase[] = [
     assert.deepEqual(await alertsOf(ledger, 'r2', 59n), [])
     assert.deepEqual(percents(await alertsOf(ledger, 'r3', 1n)), ['spending-limit 80'])
   }),
+
+  ledgerCase(
+    'raises those that a cost crosses which comes late, and names none that were not crossed',
+    async ({ ledger }) => {
+      await give(ledger, 'g1', 100n)
+      for (const id of ['r1', 'r2']) {
+        reserved(await ledger.reserve(holdOf(id, 50n)))
+        await settleWith(ledger, id, expected(50n))
+      }
+      const below = await tell(ledger, 'r1', 49n)
+      assert.deepEqual([below.outcome, 'alerts' in below], ['reconciled', false])
+      const crossing = await tell(ledger, 'r2', 31n)
+      assert.ok(crossing.outcome === 'reconciled')
+      assert.deepEqual(percents(crossing.alerts ?? []), ['credit 50', 'credit 80'])
+
+      reserved(await ledger.reserve(holdOf('r3', 1n)))
+      const request = { accountId: 'alice', reservationId: 'r3', attempts: [served(1n)] }
+      assert.equal('alerts' in (await ledger.settle(request)), false)
+    },
+  ),
 
   ledgerCase('raises no alert for a settlement that is repeated', async ({ ledger }) => {
     await give(ledger, 'g1', 100n)

@@ -89,6 +89,24 @@ export const anchorCases: readonly LedgerCase[] = [
     },
   ),
 
+  ledgerCase(
+    'notes the period under way with a new anchor day only while no entry tells it',
+    async ({ ledger }) => {
+      // A hold of nothing writes an account that has no entries.
+      reserved(await ledger.reserve(holdOf('r1', 0n)))
+      for (const anchorDay of [16, 17])
+        await ledger.configure({ accountId: 'alice', planId: 'pro', anchorDay })
+      const configured = (await ledger.journal('alice', 0n, 10)).filter(({ kind }) => kind === 'configured')
+      assert.deepEqual(
+        configured.map(({ terms }) => [terms?.['anchorDay'], terms?.['periodKey']]),
+        [
+          [16, '2026-11'],
+          [17, undefined],
+        ],
+      )
+    },
+  ),
+
   ledgerCase('gains nothing from changing the anchor day to and fro', async ({ ledger, clock }) => {
     await ledger.configure({ accountId: 'alice', planId: 'pro' })
     for (const anchorDay of [11, 12, 30, null, 11, null]) {

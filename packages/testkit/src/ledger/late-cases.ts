@@ -9,7 +9,9 @@ import {
   give,
   granted,
   holdOf,
+  hour,
   minute,
+  readHead,
   refunded,
   reserved,
   served,
@@ -94,6 +96,39 @@ export const lateCases: readonly LedgerCase[] = [
     await settleWith(ledger, 'r1', expected(40n))
     assert.equal((await ledger.balance('alice')).provisional, 30n)
     assert.deepEqual(final(await tell(ledger, 'r1', 40n)), [40n, 40n, 0n, undefined])
+  }),
+
+  ledgerCase(
+    'shares a hold that is too small out to the costs to come in their order, the first in full',
+    async ({ ledger }) => {
+      await give(ledger, 'g1', 50n)
+      reserved(await ledger.reserve(holdOf('r1', 30n)))
+      await settleWith(ledger, 'r1', expected(20n, 'b'), expected(20n, 'c'), expected(20n, 'd'))
+      const [hold] = (await ledger.unresolved('alice')).late
+      assert.deepEqual(
+        hold?.late?.attempts.map(({ attemptId, held }) => [attemptId, held]),
+        [
+          ['b', 20n],
+          ['c', 10n],
+          ['d', 0n],
+        ],
+      )
+      assert.deepEqual(final(await tell(ledger, 'r1', 5n, 'd')), [5n, 5n, 0n, undefined])
+      const { spendable, provisional } = await ledger.balance('alice')
+      assert.deepEqual(
+        [spendable, provisional],
+        [15n, 30n],
+        'it was paid from what is left, not from the hold',
+      )
+    },
+  ),
+
+  ledgerCase('keeps no part of a hold from which nothing is to come', async ({ ledger }) => {
+    for (const grantId of ['g1', 'g2', 'g3']) await give(ledger, grantId, 50n)
+    reserved(await ledger.reserve(holdOf('r1', 150n)))
+    await settleWith(ledger, 'r1', served(50n, 'a'), expected(20n, 'b'))
+    const [hold] = (await ledger.unresolved('alice')).late
+    assert.deepEqual(sources(hold?.parts ?? []), [['grant:g2', 20n]])
   }),
 
   ledgerCase('failure 8: charges an explicit zero as zero', async ({ ledger }) => {
@@ -203,6 +238,21 @@ export const lateCases: readonly LedgerCase[] = [
       ])
       const { paidFrom } = (await ledger.receipt('alice', 'r1')) ?? {}
       assert.deepEqual(sources(paidFrom ?? []), [['overage:2026-11', usd('1.00')]])
+    },
+  ),
+
+  ledgerCase(
+    'opens no line of pay-as-you-go for a month that is over and has none, also when a cost is to come',
+    async ({ ledger, store, clock }) => {
+      await give(ledger, 'g1', 50n)
+      clock.set(midnight - hour)
+      reserved(await ledger.reserve(holdOf('r1', 50n)))
+      clock.set(midnight - minute)
+      await ledger.unresolved('alice')
+      clock.set(midnight)
+      await settleWith(ledger, 'r1', expected(20n))
+      assert.deepEqual((await readHead(store)).overage, [])
+      assert.deepEqual(final(await tell(ledger, 'r1', 20n)), [20n, 20n, 0n, undefined])
     },
   ),
 

@@ -317,6 +317,23 @@ export const overageCases: readonly LedgerCase[] = [
     },
   ),
 
+  ledgerCase(
+    'remembers no line of a month in which nothing was owed and nothing is held',
+    async ({ ledger, store, clock }) => {
+      const lines = async () => (await readHead(store)).overage.map(({ periodKey }) => periodKey)
+      await ledger.configure({ accountId: 'alice', planId: 'metered' })
+      clock.set(Date.UTC(2026, 11, 1))
+      await spend(ledger, 'r1', 0n)
+      assert.deepEqual(await lines(), [])
+      await spend(ledger, 'r2', 1n)
+      for (const month of [0, 1]) {
+        clock.set(Date.UTC(2027, month, 1))
+        await spend(ledger, `free${month}`, 0n)
+      }
+      assert.deepEqual(await lines(), ['2026-12'])
+    },
+  ),
+
   ledgerCase('uses credit that arrives before it owes more', async ({ ledger }) => {
     await ledger.configure({ accountId: 'alice', planId: 'metered' })
     await spend(ledger, 'r1', usd('0.50'))

@@ -220,6 +220,25 @@ export const settleCases: readonly LedgerCase[] = [
   ),
 
   ledgerCase(
+    'books what expired under a hold, also when its request had no cost',
+    async ({ ledger, store, clock }) => {
+      const expiresAtMs = caseStartMs + hour
+      granted(await ledger.grant({ accountId: 'alice', grantId: 'old', amount: nano(100n), expiresAtMs }))
+      reserved(await ledger.reserve(holdOf('r1', 100n, { timeToLiveMs: day })))
+      clock.advance(hour)
+      const receipt = settled(await ledger.settle(settle([])))
+
+      const entry = (await ledger.journal('alice', 0n, 10)).at(-1)
+      assert.deepEqual([entry?.kind, entry?.seq], ['settled', receipt.seq])
+      assert.deepEqual(entry?.postings, [
+        { source: 'grant:old', from: 'available', to: 'expired', amount: 100n },
+      ])
+      assert.deepEqual([receipt.charged, receipt.paidFrom], [0n, []])
+      assert.deepEqual(await counters(store, 'old'), { available: 0n, held: 0n, settled: 0n, expired: 100n })
+    },
+  ),
+
+  ledgerCase(
     'failure 15: absorbs what a failed attempt cost and charges only the served one',
     async ({ ledger }) => {
       await give(ledger, 'g1', 100n)
@@ -298,6 +317,19 @@ export const settleCases: readonly LedgerCase[] = [
       const first = settled(await ledger.settle(settle([])))
 
       assert.deepEqual(await changesNothing(store, () => settleAt(ledger, 'r1', 20n)), first)
+    },
+  ),
+
+  ledgerCase(
+    'keeps no list of attempts to ask about for a request whose process knew all of them',
+    async ({ ledger, store }) => {
+      await give(ledger, 'g1', 100n)
+      await spend(ledger, 'r1', 20n)
+      const hold = await store.transact('alice', ['hold:r1'], ({ records }) => ({
+        result: records.get('hold:r1') as object | undefined,
+      }))
+      assert.ok(hold !== undefined)
+      assert.equal('untold' in hold, false)
     },
   ),
 

@@ -65,6 +65,7 @@ export const tooLateCases: readonly LedgerCase[] = [
       settled(await ledger.settle({ accountId: 'alice', reservationId: 'r1', attempts }))
       const other = await changesNothing(store, () => tell(ledger, 'r1', 3n, 'c'))
       assert.equal(other.outcome, 'unknown-attempt')
+      assert.deepEqual(final(await tell(ledger, 'r1', 0n, 'a')), [0n, 0n, 0n, undefined])
       assert.deepEqual(final(await tell(ledger, 'r1', 3n, 'b')), [3n, 0n, 3n, 'failed_attempt'])
       const again = await changesNothing(store, () => tell(ledger, 'r1', 4n, 'b'))
       assert.equal(again.outcome, 'already-final')
@@ -134,6 +135,56 @@ export const tooLateCases: readonly LedgerCase[] = [
     const receipt = await ledger.receipt('alice', 'r1')
     assert.deepEqual([receipt?.cost, receipt?.charged, receipt?.absorbed], [27n, 20n, 7n])
   }),
+
+  ledgerCase('still knows the other costs of a request when one exceeds its estimate', async (context) => {
+    const { store, clock } = context
+    const ledger = charging(context)
+    await give(ledger, 'g1', 100n)
+    reserved(await ledger.reserve(holdOf('r1', 50n)))
+    await settleWith(ledger, 'r1', expected(20n, 'b'), expected(10n, 'c'))
+    clock.advance(waitMs)
+    assert.deepEqual(final(await tell(ledger, 'r1', 27n, 'b')), [7n, 0n, 7n, 'waived_late_cost'])
+    const receipt = await ledger.receipt('alice', 'r1')
+    assert.deepEqual([receipt?.cost, receipt?.charged, receipt?.absorbed], [37n, 30n, 7n])
+    const other = await changesNothing(store, () => tell(ledger, 'r1', 10n, 'c'))
+    assert.ok(other.outcome === 'already-final')
+    assert.deepEqual([other.attempt.charged, other.attempt.costSource], [10n, 'estimate'])
+  }),
+
+  ledgerCase(
+    'leaves what was charged by an estimate as it is when the provider says that it will never tell',
+    async (context) => {
+      const { store, clock } = context
+      const ledger = charging(context)
+      await give(ledger, 'g1', 50n)
+      reserved(await ledger.reserve(holdOf('r1', 50n)))
+      await settleWith(ledger, 'r1', expected(20n))
+      clock.advance(waitMs)
+      await give(ledger, 'g2', 1n)
+      const never = await changesNothing(store, () => tell(ledger, 'r1', null))
+      assert.equal(never.outcome, 'already-final')
+      assert.equal((await ledger.balance('alice')).charged, 20n)
+    },
+  ),
+
+  ledgerCase(
+    'failure 8: estimates nothing for a failed attempt when the wait is over: its cost stays unknown',
+    async (context) => {
+      const { clock } = context
+      const ledger = charging(context)
+      await give(ledger, 'g1', 100n)
+      reserved(await ledger.reserve(holdOf('r1', 50n)))
+      await settleWith(ledger, 'r1', doubtful('a'), expected(20n, 'b'))
+      clock.advance(waitMs)
+      await give(ledger, 'g2', 1n)
+      const receipt = await ledger.receipt('alice', 'r1')
+      assert.deepEqual(
+        receipt?.attempts.map(({ cost }) => cost),
+        [null, 20n],
+      )
+      assert.deepEqual(final(await tell(ledger, 'r1', 9n, 'a')), [9n, 0n, 9n, 'failed_attempt'])
+    },
+  ),
 
   ledgerCase(
     'failure 8: gives back what was charged beyond a cost that comes too late, once',
@@ -222,6 +273,8 @@ export const tooLateCases: readonly LedgerCase[] = [
       // Its own process was only asleep, and settles after all: what is booked is not booked again.
       const receipt = await settleAt(ledger, 'r1', 44n)
       assert.deepEqual([receipt.charged, receipt.absorbed], [0n, 0n])
+      const again = await changesNothing(store, () => tell(ledger, 'r1', 44n))
+      assert.equal(again.outcome, 'already-final')
       const { charged, absorbed, spendable } = await ledger.balance('alice')
       assert.deepEqual([charged, absorbed, spendable], [0n, 44n, 100n])
     },
