@@ -1,4 +1,4 @@
-import type { Nano } from '../money.ts'
+import { type Nano, nano } from '../money.ts'
 import type { Access } from './access.ts'
 import type { PlanTable } from './plan.ts'
 import type { ReceiptAttempt } from './receipt.ts'
@@ -27,12 +27,10 @@ export async function reconcileAttempt(
       ? { outcome: 'reconciled', attempt }
       : { outcome: 'reconciled', attempt, alerts }
   }
-  await giveDifferenceBack(
-    access,
-    request,
-    plans,
-    step.amount < attempt.charged ? step.amount : attempt.charged,
-  )
+  // Of an estimate beyond credit and limit the operator has paid a part already: that goes first.
+  if (attempt.charged > step.cost) {
+    await giveDifferenceBack(access, request, plans, nano(attempt.charged - step.cost))
+  }
   return { outcome: 'already-final', attempt }
 }
 
@@ -42,7 +40,6 @@ async function giveDifferenceBack(
   plans: PlanTable,
   amount: Nano,
 ): Promise<void> {
-  if (amount === 0n) return
   const request = {
     accountId,
     opId: `late-cost:${reservationId}:${attemptId}`,

@@ -42,8 +42,8 @@ export type ReconcileStep =
   | Exclude<ReconcileResult, { outcome: 'already-final' | 'reconciled' }>
   | { readonly outcome: 'reconciled'; readonly seq: bigint; readonly alerts?: readonly Alert[] }
   | { readonly outcome: 'already-final'; readonly seq: bigint }
-  /** It was charged by an estimate, and the provider charges less: this much is to be given back. */
-  | { readonly outcome: 'overcharged'; readonly seq: bigint; readonly amount: Nano }
+  /** It was charged by an estimate, and the provider charges less: what was charged beyond this is to be given back. */
+  | { readonly outcome: 'overcharged'; readonly seq: bigint; readonly cost: Nano }
 
 /**
  * Makes the cost of an attempt final that was late, or that nobody knew. In time it is charged; later it is
@@ -106,10 +106,7 @@ function again(
   if (estimate === undefined || cost === null || cost === estimate.cost) {
     return unchanged(draft, reservation, { outcome: 'already-final', seq })
   }
-  if (cost < estimate.cost) {
-    const amount = nano(estimate.cost - cost)
-    return unchanged(draft, reservation, { outcome: 'overcharged', seq, amount })
-  }
+  if (cost < estimate.cost) return unchanged(draft, reservation, { outcome: 'overcharged', seq, cost })
   const more = absorbed(
     { ...estimate, attemptId, costSource: 'provider' },
     nano(cost - estimate.cost),

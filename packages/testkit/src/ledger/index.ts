@@ -3,6 +3,7 @@ import { alertCases } from './alert-cases.ts'
 import { anchorCases } from './anchor-cases.ts'
 import { closeCases } from './close-cases.ts'
 import { concurrencyCases } from './concurrency-cases.ts'
+import { estimateCases } from './estimate-cases.ts'
 import { expiryCases } from './expiry-cases.ts'
 import { extendCases } from './extend-cases.ts'
 import { grantCases } from './grant-cases.ts'
@@ -54,6 +55,7 @@ export const ledgerCases: readonly LedgerCase[] = [
   ...memberCases,
   ...lateCases,
   ...tooLateCases,
+  ...estimateCases,
   ...refundCases,
   ...expiryCases,
   ...monthEndCases,

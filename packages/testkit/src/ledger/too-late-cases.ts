@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { createLedger, usd } from '@farebox/core'
-import { charging, doubtful, expected, final, midnight, settleWith, tell, waitMs } from './late-requests.ts'
+import { doubtful, expected, final, midnight, settleWith, tell, waitMs } from './late-requests.ts'
 import { casePlans, type LedgerCase, ledgerCase } from './ledger-case.ts'
 import {
   changesNothing,
@@ -23,24 +23,6 @@ import {
 
 /** Costs that never come, that come too late, and that nobody waited for. */
 export const tooLateCases: readonly LedgerCase[] = [
-  ledgerCase('compares each cost that comes too late with its own estimate', async (context) => {
-    const { store, clock } = context
-    const ledger = charging(context)
-    await give(ledger, 'g1', 100n)
-    reserved(await ledger.reserve(holdOf('r1', 50n)))
-    await settleWith(ledger, 'r1', expected(20n, 'b'), expected(10n, 'c'))
-    clock.advance(waitMs)
-    await give(ledger, 'g2', 1n)
-    assert.equal((await ledger.balance('alice')).charged, 30n)
-    for (const [attemptId, cost] of [
-      ['b', 20n],
-      ['c', 10n],
-    ] as const) {
-      const result = await changesNothing(store, () => tell(ledger, 'r1', cost, attemptId))
-      assert.equal(result.outcome, 'already-final')
-    }
-  }),
-
   ledgerCase('books what was given up apart from what was waived', async ({ ledger, clock }) => {
     await give(ledger, 'g1', 100n)
     reserved(await ledger.reserve(holdOf('r1', 10n)))
@@ -95,20 +77,6 @@ export const tooLateCases: readonly LedgerCase[] = [
     },
   ),
 
-  ledgerCase('charges what was expected when no cost comes, where that is the rule', async (context) => {
-    const { clock } = context
-    const ledger = charging(context)
-    await give(ledger, 'g1', 50n)
-    reserved(await ledger.reserve(holdOf('r1', 50n)))
-    await settleWith(ledger, 'r1', expected(20n))
-    clock.advance(waitMs)
-    assert.equal((await ledger.balance('alice')).charged, 20n)
-    reserved(await ledger.reserve(holdOf('r2', 30n)))
-
-    const receipt = await ledger.receipt('alice', 'r1')
-    assert.deepEqual([receipt?.charged, receipt?.attempts[0]?.costSource], [20n, 'estimate'])
-  }),
-
   ledgerCase('absorbs a cost that comes after the wait, once', async ({ ledger, store, clock }) => {
     await give(ledger, 'g1', 50n)
     reserved(await ledger.reserve(holdOf('r1', 50n)))
@@ -122,85 +90,6 @@ export const tooLateCases: readonly LedgerCase[] = [
     assert.deepEqual([spendable, absorbed], [50n, 18n])
     assert.equal((await ledger.receipt('alice', 'r1'))?.cost, 18n)
   }),
-
-  ledgerCase('absorbs what a cost that comes too late exceeds the estimate by, once', async (context) => {
-    const { store, clock } = context
-    const ledger = charging(context)
-    await give(ledger, 'g1', 50n)
-    reserved(await ledger.reserve(holdOf('r1', 50n)))
-    await settleWith(ledger, 'r1', expected(20n))
-    clock.advance(waitMs)
-    assert.deepEqual(final(await tell(ledger, 'r1', 27n)), [7n, 0n, 7n, 'waived_late_cost'])
-    await changesNothing(store, () => tell(ledger, 'r1', 27n))
-    const receipt = await ledger.receipt('alice', 'r1')
-    assert.deepEqual([receipt?.cost, receipt?.charged, receipt?.absorbed], [27n, 20n, 7n])
-  }),
-
-  ledgerCase('still knows the other costs of a request when one exceeds its estimate', async (context) => {
-    const { store, clock } = context
-    const ledger = charging(context)
-    await give(ledger, 'g1', 100n)
-    reserved(await ledger.reserve(holdOf('r1', 50n)))
-    await settleWith(ledger, 'r1', expected(20n, 'b'), expected(10n, 'c'))
-    clock.advance(waitMs)
-    assert.deepEqual(final(await tell(ledger, 'r1', 27n, 'b')), [7n, 0n, 7n, 'waived_late_cost'])
-    const receipt = await ledger.receipt('alice', 'r1')
-    assert.deepEqual([receipt?.cost, receipt?.charged, receipt?.absorbed], [37n, 30n, 7n])
-    const other = await changesNothing(store, () => tell(ledger, 'r1', 10n, 'c'))
-    assert.ok(other.outcome === 'already-final')
-    assert.deepEqual([other.attempt.charged, other.attempt.costSource], [10n, 'estimate'])
-  }),
-
-  ledgerCase(
-    'leaves what was charged by an estimate as it is when the provider says that it will never tell',
-    async (context) => {
-      const { store, clock } = context
-      const ledger = charging(context)
-      await give(ledger, 'g1', 50n)
-      reserved(await ledger.reserve(holdOf('r1', 50n)))
-      await settleWith(ledger, 'r1', expected(20n))
-      clock.advance(waitMs)
-      await give(ledger, 'g2', 1n)
-      const never = await changesNothing(store, () => tell(ledger, 'r1', null))
-      assert.equal(never.outcome, 'already-final')
-      assert.equal((await ledger.balance('alice')).charged, 20n)
-    },
-  ),
-
-  ledgerCase(
-    'failure 8: estimates nothing for a failed attempt when the wait is over: its cost stays unknown',
-    async (context) => {
-      const { clock } = context
-      const ledger = charging(context)
-      await give(ledger, 'g1', 100n)
-      reserved(await ledger.reserve(holdOf('r1', 50n)))
-      await settleWith(ledger, 'r1', doubtful('a'), expected(20n, 'b'))
-      clock.advance(waitMs)
-      await give(ledger, 'g2', 1n)
-      const receipt = await ledger.receipt('alice', 'r1')
-      assert.deepEqual(
-        receipt?.attempts.map(({ cost }) => cost),
-        [null, 20n],
-      )
-      assert.deepEqual(final(await tell(ledger, 'r1', 9n, 'a')), [9n, 0n, 9n, 'failed_attempt'])
-    },
-  ),
-
-  ledgerCase(
-    'failure 8: gives back what was charged beyond a cost that comes too late, once',
-    async (context) => {
-      const { store, clock } = context
-      const ledger = charging(context)
-      await give(ledger, 'g1', 50n)
-      reserved(await ledger.reserve(holdOf('r1', 50n)))
-      await settleWith(ledger, 'r1', expected(20n))
-      clock.advance(waitMs)
-      assert.equal((await tell(ledger, 'r1', 12n)).outcome, 'already-final')
-      assert.equal((await changesNothing(store, () => tell(ledger, 'r1', 12n))).outcome, 'already-final')
-      const { charged, refunded: back, spendable } = await ledger.balance('alice')
-      assert.deepEqual([charged, back, spendable], [20n, 8n, 38n])
-    },
-  ),
 
   ledgerCase('ends the wait at once when the provider will never tell', async ({ ledger, store }) => {
     await give(ledger, 'g1', 50n)
@@ -254,6 +143,20 @@ export const tooLateCases: readonly LedgerCase[] = [
       assert.deepEqual((await ledger.unresolved('alice')).late, [])
       assert.deepEqual((await ledger.accountsDue(null)).accountIds, [])
       assert.deepEqual(final(await tell(ledger, 'r1', 9n, 'a')), [9n, 0n, 9n, 'failed_attempt'])
+    },
+  ),
+
+  ledgerCase(
+    'lists a request as released once: not again when the wait for its failed attempt is over',
+    async ({ ledger, store, clock }) => {
+      await give(ledger, 'g1', 100n)
+      reserved(await ledger.reserve(holdOf('r1', 100n)))
+      await settleWith(ledger, 'r1', doubtful('a'))
+      const before = await changesNothing(store, () => ledger.unresolved('alice'))
+      assert.deepEqual([before.late.length, before.released], [1, []])
+      clock.advance(waitMs)
+      const after = await ledger.unresolved('alice')
+      assert.deepEqual([after.late, after.released], [[], []])
     },
   ),
 
@@ -325,6 +228,30 @@ export const tooLateCases: readonly LedgerCase[] = [
       const now = await ledger.receipt('alice', 'r1')
       assert.deepEqual([now?.charged, now?.absorbed], [40n, 35n])
       assert.equal((await ledger.balance('alice')).spendable, 60n)
+    },
+  ),
+
+  ledgerCase(
+    'books no reason for a cost of nothing that a process knows which was only asleep, and no cost that is to come',
+    async ({ ledger, store, clock }) => {
+      await give(ledger, 'g1', 100n)
+      reserved(await ledger.reserve(holdOf('r1', 60n, { subject: { ...traceable, attemptsMax: 3 } })))
+      clock.advance(minute + graceMs)
+      await ledger.unresolved('alice')
+      const request = { accountId: 'alice', reservationId: 'r1' }
+      settled(await ledger.settle({ ...request, attempts: [served(40n, 'r1.1')], untold: ['r1.2', 'r1.3'] }))
+      const late = [expected(30n, 'r1.3')]
+      await changesNothing(store, () => ledger.settle({ ...request, attempts: late }))
+
+      await ledger.settle({ ...request, attempts: [failed(0n, 'r1.2'), ...late] })
+      const receipt = await ledger.receipt('alice', 'r1')
+      assert.deepEqual(
+        receipt?.attempts.map(({ attemptId, cost, absorbedReason }) => [attemptId, cost, absorbedReason]),
+        [
+          ['r1.1', 40n, undefined],
+          ['r1.2', 0n, undefined],
+        ],
+      )
     },
   ),
 

@@ -121,8 +121,9 @@ function again(
     const more = { attempt, isLate: true, charged: 0n, absorbed: cost - estimate, reason, paid: [] }
     return tell('reconciled', book(world, hold, more), true)
   }
-  const isDue = !hold.evened.has(attempt)
-  const isDone = isDue && refund(hold, told, least(estimate - cost, told.charged))
+  // What the operator has paid of the estimate goes first.
+  const isDue = told.charged > cost && !hold.evened.has(attempt)
+  const isDone = isDue && refund(hold, told, told.charged - cost)
   if (isDone) hold.evened.add(attempt)
   return tell('already-final', told, isDone)
 }
