@@ -9,13 +9,13 @@ export interface OpIdSet {
 const slotsFirst = 1024
 
 /** 2^22 ids in 2^23 slots of eight bytes: 64 MiB. */
-const idsMax = 2 ** 22
+const idsUsually = 2 ** 22
 
 /**
  * Keeps 48 bits of each id's hash in a table without objects: sixteen bytes an id at most, where a set of strings takes a
  * hundred. After `idsMax` ids it begins anew, so that its memory has a bound; repeats further apart than that are not seen.
  */
-export function createOpIdSet(): OpIdSet {
+export function createOpIdSet(idsMax: number = idsUsually): OpIdSet {
   let slots = new Float64Array(slotsFirst)
   let used = 0
 

@@ -132,11 +132,11 @@ export const memberCases: readonly LedgerCase[] = [
     refused(await ledger.reserve(holdBy('ada', 'r4', 1n)))
     const entries = (await ledger.journal('alice', 0n, 100)).filter(({ kind }) => kind === 'capped')
     assert.deepEqual(
-      entries.map(({ memberId, terms }) => [memberId, terms?.['cap']]),
+      entries.map(({ memberId, terms, opId, seq }) => [memberId, terms?.['cap'], opId === `cap:${seq}`]),
       [
-        ['ada', 150n],
-        ['ada', 'none'],
-        ['ada', null],
+        ['ada', 150n, true],
+        ['ada', 'none', true],
+        ['ada', null, true],
       ],
     )
   }),
