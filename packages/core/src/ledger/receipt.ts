@@ -91,10 +91,10 @@ export function withLateCosts(
 ): Receipt {
   const told = entries.flatMap(({ attempts = [] }) => attempts)
   const attempts = receipt.attempts.map((attempt): ReceiptAttempt => {
-    const { state, ...known } = attempt
+    const { state: _state, ...known } = attempt
     const cost = told.filter(({ attemptId }) => attemptId === attempt.attemptId)
     if (cost.length > 0) return cost.reduce(withCost, known)
-    return state === undefined || isAwaited(attempt.attemptId) ? attempt : known
+    return isAwaited(attempt.attemptId) ? attempt : known
   })
   const known = new Set(attempts.map(({ attemptId }) => attemptId))
   attempts.push(...told.filter(({ attemptId }) => !known.has(attemptId)))

@@ -20,7 +20,6 @@ export async function reconcileAttempt(
   if (!('seq' in step)) return step
   const attempt = await attemptOf(access, accountId, step.seq, attemptId)
   if (attempt === undefined) return { outcome: 'unknown-attempt' }
-  if (step.outcome === 'already-final') return { outcome: 'already-final', attempt }
   if (step.outcome === 'reconciled') {
     const { alerts } = step
     return alerts === undefined
@@ -28,7 +27,7 @@ export async function reconcileAttempt(
       : { outcome: 'reconciled', attempt, alerts }
   }
   // Of an estimate beyond credit and limit the operator has paid a part already: that goes first.
-  if (attempt.charged > step.cost) {
+  if (step.outcome === 'overcharged' && attempt.charged > step.cost) {
     await giveDifferenceBack(access, request, plans, nano(attempt.charged - step.cost))
   }
   return { outcome: 'already-final', attempt }

@@ -302,6 +302,18 @@ export const lateCases: readonly LedgerCase[] = [
     },
   ),
 
+  ledgerCase('tells what the account could spend after the last of a request’s costs', async ({ ledger }) => {
+    await give(ledger, 'g1', 100n)
+    reserved(await ledger.reserve(holdOf('r1', 100n)))
+    const first = await settleWith(ledger, 'r1', served(30n, 'a'), expected(20n, 'b'), expected(10n, 'c'))
+    assert.equal(first.spendableAfter, 40n)
+    const spendableAfter = async () => (await ledger.receipt('alice', 'r1'))?.spendableAfter
+    await tell(ledger, 'r1', 5n, 'b')
+    assert.equal(await spendableAfter(), 55n)
+    await tell(ledger, 'r1', 1n, 'c')
+    assert.equal(await spendableAfter(), 64n)
+  }),
+
   ledgerCase('charges what is known and waits for the rest of a request', async ({ ledger }) => {
     await give(ledger, 'g1', 100n)
     reserved(await ledger.reserve(holdOf('r1', 100n)))
