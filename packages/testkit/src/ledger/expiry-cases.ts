@@ -168,6 +168,16 @@ export const expiryCases: readonly LedgerCase[] = [
     },
   ),
 
+  ledgerCase(
+    'failure 3: gives the first who comes the credit of a hold that nobody has looked after in all its time',
+    async ({ ledger, clock }) => {
+      await give(ledger, 'g1', 100n)
+      reserved(await ledger.reserve(holdOf('r1', 100n, { subject: traceable })))
+      clock.advance(minute + graceMs + resolveWithinMs)
+      reserved(await ledger.reserve(holdOf('r2', 100n)))
+    },
+  ),
+
   ledgerCase('makes no hold smaller because of holds that have expired', async ({ ledger, clock }) => {
     await give(ledger, 'g1', 100n)
     for (let index = 0; index < 50; index += 1) reserved(await ledger.reserve(holdOf(`old${index}`, 2n)))

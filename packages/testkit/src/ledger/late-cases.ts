@@ -123,6 +123,18 @@ export const lateCases: readonly LedgerCase[] = [
     },
   ),
 
+  ledgerCase(
+    'sets nothing aside for an attempt that failed, whatever it is expected to cost',
+    async ({ ledger }) => {
+      await give(ledger, 'g1', 50n)
+      reserved(await ledger.reserve(holdOf('r1', 50n)))
+      const doubted = { ...expected(30n, 'a'), outcome: 'failed', payer: 'operator' } as const
+      await settleWith(ledger, 'r1', doubted, expected(10n, 'b'))
+      const { spendable, provisional } = await ledger.balance('alice')
+      assert.deepEqual([spendable, provisional], [40n, 10n])
+    },
+  ),
+
   ledgerCase('keeps no part of a hold from which nothing is to come', async ({ ledger }) => {
     for (const grantId of ['g1', 'g2', 'g3']) await give(ledger, grantId, 50n)
     reserved(await ledger.reserve(holdOf('r1', 150n)))

@@ -91,6 +91,20 @@ export const tooLateCases: readonly LedgerCase[] = [
     assert.equal((await ledger.receipt('alice', 'r1'))?.cost, 18n)
   }),
 
+  ledgerCase(
+    'goes on waiting when a provider will never tell what another attempt has cost',
+    async ({ ledger, store }) => {
+      await give(ledger, 'g1', 50n)
+      reserved(await ledger.reserve(holdOf('r1', 50n)))
+      await settleWith(ledger, 'r1', served(5n, 'a'), expected(20n, 'b'))
+      for (const other of ['a', 'c']) {
+        const result = await changesNothing(store, () => tell(ledger, 'r1', null, other))
+        assert.equal(result.outcome, 'unknown-attempt')
+      }
+      assert.equal((await ledger.balance('alice')).provisional, 20n)
+    },
+  ),
+
   ledgerCase('ends the wait at once when the provider will never tell', async ({ ledger, store }) => {
     await give(ledger, 'g1', 50n)
     reserved(await ledger.reserve(holdOf('r1', 50n)))
