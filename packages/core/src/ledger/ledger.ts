@@ -18,7 +18,7 @@ import { memberKeys } from './member.ts'
 import { type MemberBalance, type MemberRequest, memberBalance } from './member-balance.ts'
 import type { PlanTable } from './plan.ts'
 import { reach } from './reach.ts'
-import { readFirstReceipt, readReceipt } from './read-receipt.ts'
+import { readFirstReceipt, readIsCharged, readReceipt } from './read-receipt.ts'
 import type { Receipt } from './receipt.ts'
 import type { ReconcileRequest, ReconcileResult } from './reconcile.ts'
 import { reconcileAttempt } from './reconcile-attempt.ts'
@@ -141,10 +141,7 @@ export function createLedger({ store, plans, clock, late = usualLateTerms }: Led
     memberBalance: async (request) =>
       run(request.accountId, memberKeys(request.memberId), memberBalance(request, plans)),
     receipt: (accountId, requestId) => readReceipt(access, accountId, requestId),
-    async isCharged(accountId, requestId) {
-      const receipt = await readReceipt(access, accountId, requestId)
-      return receipt && (receipt.charged > 0n || receipt.state === 'provisional')
-    },
+    isCharged: (accountId, requestId) => readIsCharged(access, accountId, requestId),
     journal,
     storedJournal: access.journal,
     exportState: async (accountId, consumer) => run(accountId, [exportKey(consumer)], exportState(consumer)),

@@ -17,29 +17,69 @@ export async function readReceipt(
   accountId: string,
   requestId: string,
 ): Promise<Receipt | undefined> {
+  const reading = await readHold(access, accountId, requestId)
+  return reading && receiptNow(access, accountId, reading)
+}
+
+/** Whether a request was charged, or may still be; `undefined` before it was settled. */
+export async function readIsCharged(
+  access: Access,
+  accountId: string,
+  requestId: string,
+): Promise<boolean | undefined> {
+  const reading = await readHold(access, accountId, requestId)
+  if (reading?.hold.state === 'provisional') return true
+  const receipt = reading && (await receiptNow(access, accountId, reading))
+  return receipt && receipt.charged > 0n
+}
+
+interface HoldReading {
+  readonly hold: Reservation
+  readonly nowMs: number
+}
+
+async function readHold(
+  access: Access,
+  accountId: string,
+  requestId: string,
+): Promise<HoldReading | undefined> {
   const key = reservationKey(requestId)
-  const { hold, now } = await access.run(accountId, [key], (cut) => ({
-    result: {
-      hold: cut.records.get(key) as Reservation | undefined,
-      now: Math.max(cut.now, (cut.head as Account | null)?.asOfMs ?? 0),
-    },
-  }))
-  if (hold === undefined) return undefined
-  const first =
-    hold.settledBy === undefined ? hold.receipt : await readFirstReceipt(access, accountId, hold.settledBy)
+  return access.run(accountId, [key], ({ head, records, now }) => {
+    const hold = records.get(key) as Reservation | undefined
+    const nowMs = Math.max(now, (head as Account | null)?.asOfMs ?? 0)
+    return { result: hold && { hold, nowMs } }
+  })
+}
+
+async function receiptNow(
+  access: Access,
+  accountId: string,
+  { hold, nowMs }: HoldReading,
+): Promise<Receipt | undefined> {
+  const { settledBy, late, reconciled, refunds } = hold
+  const first = settledBy === undefined ? hold.receipt : await readFirstReceipt(access, accountId, settledBy)
   if (first === undefined) return undefined
   const receipt =
-    hold.late === undefined && hold.reconciled === undefined ? first : await current(access, first, hold, now)
-  if (hold.refunds === undefined) return receipt
-  return { ...receipt, refunded: sum(hold.refunds.map(({ amount }) => amount)) }
+    late === undefined && reconciled === undefined ? first : await current(access, first, hold, nowMs)
+  if (refunds === undefined) return receipt
+  return { ...receipt, refunded: sum(refunds.map(({ amount }) => amount)) }
 }
 
 async function current(access: Access, first: Receipt, hold: Reservation, nowMs: number): Promise<Receipt> {
   const entries: JournalEntry[] = []
   for (const { seq } of hold.reconciled ?? []) entries.push(await entryOf(access, first.accountId, seq))
-  const isOpen = hold.state !== 'released' && isAwaited(hold, nowMs)
-  const awaited = new Set(isOpen ? hold.late?.attempts.map(({ attemptId }) => attemptId) : [])
+  const awaited = new Set(isOpen(hold, nowMs) ? hold.late?.attempts.map(({ attemptId }) => attemptId) : [])
   return withLateCosts(first, entries, (attemptId) => awaited.has(attemptId))
+}
+
+/**
+ * Whether the receipt is still to change. What is set aside for the customer's costs is charged or given back when somebody looks
+ * after it, which may be later than it was waited for; what only the operator pays is open for as long as it is asked for.
+ */
+function isOpen(hold: Reservation, nowMs: number): boolean {
+  if (hold.state === 'provisional') return true
+  const isGivenUp = hold.state === 'released' && hold.settledBy !== undefined
+  return !isGivenUp && isAwaited(hold, nowMs)
 }
 
 async function entryOf(access: Access, accountId: string, seq: bigint): Promise<JournalEntry> {
