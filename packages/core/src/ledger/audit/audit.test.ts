@@ -1,12 +1,14 @@
 import { describe, expect, it } from 'vitest'
 import { type FakeClock, fakeClock } from '../../clock.ts'
 import { type Nano, nano, usd } from '../../money.ts'
+import { chainEntry, type Entry, emptyChain } from '../entry.ts'
 import { createLedger, type Ledger } from '../ledger.ts'
 import { memoryStorage } from '../memory-storage.ts'
 import { planPreset } from '../plan-presets.ts'
 import type { ReceiptAttempt } from '../receipt.ts'
 import type { SettledAttempt } from '../share.ts'
-import { type LedgerStore, Unavailable } from '../storage.ts'
+import { type Cut, type LedgerStore, type StoredEntry, Unavailable, type Value } from '../storage.ts'
+import { audit } from './audit.ts'
 import type { RateAttempt } from './prices.ts'
 
 const plans = planPreset('hf-2026-02-04')
@@ -249,5 +251,144 @@ describe('the proof of zero markup', () => {
     await ledger.grant({ accountId: 'alice', grantId: 'g1', amount: usd('1.00') })
     await spend(ledger, 'r1')
     expect((await ledger.audit('alice')).prices).toMatchObject({ verified: 0, unverifiable: 1 })
+  })
+})
+
+const cutOf = (head: Value | null): Cut => ({
+  head,
+  records: new Map(),
+  due: [],
+  moreDue: false,
+  version: 1n,
+  now: 0,
+})
+
+/** Audits this journal, with a head that is read as it is now, and as it is when it is read again. */
+async function auditOf(
+  journal: readonly StoredEntry[],
+  ...heads: readonly [Value | null, ...(Value | null)[]]
+) {
+  const reads: [bigint, number][] = []
+  const told: [bigint, bigint][] = []
+  let headReads = 0
+  const source = {
+    readHead: async () => cutOf(heads[headReads++] ?? null),
+    readJournal: async (_accountId: string, afterSeq: bigint, limit: number) => {
+      reads.push([afterSeq, limit])
+      return journal.filter(({ seq }) => seq > afterSeq).slice(0, limit)
+    },
+    rate: () => undefined,
+    plans,
+  }
+  const report = await audit(source, 'alice', { onProgress: (done, all) => told.push([done, all]) })
+  return { report, found: report.findings.map(({ kind, seq }) => [kind, seq]), reads, told }
+}
+
+/** A journal of as many entries that do nothing, each an operation of its own unless it is named. */
+function journalOf(entries: number, opIdOf = (index: number) => `o${index}`): readonly StoredEntry[] {
+  const journal: StoredEntry[] = []
+  let previous = { seq: 0n, chain: emptyChain }
+  for (let index = 1; index <= entries; index += 1) {
+    const opId = opIdOf(index)
+    const entry: Entry = { kind: 'configured', opId, recordedAtMs: 0, effectiveAtMs: 0, postings: [] }
+    const stored = chainEntry({ ...entry, terms: { planId: 'pro' } }, previous)
+    journal.push(stored)
+    previous = { seq: stored.seq, chain: stored.hash }
+  }
+  return journal
+}
+
+/** A head that goes with the first entries of a journal. */
+function headOf(journal: readonly StoredEntry[], seq = journal.length): Value {
+  const totals = { charged: 0n, absorbed: 0n, includedIssued: 0n }
+  const period = { key: '1970-01', startMs: 0, endMs: 1 }
+  const terms = { planId: 'pro', seats: 1, spendingLimit: null, asOfMs: 0 }
+  const chain = journal[seq - 1]?.hash ?? ''
+  return { seq: BigInt(seq), chain, ...totals, ...terms, period, grants: [], overage: [] }
+}
+
+describe('an audit of a journal and its head', () => {
+  it('reads the journal once, in pages of 500 up to the head, and looks for one entry behind it', async () => {
+    const journal = journalOf(1003)
+    const { found, reads, told } = await auditOf(journal, headOf(journal))
+    expect(found).toEqual([])
+    expect(reads).toEqual([
+      [0n, 500],
+      [500n, 500],
+      [1000n, 3],
+      [1003n, 1],
+    ])
+    expect(told).toEqual([
+      [500n, 1003n],
+      [1000n, 1003n],
+      [1003n, 1003n],
+    ])
+    const whole = journalOf(500)
+    expect((await auditOf(whole, headOf(whole))).reads).toEqual([
+      [0n, 500],
+      [500n, 1],
+    ])
+  })
+
+  it('finds a journal without a head, tells how far it is in it, and compares no holds', async () => {
+    const journal = journalOf(3)
+    const { report, found, told } = await auditOf(journal, null)
+    expect(found).toEqual([['wrong-head', null]])
+    expect(report).toMatchObject({ seq: 3n, holds: { compared: 0, isComplete: true } })
+    expect(told).toEqual([[3n, 3n]])
+    expect((await auditOf([], null)).found).toEqual([])
+  })
+
+  it('finds a head that can not be read, and nothing else wrong with it', async () => {
+    const { report } = await auditOf(journalOf(3), { seq: 3n })
+    expect(report.findings.map(({ message }) => message)).toEqual(['The head can not be read as an account.'])
+    expect(report).toMatchObject({ isSound: false, seq: 3n })
+  })
+
+  it('leaves entries out that were written after it began, also where it finds others missing', async () => {
+    const journal = journalOf(4)
+    const now = headOf(journal)
+    expect((await auditOf(journal, headOf(journal, 3), now)).found).toEqual([])
+    const withoutOne = journal.filter(({ seq }) => seq !== 2n)
+    const { found, report } = await auditOf(withoutOne, headOf(journal, 3), now)
+    expect(found).toEqual([['missing-entry', 2n]])
+    expect(report.seq).toBe(3n)
+  })
+
+  it('finds an entry behind a head that does not count it when it is read again, or is gone then', async () => {
+    const journal = journalOf(4)
+    const before = headOf(journal, 3)
+    for (const again of [before, null, { seq: 4n }]) {
+      expect((await auditOf(journal, before, again)).found).toEqual([['misplaced-entry', 4n]])
+    }
+    expect((await auditOf(journal, before, headOf(journal, 4))).found).toEqual([])
+  })
+
+  it('leaves out an entry that can not be read, and goes on', async () => {
+    const [first, second, third] = journalOf(3) as [StoredEntry, StoredEntry, StoredEntry]
+    const { report } = await auditOf([first, { ...second, text: '{"kind":' }, third], headOf(journalOf(3)))
+    expect(report.findings.map(({ kind, seq }) => [kind, seq])).toContainEqual(['unreadable-entry', 2n])
+    expect(report.entries).toEqual({ configured: 2 })
+  })
+
+  it('finds each operation that was booked twice, and looks at no more than 1,000 of them again', async () => {
+    const twice = journalOf(6, (index) => (index === 5 ? 'o2' : `o${index}`))
+    expect((await auditOf(twice, headOf(twice))).found).toEqual([['repeated-operation', 5n]])
+    const pairs = journalOf(2002, (index) => `o${index % 1001}`)
+    const { report } = await auditOf(pairs, headOf(pairs))
+    expect(report.findingsCount).toBe(1000)
+  })
+
+  it('counts grants apart from pay-as-you-go', async () => {
+    const { ledger } = open()
+    await ledger.configure({ accountId: 'alice', planId: 'pro' })
+    await ledger.grant({ accountId: 'alice', grantId: 'g1', amount: nano(5n) })
+    await ledger.reserve(hold('r1', usd('3.00')))
+    const attempts = [attempt('r1', { cost: usd('3.00') })]
+    await ledger.settle({ accountId: 'alice', reservationId: 'r1', attempts })
+    const balance = await ledger.balance('alice')
+    expect(balance.overage.used).toBeGreaterThan(0n)
+    const grants = (await ledger.journal('alice', 0n, 100)).filter(({ kind }) => kind === 'granted')
+    expect(await ledger.audit('alice')).toMatchObject({ isSound: true, grants: grants.length })
   })
 })

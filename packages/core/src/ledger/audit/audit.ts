@@ -170,7 +170,7 @@ async function findBeyond(
   const [beyond] = await readJournal(accountId, seq, 1)
   if (beyond === undefined) return
   const { head } = await read(accountId)
-  if (head !== null && isHead(head) && (head as Account).seq >= beyond.seq) return
+  if (isHead(head) && (head as Account).seq >= beyond.seq) return
   findings.add({
     kind: 'misplaced-entry',
     seq: beyond.seq,

@@ -41,13 +41,21 @@ describe('the check of a chain', () => {
 
   it.each([1, 3, 6])('names a text that was changed, in entry %s', (seq) => {
     expect(follow(at(seq, { text: 'forged' }))).toMatchObject([
-      { kind: 'broken-chain', seq: BigInt(seq), message: expect.stringContaining('text') },
+      {
+        kind: 'broken-chain',
+        seq: BigInt(seq),
+        message: expect.stringMatching(`^The text of entry ${seq} was`),
+      },
     ])
   })
 
   it.each([1, 3, 6])('names a hash that was changed, in entry %s', (seq) => {
     expect(follow(at(seq, { hash: 'f'.repeat(64) }))).toMatchObject([
-      { kind: 'broken-chain', seq: BigInt(seq), message: expect.stringContaining('hash of entry') },
+      {
+        kind: 'broken-chain',
+        seq: BigInt(seq),
+        message: expect.stringMatching(`^The hash of entry ${seq} was`),
+      },
     ])
   })
 
@@ -61,6 +69,54 @@ describe('the check of a chain', () => {
     expect(follow(apart)).toMatchObject([{ seq: 2n }, { seq: 5n }])
     const together = at(2, { text: 'x' }).map((entry) => (entry.seq === 3n ? { ...entry, text: 'y' } : entry))
     expect(follow(together)).toMatchObject([{ seq: 2n, message: expect.stringContaining('Entries 2 to 3') }])
+  })
+
+  it('names a changed text and a changed hash behind it together, and not the entry that follows from them', () => {
+    const forged = at(2, { text: 'x' }).map((entry) =>
+      entry.seq === 3n ? { ...entry, hash: 'f'.repeat(64) } : entry,
+    )
+    expect(follow(forged)).toMatchObject([{ seq: 2n, message: expect.stringContaining('Entries 2 to 3') }])
+  })
+
+  it('names an entry that neither the next one nor the head goes on from, and the head not besides', () => {
+    const forged = at(6, { text: 'x', hash: 'f'.repeat(64) })
+    expect(follow(forged)).toMatchObject([
+      { kind: 'broken-chain', seq: 6n, message: expect.stringContaining('its text or its hash was changed') },
+    ])
+    const before = at(5, { text: 'x' }).filter(({ seq }) => seq !== 6n)
+    expect(follow(before)).toMatchObject([
+      { kind: 'missing-entry', seq: 6n },
+      { kind: 'broken-chain', seq: 5n, message: expect.stringContaining('its text or its hash was changed') },
+    ])
+  })
+
+  it('leaves out an entry that comes twice, and goes on with the one behind it', () => {
+    const findings = createFindings('alice', 100)
+    const chain = createChainCheck(findings)
+    const [first, second] = written as [StoredEntry, StoredEntry]
+    expect([first, second, second, first].map((entry) => chain.follow(entry))).toEqual([
+      true,
+      true,
+      false,
+      false,
+    ])
+    expect(chain.seq).toBe(2n)
+    expect(findings.list.map(({ kind, seq }) => [kind, seq])).toEqual([
+      ['misplaced-entry', 2n],
+      ['misplaced-entry', 1n],
+    ])
+    expect(chain.follow(written[2] as StoredEntry)).toBe(true)
+    expect(findings.count).toBe(2)
+  })
+
+  it('proves what stands behind a gap by the first entry there, and that one by nothing', () => {
+    const forged = at(4, { text: 'x' }).filter(({ seq }) => seq !== 3n)
+    expect(follow(forged)).toMatchObject([{ kind: 'missing-entry', seq: 3n }])
+    const later = at(5, { text: 'x' }).filter(({ seq }) => seq !== 3n)
+    expect(follow(later)).toMatchObject([
+      { kind: 'missing-entry', seq: 3n },
+      { kind: 'broken-chain', seq: 5n },
+    ])
   })
 
   it('names two entries that changed places', () => {

@@ -33,7 +33,7 @@ interface Break {
  */
 export function createChainCheck(findings: Findings, since?: ChainMark): ChainCheck {
   let seq = 0n
-  let chain: string | undefined = emptyChain
+  let chain = emptyChain
   let broken: Break | undefined
 
   function tell(what: 'text' | 'hash' | 'both', through: bigint): void {
@@ -53,7 +53,6 @@ export function createChainCheck(findings: Findings, since?: ChainMark): ChainCh
 
   /** Compares a hash that continues the chain, or ends it, with the two that the last entry may have. */
   function continues(matches: (previous: string) => boolean): boolean {
-    if (chain === undefined) return true
     const isIntact = matches(chain)
     if (broken === undefined) return isIntact
     if (isIntact) tell('text', seq)
@@ -76,19 +75,17 @@ export function createChainCheck(findings: Findings, since?: ChainMark): ChainCh
         })
         return false
       }
-      if (entry.seq > expected) {
+      const isNext = entry.seq === expected
+      if (!isNext) {
         tell('both', seq)
         findings.add({ kind: 'missing-entry', seq: expected, message: missing(expected, entry.seq - 1n) })
-        // What stood before is gone, so nothing proves this entry; the ones after it are proved by it.
-        chain = undefined
       }
-      const before = chain
-      const follows = continues((previous) => chainHash(previous, entry.seq, entry.text) === entry.hash)
+      // Behind a gap nothing proves an entry, because what stood before is gone; the ones after it are proved by it.
+      if (isNext && !continues((previous) => chainHash(previous, entry.seq, entry.text) === entry.hash)) {
+        broken = { from: broken?.from ?? entry.seq, computed: chainHash(chain, entry.seq, entry.text) }
+      }
       seq = entry.seq
       chain = entry.hash
-      if (!follows && before !== undefined) {
-        broken = { from: broken?.from ?? seq, computed: chainHash(before, seq, entry.text) }
-      }
       if (since?.seq === seq && since.chain !== chain) {
         findings.add({
           kind: 'rewritten-journal',

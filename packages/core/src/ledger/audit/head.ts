@@ -87,18 +87,12 @@ function shown(limit: unknown): string {
 }
 
 /** Whether a value has the shape of a head, as far as an audit reads it: it may have been written by anyone. */
-export function isHead(value: Value): boolean {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false
-  const head = value as Partial<Record<keyof Account, unknown>>
+export function isHead(value: Value | null): boolean {
+  if (!hasMembers(value, totals)) return false
+  const { period, grants, overage } = value as Partial<Record<keyof Account, unknown>>
   return (
-    typeof head.seq === 'bigint' &&
-    typeof head.chain === 'string' &&
-    typeof head.asOfMs === 'number' &&
-    typeof head.charged === 'bigint' &&
-    typeof head.absorbed === 'bigint' &&
-    typeof head.includedIssued === 'bigint' &&
-    hasMembers(head.period, { key: 'string', startMs: 'number', endMs: 'number' }) &&
-    isListOf(head.grants, {
+    hasMembers(period, { key: 'string', startMs: 'number', endMs: 'number' }) &&
+    isListOf(grants, {
       grantId: 'string',
       issued: 'bigint',
       available: 'bigint',
@@ -107,6 +101,15 @@ export function isHead(value: Value): boolean {
       expired: 'bigint',
       voided: 'bigint',
     }) &&
-    isListOf(head.overage, { periodKey: 'string', held: 'bigint', used: 'bigint' })
+    isListOf(overage, { periodKey: 'string', held: 'bigint', used: 'bigint' })
   )
 }
+
+const totals = {
+  seq: 'bigint',
+  chain: 'string',
+  asOfMs: 'number',
+  charged: 'bigint',
+  absorbed: 'bigint',
+  includedIssued: 'bigint',
+} as const
