@@ -201,6 +201,13 @@ describe('what an entry is found with', () => {
   })
 })
 
+it.each<EntryKind>(['refunded', 'adjusted'])('%s by what is no amount, an entry moves nothing', (kind) => {
+  const terms = { amount: '5' }
+  expect(found(entry(kind, { terms }))).toEqual([])
+  const given = move('used', 'limit', 5n, 'overage:2026-11')
+  expect(found(entry(kind, { terms, postings: [given] }))).toEqual(['unbalanced-entry'])
+})
+
 describe('an attempt', () => {
   it('costs what was charged and absorbed of it, and what is absorbed has a reason', () => {
     expect(attempted({ cost: nano(10n), charged: nano(10n) }).messages).toEqual([])

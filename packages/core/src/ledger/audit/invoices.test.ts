@@ -45,12 +45,14 @@ const november = {
   dueCents: 51n,
 }
 
-function found(...entries: readonly JournalEntry[]): readonly string[] {
+function told(...entries: readonly JournalEntry[]): readonly (readonly [string, string])[] {
   const findings = createFindings('alice', 100)
   const fold = emptyFold()
   for (const each of entries) foldEntry(fold, each, findings)
-  return findings.list.map(({ kind }) => kind)
+  return findings.list.map(({ kind, message }) => [kind, message])
 }
+
+const found = (...entries: readonly JournalEntry[]) => told(...entries).map(([kind]) => kind)
 
 const history = (second: Readonly<Record<string, bigint | string>>) => [
   used('2026-10', '1.004'),
@@ -74,7 +76,60 @@ it.each([
   ['loses what it rounds off', { carryOut: 0n }],
   ['carries a whole cent on', { dueCents: 50n, carryOut: usd('0.011') }],
   ['is of a period that has one', { periodKey: '2026-10' }],
-  ['cannot be read', { dueCents: 'many' }],
+  ['owes the customer cents', { dueCents: -1n, carryOut: usd('0.521') }],
+  ['is of a period before one that has one', { periodKey: '2026-09' }],
+  ['has no period', { periodKey: 5n }],
+  ...['overage', 'adjustments', 'carryIn', 'carryOut', 'dueCents'].map(
+    (name) => [`says of its ${name} what is no amount`, { [name]: 'many' }] as const,
+  ),
 ])('finds an invoice that %s', (_what, change) => {
   expect(found(...history(change))).toContain('wrong-invoice')
+})
+
+it('finds an invoice of a period that has one, or comes before it, by that alone', () => {
+  const nothing = { ...october, overage: 0n, carryIn: usd('0.004'), dueCents: 0n }
+  for (const periodKey of ['2026-10', '2026-09']) {
+    const first = [used('2026-10', '1.004'), entry({ terms: october })]
+    const [[kind, message] = [], ...others] = told(...first, entry({ terms: { ...nothing, periodKey } }))
+    expect([kind, message]).toEqual([
+      'wrong-invoice',
+      `The invoice of ${periodKey} comes after that of 2026-10.`,
+    ])
+    expect(others.every(([, text]) => text.startsWith('Invoices up to'))).toBe(true)
+  }
+  const after = { ...nothing, periodKey: '2026-11' }
+  expect(found(used('2026-10', '1.004'), entry({ terms: october }), entry({ terms: after }))).toEqual([])
+})
+
+it('finds nothing in an invoice of nothing, nor in one that carries on all but a cent', () => {
+  const terms = { ...october, overage: 0n, carryOut: 0n, dueCents: 0n }
+  expect(found(entry({ terms }))).toEqual([])
+  const almost = { ...terms, overage: usd('0.009999999'), carryOut: usd('0.009999999') }
+  expect(found(used('2026-10', '0.009999999'), entry({ terms: almost }))).toEqual([])
+  const whole = { ...terms, overage: usd('0.01'), carryOut: usd('0.01') }
+  expect(found(used('2026-10', '0.01'), entry({ terms: whole }))).toEqual(['wrong-invoice'])
+  const cents = { ...terms, dueCents: -1n, carryOut: usd('0.009') }
+  expect(found(entry({ terms: { ...cents, adjustments: -usd('0.001') } }))).toContain('wrong-invoice')
+})
+
+it('finds an invoice that owes the customer cents, though it adds up', () => {
+  const lowered = entry({
+    kind: 'adjusted',
+    postings: [{ source: 'overage:2026-10', from: 'used', to: 'limit', amount: usd('0.01') }],
+    terms: { amount: usd('0.01') },
+  })
+  const first = { ...october, overage: usd('0.01'), dueCents: 1n, carryOut: 0n }
+  const journal = [used('2026-10', '0.01'), entry({ terms: first }), lowered]
+  const second = { ...first, periodKey: '2026-11', overage: 0n, adjustments: -usd('0.01') }
+  expect(found(...journal, entry({ terms: { ...second, dueCents: -1n } }))).toEqual(['wrong-invoice'])
+  const carried = { ...second, dueCents: 0n, carryOut: -usd('0.01') }
+  expect(found(...journal, entry({ terms: carried }))).toEqual([])
+})
+
+it('tells of an invoice that can not be read nothing but that, and goes on from the one before it', () => {
+  const unreadable = entry({ terms: { ...november, dueCents: 'many' } })
+  const [first, second, third, ...rest] = history({})
+  expect(told(...([first, second, third] as JournalEntry[]), unreadable, ...rest)).toEqual([
+    ['wrong-invoice', 'A period was closed without an invoice that can be read.'],
+  ])
 })
