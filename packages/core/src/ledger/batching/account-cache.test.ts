@@ -20,6 +20,9 @@ describe('a cache of accounts', () => {
     expect(cache.get('alice')).toBe(alice)
     expect(cache.get('bob')).toBe(bob)
     expect(cache.get('carol')).toBeUndefined()
+    cache.set('bob', account(60, 41))
+    expect(cache.get('alice')).toBeUndefined()
+    expect(cache.get('bob')).toBeDefined()
   })
 
   it('forgets those set longest ago, and no more than it has to', () => {

@@ -49,9 +49,11 @@ describe('the records of a draft', () => {
   })
 
   it('that nobody knows of are taken to be absent, which is to be proved; what was read to be absent is not', () => {
-    const draft = draftAccount(remembered(), read({ records: new Map([['gone', undefined]]) }))
+    const open = openRecords()
+    open.set('open', 'remembered', 1)
+    const draft = draftAccount(remembered({ open }), read({ records: new Map([['gone', undefined]]) }))
     expect(draft.assumed()).toEqual([])
-    for (const key of ['gone', 'nobody', 'nobody']) draft.record(key)
+    for (const key of ['gone', 'open', 'nobody', 'nobody']) draft.record(key)
     draft.apply(write({ put: [put('new', { mode: 'create' }), put('any')] }))
     expect(draft.assumed()).toEqual(['nobody', 'new'])
   })
@@ -61,6 +63,9 @@ describe('what is due in a draft', () => {
   it('on what is remembered is nothing before the account is quiet no more, and then has to be read', () => {
     const draft = draftAccount(remembered({ quietUntil: 100 }), undefined)
     expect(draft.due(99, 5)).toEqual([])
+    expect(draft.due(100, 5)).toBeUndefined()
+    draft.apply(write({ put: [put('a', { dueAt: 50 })] }))
+    expect(draft.due(99, 5)).toEqual([record('a', 50)])
     expect(draft.due(100, 5)).toBeUndefined()
   })
 
@@ -205,9 +210,9 @@ describe('a draft that is committed', () => {
   })
 
   it('is quiet no longer than it was read for, where what was due was not read to its end', () => {
-    const due = [record('a', 10), record('b', 20)]
+    const due = [record('a', 10), record('b', 20), record('c', 30)]
     const reading = read({ due, isDueCut: true, nextDueAt: 50 })
-    expect(quietUntil(remembered(), reading, put('a'), put('b'))).toBe(20)
+    expect(quietUntil(remembered(), reading, put('a'), put('b'), put('c'))).toBe(30)
     expect(quietUntil(remembered(), read({ isDueCut: true, nextDueAt: 50 }))).toBe(0)
   })
 })
