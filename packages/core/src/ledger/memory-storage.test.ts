@@ -35,4 +35,16 @@ describe('memory', () => {
     await write()
     expect(await kept()).toEqual(['for good'])
   })
+
+  it('brings up records that are due at the same time by key, like every store', async () => {
+    const { ledger } = memoryStorage({ clock: fakeClock(1000) })
+    const puts = ['d', 'b', 'e', 'a', 'c'].map((key) => put(key, undefined, 10))
+    await ledger.transact('alice', [], () => ({ result: 0, write: { head: 1, put: puts } }))
+    const { due, moreDue } = await ledger.transact('alice', [], (cut) => ({ result: cut }), { dueMax: 4 })
+    expect(due.map(({ key }) => key)).toEqual(['a', 'b', 'c', 'd'])
+    expect(moreDue).toBe(true)
+    await ledger.transact('bob', [], () => ({ result: 0, write: { head: 1, put: puts.slice(0, 2) } }))
+    const { due: two } = await ledger.transact('bob', [], (cut) => ({ result: cut }))
+    expect(two.map(({ key }) => key)).toEqual(['b', 'd'])
+  })
 })

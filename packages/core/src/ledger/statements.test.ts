@@ -105,7 +105,7 @@ describe('adding up a journal', () => {
     }, 0)
     const started = performance.now()
     while (performance.now() < started + 3);
-    await statements.fold('alice', 1000)
+    await statements.fold('alice', 500)
     clearInterval(turning)
     expect(turns).toBeGreaterThan(0)
   })
@@ -176,7 +176,9 @@ describe('closing a period', () => {
     const invoice = await statements.invoice('alice', '2026-11')
     expect(result).toMatchObject({ invoice })
     expect(await statements.invoice('alice', '2026-12')).toBeUndefined()
+    const steps = options.length
     expect(await statements.invoice('alice', '2026-11x')).toBeUndefined()
+    expect(options).toHaveLength(steps)
   })
 
   it('closes the oldest one without an invoice when none is named', async () => {
@@ -192,6 +194,24 @@ describe('closing a period', () => {
     expect((await list(9)).map(({ periodKey }) => periodKey)).toEqual(['2026-12', '2026-11'])
     expect((await list(1)).map(({ periodKey }) => periodKey)).toEqual(['2026-12'])
     expect((await list(9, '2026-12')).map(({ periodKey }) => periodKey)).toEqual(['2026-11'])
+  })
+
+  it('reads a period that has its invoice as it was, though its terms are forgotten', async () => {
+    const { ledger, clock, statements } = open()
+    await ledger.configure({ accountId: 'alice', planId: 'free', anchorDay: 5 })
+    clock.set(Date.UTC(2027, 3, 2))
+    const invoices: unknown[] = []
+    for (;;) {
+      const result = await statements.closePeriod({ accountId: 'alice' })
+      if (result.outcome !== 'closed') break
+      const { periodKey, startMs, endMs } = result.invoice
+      invoices.push({ key: periodKey, startMs, endMs })
+    }
+    expect(invoices.length).toBeGreaterThan(3)
+    const periods = await Promise.all(
+      invoices.map((each) => statements.period('alice', (each as { key: string }).key)),
+    )
+    expect(periods).toEqual(invoices)
   })
 
   it('says that the account is busy when it was written between all of 200 tries', async () => {

@@ -103,11 +103,8 @@ function decodeMembers(members: { [name: string]: Value | undefined }): void {
   for (const name in members) {
     const member = members[name] as Value
     const value = decoded(member)
-    if (value === member) continue
-    // Assigned like any other, this one name would not become a member.
-    if (name === '__proto__')
-      Object.defineProperty(members, name, { value, enumerable: true, writable: true, configurable: true })
-    else members[name] = value
+    // `__proto__` too: JSON.parse has made a member of it, and what is there already is only replaced.
+    if (value !== member) members[name] = value
   }
 }
 

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { entries, entry, write } from './reducers.ts'
+import { entries, entry, readCut, write } from './reducers.ts'
 import { type StorageCase, storageCase } from './storage-case.ts'
 
 /** The journal gives back what was appended. */
@@ -41,6 +41,18 @@ export const journalCases: readonly StorageCase[] = [
     await ledger.transact('alice', [], write(1, { append: [{ seq: 1n, text, hash: 'f'.repeat(64) }] }))
 
     assert.deepEqual(await ledger.journal('alice', 0n, 1), [{ seq: 1n, text, hash: 'f'.repeat(64) }])
+  }),
+
+  storageCase('refuses the whole write when an entry does not follow the last one', async ({ ledger }) => {
+    await ledger.transact('alice', [], write('first', { append: entries(1, 2) }))
+
+    for (const append of [[entry(2)], [entry(4)], [entry(3), entry(3)], [entry(3), entry(5)]]) {
+      const put = [{ key: 'k', value: 1, mode: 'replace' as const }]
+      await assert.rejects(ledger.transact('alice', [], write('second', { put, append })))
+    }
+    const { head, version, records } = await readCut(ledger, 'alice', ['k'])
+    assert.deepEqual([head, version, records.size], ['first', 1n, 0])
+    assert.deepEqual(await ledger.journal('alice', 0n, 10), entries(1, 2))
   }),
 
   storageCase('gives many concurrent appends one order without gaps', async ({ ledger }) => {

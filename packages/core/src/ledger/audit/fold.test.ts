@@ -257,6 +257,7 @@ describe('an attempt', () => {
     const { fold: folded } = fold(entry('settled', { attempts: [...attempts, part({ cost: nano(0n) })] }))
     expect(folded).toMatchObject({ attempts: 5, absorbed: 15n, charged: 0n })
     expect(folded.absorbedBy).toStrictEqual({ overrun: 6n, failed_attempt: 4n, none: 5n })
+    expect(fold(granted, spent).fold.absorbedBy).toStrictEqual({})
   })
 })
 
