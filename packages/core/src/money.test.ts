@@ -148,6 +148,10 @@ describe('a price for one token', () => {
     ['1.5000020000000002e-05', '15.000020000000002'],
     ['0', '0'],
     ['2', '2000000'],
+    ['0.5', '500000'],
+    ['0.00125', '1250'],
+    ['0.000003', '3'],
+    ['0.0000031', '3.1'],
   ])('of %s is exactly that for a million of %s', (token, million) => {
     expect(perToken(token)).toEqual(perMillion(million))
   })
@@ -181,6 +185,8 @@ describe('parseDecimal', () => {
     expect(parseDecimal('-0.05')).toEqual({ digits: -5n, scale: 2 })
     expect(formatDecimal({ digits: -5n, scale: 2 })).toBe('-0.05')
     expect(parseDecimal('25e2')).toEqual({ digits: 2500n, scale: 0 })
+    expect(formatDecimal({ digits: 0n, scale: 2 })).toBe('0.00')
+    expect(formatDecimal({ digits: -25n, scale: 0 })).toBe('-25')
   })
 
   it('takes no longer for hostile text', () => {

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { perMillion, perUnit, type Rate, rate, usd } from './money.ts'
-import { charge, type Price, UnpricedUnitError } from './price.ts'
+import { charge, isPriceFor, type Price, rateOf, ratesOf, UnpricedUnitError } from './price.ts'
 import type { Unit } from './unit.ts'
 import type { Quantities } from './usage.ts'
 
@@ -178,6 +178,14 @@ describe('charge', () => {
     )
   })
 
+  it('takes a quantity or a rate that is undefined for one that is not there', () => {
+    const price = { ...gptOss, request: undefined } as unknown as Price
+    const quantities = { input_token: 74n, output_token: undefined } as unknown as Quantities
+    expect(charge(quantities, price)).toBe(charge({ input_token: 74n }, gptOss))
+    expect(() => charge({ request: 1n }, price)).toThrow(UnpricedUnitError)
+    expect(ratesOf(price).map(([unit]) => unit)).toEqual(['input_token', 'output_token'])
+  })
+
   it('does not charge output as input', () => {
     expect(() => charge({ output_token: 1n }, { input_token: perMillion('1') })).toThrow(UnpricedUnitError)
   })
@@ -192,4 +200,81 @@ describe('charge', () => {
     const price = { input_token: perMillion('1'), compute_second: perUnit('1') }
     expect(() => charge(quantities, price)).toThrow(RangeError)
   })
+})
+
+describe('a unit that a price does not name', () => {
+  const each = (amount: string) => perUnit(amount)
+  const [input, output, cached, audio, image, write, fiveMinutes, hour] = [
+    each('1'),
+    each('2'),
+    each('3'),
+    each('4'),
+    each('5'),
+    each('6'),
+    each('7'),
+    each('8'),
+  ] as [Rate, Rate, Rate, Rate, Rate, Rate, Rate, Rate]
+  const basic = { input_token: input, output_token: output }
+
+  it.each<[Unit, Price, Rate | undefined]>([
+    ['input_token', {}, undefined],
+    ['input_audio_token', basic, input],
+    ['input_image_token', basic, input],
+    ['cached_input_token', basic, input],
+    ['cached_input_audio_token', basic, input],
+    ['cached_input_audio_token', { ...basic, cached_input_token: cached }, cached],
+    ['cached_input_audio_token', { ...basic, input_audio_token: audio }, audio],
+    ['cached_input_image_token', basic, input],
+    ['cached_input_image_token', { ...basic, cached_input_token: cached }, cached],
+    ['cached_input_image_token', { ...basic, input_image_token: image }, image],
+    ['cache_write_token', basic, input],
+    [
+      'cache_write_token',
+      { ...basic, cache_write_5m_token: fiveMinutes, cache_write_1h_token: hour },
+      fiveMinutes,
+    ],
+    ['cache_write_5m_token', basic, input],
+    ['cache_write_5m_token', { ...basic, cache_write_token: write, cache_write_1h_token: hour }, write],
+    ['cache_write_1h_token', basic, input],
+    ['reasoning_token', basic, output],
+    ['output_audio_token', basic, output],
+    ['output_image_token', basic, output],
+    ['compute_second', { 'compute_second:gpu': hour }, hour],
+    ['compute_second:gpu', { compute_second: hour }, hour],
+    ['output_image:1024x1536', { 'output_image:1536x1024': image }, image],
+    ['output_image:1024x1536', { 'output_image:1024x1024': image }, undefined],
+    ['output_image:1024x1536:high', { 'output_image:1536x1024:high': image }, image],
+    ['output_image:1024x1536:high', { 'output_image:1024x1536': image }, image],
+    ['output_image:1024x1536:high', { 'output_image:1536x1024': image }, image],
+    ['output_image:1024x1536:high', { 'output_image:1024x1536:low': image }, undefined],
+    ['megapixel', basic, undefined],
+    ['request', basic, undefined],
+  ])('%s costs what the class costs that contains it', (unit, price, expected) => {
+    expect(rateOf(unit, price)).toBe(expected)
+  })
+
+  it.each<[Unit, Price]>([
+    ['cached_input_audio_token', { ...basic, cached_input_token: cached, input_audio_token: audio }],
+    ['cached_input_image_token', { ...basic, cached_input_token: cached, input_image_token: image }],
+    ['cache_write_token', { ...basic, cache_write_1h_token: hour }],
+    ['cache_write_5m_token', { ...basic, cache_write_1h_token: hour }],
+    ['cache_write_1h_token', { ...basic, cache_write_token: write }],
+    ['cache_write_1h_token', { ...basic, cache_write_5m_token: fiveMinutes }],
+    ['compute_second', { 'compute_second:gpu': hour, 'compute_second:cpu': write }],
+    ['compute_second', { request: hour }],
+  ])('%s costs what nobody knows where several classes could be meant', (unit, price) => {
+    expect(rateOf(unit, price)).toBeUndefined()
+  })
+
+  it('costs what it is named with, whatever contains it', () => {
+    expect(rateOf('reasoning_token', { ...basic, reasoning_token: cached })).toBe(cached)
+    expect(rateOf('output_image:1x2', { 'output_image:1x2': input, 'output_image:2x1': image })).toBe(input)
+  })
+})
+
+it('a price is for the measures of its units', () => {
+  expect(isPriceFor({ input_token: perUnit('1') }, 'input')).toBe(true)
+  expect(isPriceFor({ request: perUnit('1') }, 'input')).toBe(false)
+  expect(isPriceFor({ request: perUnit('1'), output_token: perUnit('1') }, 'output')).toBe(true)
+  expect(isPriceFor({}, 'input')).toBe(false)
 })
