@@ -5,7 +5,12 @@ export default {
   testRunner: 'vitest',
   vitest: { configFile: 'vitest.mutate.config.ts', related: false },
   plugins: ['@stryker-mutator/vitest-runner', './stryker.config.mjs'],
-  mutate: ['packages/core/src/ledger/*.ts', '!packages/core/src/ledger/*.test.ts'],
+  mutate: [
+    'packages/core/src/ledger/**/*.ts',
+    'packages/core/src/money.ts',
+    'packages/core/src/price.ts',
+    '!packages/core/src/**/*.test.ts',
+  ],
   mutator: {
     // What is left changes amounts, comparisons and transitions. These would change words, shapes or how a file is written:
     // texts of errors and names of records (which the contract of stores and the chain hold), members of data that the

@@ -20,9 +20,12 @@ export default defineConfig({
   ssr: { resolve: { conditions } },
   test: {
     include: [
-      'packages/core/src/ledger/*.test.ts',
+      'packages/core/src/ledger/**/*.test.ts',
+      'packages/core/src/money.test.ts',
+      'packages/core/src/price.test.ts',
       'packages/testkit/src/ledger/memory.test.ts',
       'packages/testkit/src/ledger/model.test.ts',
+      'packages/testkit/src/storage/memory.test.ts',
     ],
     testTimeout: 30_000,
     // Random histories find what the cases do not, and each of them is played for every mutant.

@@ -259,3 +259,38 @@ it('rejects, and never throws at once, when a request makes no sense', async () 
   for (const result of results)
     expect(result).toMatchObject({ status: 'rejected', reason: expect.any(RangeError) })
 })
+
+describe.each([
+  ['shorter', second],
+  ['longer', 24 * 3600 * second],
+])('a ledger that waits for late costs for %s than it asks about requests that died', (_which, withinMs) => {
+  const open = () => {
+    const clock = fakeClock(Date.UTC(2026, 10, 10))
+    const { ledger: store } = memoryStorage({ clock })
+    const late = { withinMs, policy: 'waive' } as const
+    const ledger = createLedger({ store, plans: planPreset('hf-2026-02-04'), clock, late })
+    return { clock, ledger }
+  }
+  const subject = { model: 'model', costProviderIds: ['provider'], attemptsMax: 1 }
+
+  it('finds costs that are still to come from the moment a request is settled', async () => {
+    const { ledger } = open()
+    await ledger.reserve({ ...hold('r1', usd('0.05')), subject })
+    const [attempt] = settlement('r1', usd('0.03')).attempts as [object]
+    const expected = { ...attempt, costSource: 'estimate', state: 'provisional' } as never
+    await ledger.settle({ accountId: 'alice', reservationId: 'r1', attempts: [expected] })
+    expect((await ledger.accountsDue(null)).accountIds).toEqual(['alice'])
+    expect((await ledger.unresolved('alice')).late.map(({ reservationId }) => reservationId)).toEqual(['r1'])
+  })
+
+  it('finds requests that died from the moment they may be asked about', async () => {
+    const { ledger, clock } = open()
+    await ledger.reserve({ ...hold('r1', usd('0.05')), subject })
+    clock.advance(60_000 + 30_000)
+    for (let look = 0; look < 2; look += 1) {
+      expect((await ledger.accountsDue(null)).accountIds).toEqual(['alice'])
+      const { reservations } = await ledger.unresolved('alice')
+      expect(reservations.map(({ reservationId }) => reservationId)).toEqual(['r1'])
+    }
+  })
+})
