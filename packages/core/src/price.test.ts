@@ -220,6 +220,7 @@ describe('a unit that a price does not name', () => {
     ['input_token', {}, undefined],
     ['input_audio_token', basic, input],
     ['input_image_token', basic, input],
+    ['input_image_token', { ...basic, cache_write_5m_token: fiveMinutes }, input],
     ['cached_input_token', basic, input],
     ['cached_input_audio_token', basic, input],
     ['cached_input_audio_token', { ...basic, cached_input_token: cached }, cached],
