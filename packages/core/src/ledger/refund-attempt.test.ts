@@ -12,12 +12,13 @@ const refund = { accountId: 'alice', requestId: 'r1', attemptId: 'r1.1', opId: '
 const request = { ...refund, actor: 'support', reason: 'outage' }
 
 describe('a refund in two steps', () => {
-  it('finds nothing at a number that the journal does not have', async () => {
+  it('finds nothing where it is told no number, or one that the journal does not have', async () => {
     const clock = fakeClock(0)
     const access = accessTo(memoryStorage({ clock }).ledger, clock)
-    expect(await refundAttempt(access, { ...request, seq: 9n }, plans)).toEqual({
-      outcome: 'unknown-attempt',
-    })
+    for (const where of [{}, { seq: 9n }]) {
+      const result = await refundAttempt(access, { ...request, ...where }, plans)
+      expect(result).toEqual({ outcome: 'unknown-attempt' })
+    }
   })
 
   it('gives back by the entry that there is, when the cost came between its steps', async () => {

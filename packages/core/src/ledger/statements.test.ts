@@ -199,7 +199,9 @@ describe('closing a period', () => {
   it('reads a period that has its invoice as it was, though its terms are forgotten', async () => {
     const { ledger, clock, statements } = open()
     await ledger.configure({ accountId: 'alice', planId: 'free', anchorDay: 5 })
-    clock.set(Date.UTC(2027, 3, 2))
+    clock.set(Date.UTC(2027, 0, 10))
+    await ledger.configure({ accountId: 'alice', planId: 'free', anchorDay: 20 })
+    clock.set(Date.UTC(2027, 5, 2))
     const invoices: unknown[] = []
     for (;;) {
       const result = await statements.closePeriod({ accountId: 'alice' })
