@@ -1,58 +1,15 @@
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { type Clock, createGateway, type JournalEntry, type Storage, systemClock } from '@farebox/core'
+import { createGateway, type JournalEntry, systemClock } from '@farebox/core'
 import { cerebras } from '@farebox/core/providers/cerebras'
 import { together } from '@farebox/core/providers/together'
-import { migrate, postgres } from '@farebox/postgres'
-import { sqlite } from '@farebox/sqlite'
-import { hasPostgres, startPostgres } from '@farebox/testkit/servers'
 import { startSimulator } from '@farebox/testkit/simulator'
-import Database from 'libsql'
-import pg from 'pg'
 import { expect, it } from 'vitest'
-import { type ServerProcess, startServer } from './servers/child.ts'
+import { startServer } from './servers/child.ts'
+import { startServerHere } from './servers/here.ts'
+import { isLong } from './stores/is-long.ts'
+import { describeStores, type StoreServer } from './stores/store-kinds.ts'
 
 const inFlight = 24
-
-/** Where the accounts are, for the servers that are killed and for who looks afterwards. */
-interface Place {
-  readonly environment: { readonly database: string } | { readonly postgresUrl: string }
-  open(clock: Clock): Storage
-  close(): Promise<void>
-}
-
-async function inFile(): Promise<Place> {
-  const folder = mkdtempSync(join(tmpdir(), 'farebox-crash-'))
-  const database = join(folder, 'credits.db')
-  let handle: Database.Database | undefined
-  return {
-    environment: { database },
-    open(clock) {
-      handle = new Database(database)
-      return sqlite(handle, { clock })
-    },
-    async close() {
-      handle?.close()
-      rmSync(folder, { recursive: true, force: true })
-    },
-  }
-}
-
-async function inPostgres(): Promise<Place> {
-  const server = await startPostgres()
-  const pool = new pg.Pool({ connectionString: server.url, max: 4 })
-  await migrate(pool)
-  return {
-    environment: { postgresUrl: server.url },
-    open: (clock) => postgres(pool, { clock }),
-    async close() {
-      await pool.end()
-      await server.stop()
-    },
-  }
-}
 
 /** A seeded sequence in [0, 1): the same kills in every run. */
 function sequence(seed: number): () => number {
@@ -63,19 +20,20 @@ function sequence(seed: number): () => number {
   }
 }
 
-it('failures 3, 5 and 19: after kill -9 at any point of 1,000 requests, every request is charged once, at the provider’s own count', async () => {
-  await expectChargedOnce(await inFile(), 1_000)
-}, 180_000)
+describeStores(
+  'failures 3, 5 and 19: after kill -9 at any point',
+  (store, { name }) => {
+    const requests = name === 'SQLite' || isLong ? 1_000 : 200
 
-it.skipIf(!hasPostgres())(
-  'failures 3, 5 and 19: after kill -9 at any point of 200 requests on PostgreSQL, every request is charged once as well',
-  async () => {
-    await expectChargedOnce(await inPostgres(), 200)
+    it(`of ${requests} requests, every request is charged once, at the provider’s own count,`, async () => {
+      await expectChargedOnce(store(), requests, name === 'memory')
+    }, 180_000)
   },
-  180_000,
+  { isDurable: true },
 )
 
-async function expectChargedOnce(place: Place, requests: number): Promise<void> {
+async function expectChargedOnce(store: StoreServer, requests: number, isHere: boolean): Promise<void> {
+  const address = await store.create()
   const simulator = await startSimulator({ pace: { firstTokenMs: 4, tokenMs: 1 } })
   const options = (provider: 'cerebras' | 'together') => ({
     apiKey: 'k',
@@ -83,16 +41,18 @@ async function expectChargedOnce(place: Place, requests: number): Promise<void> 
     costUrl: simulator.costUrl(provider),
   })
   const providers = { cerebras: options('cerebras'), together: options('together') }
-  const environment = { FAREBOX_TEST: JSON.stringify({ ...place.environment, providers, planId: 'pro' }) }
+  const environment = { FAREBOX_TEST: JSON.stringify({ address, providers, planId: 'pro' }) }
   const script = fileURLToPath(new URL('servers/app.js', import.meta.url))
+  const start = () =>
+    isHere ? startServerHere(store, { address, providers }) : startServer(script, environment)
   const random = sequence(7)
-  let server: ServerProcess | undefined
+  let server: Awaited<ReturnType<typeof start>> | undefined
   try {
     let sent = 0
     let answered = 0
     let kills = 0
     while (sent < requests) {
-      server = await startServer(script, environment)
+      server = await start()
       const { baseUrl } = server
       // Counted in answers, not in time, so that a slow machine is killed at the same points of the work.
       const lifetime = 20 + Math.floor(random() * 100)
@@ -122,9 +82,10 @@ async function expectChargedOnce(place: Place, requests: number): Promise<void> 
 
     // An hour later every hold has expired, and the providers are asked.
     const clock = { ...systemClock, now: () => Date.now() + 3_600_000 }
+    const opened = await store.open(address, { clock })
     const gateway = createGateway({
       providers: [cerebras(providers.cerebras), together(providers.together)],
-      storage: place.open(clock),
+      storage: opened.storage,
       clock,
       authenticate: () => undefined,
     })
@@ -148,10 +109,10 @@ async function expectChargedOnce(place: Place, requests: number): Promise<void> 
     expect(findings).toEqual([])
     expect(totals.cost).toBe([...counted.values()].reduce((sum, cost) => sum + cost, 0n))
     await gateway.close()
+    await opened.close()
   } finally {
     await server?.stop('SIGKILL')
     await simulator.close()
-    await place.close()
   }
 }
 

@@ -5,18 +5,20 @@ import { memoryStorage } from '@farebox/core'
 import { migrate, postgres } from '@farebox/postgres'
 import { redis } from '@farebox/redis'
 import { sqlite } from '@farebox/sqlite'
-import { registerLedgerCases } from '@farebox/testkit/ledger'
+import { type LedgerSubject, ledgerCases, registerLedgerCases } from '@farebox/testkit/ledger'
 import {
   hasPostgres,
   hasRedis,
   type PostgresServer,
+  type RedisCluster,
   type RedisServer,
   startPostgres,
   startRedis,
+  startRedisCluster,
 } from '@farebox/testkit/servers'
 import Database from 'libsql'
 import pg from 'pg'
-import { createClient } from 'redis'
+import { createClient, createCluster } from 'redis'
 import { afterAll, beforeAll, describe, it } from 'vitest'
 
 // The storage cases themselves run in the package of each store: here, the ledger runs on each of them.
@@ -88,4 +90,30 @@ describe.skipIf(!hasRedis())('the ledger on Redis', () => {
       return redis(client, { clock, prefix: `ledger-${count}` })
     },
   })
+})
+
+// The same scripts as on one server, so only the rules that carry the number of a known failure run here as well.
+describe.skipIf(!hasRedis())('the ledger on Redis Cluster', () => {
+  let cluster: RedisCluster
+  let client: ReturnType<typeof createCluster>
+  let count = 0
+  beforeAll(async () => {
+    cluster = await startRedisCluster()
+    client = createCluster({ rootNodes: cluster.urls.map((url) => ({ url })) })
+    client.on('error', () => {})
+    await client.connect()
+  })
+  afterAll(async () => {
+    client.destroy()
+    await cluster.stop()
+  })
+
+  const subject: LedgerSubject = {
+    async createStore(clock) {
+      count += 1
+      return redis(client, { clock, prefix: `ledger-${count}` })
+    },
+  }
+  const numbered = ledgerCases.filter(({ name }) => /failure \d/.test(name))
+  for (const { name, run } of numbered) it(name, () => run(subject))
 })

@@ -1,21 +1,14 @@
-import { mkdtempSync, rmSync } from 'node:fs'
 import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { bearerKey, createGateway, memoryStorage, perMillion, type Storage } from '@farebox/core'
+import { bearerKey, createGateway, perMillion, type Storage } from '@farebox/core'
 import { cerebras } from '@farebox/core/providers/cerebras'
 import { middleware } from '@farebox/express'
-import { migrate, postgres } from '@farebox/postgres'
-import { sqlite } from '@farebox/sqlite'
-import { hasPostgres, type PostgresServer, startPostgres } from '@farebox/testkit/servers'
 import { type Simulator, startSimulator } from '@farebox/testkit/simulator'
 import express from 'express'
-import Database from 'libsql'
-import pg from 'pg'
-import { afterEach, describe, expect, it } from 'vitest'
+import { afterEach, expect, it } from 'vitest'
 import { type ServerProcess, startServer } from './servers/child.ts'
+import { describeStores } from './stores/store-kinds.ts'
 
 // Ten output tokens at 199 USD per million cost 1,990,000 nano-USD: the free $0.10 pays exactly 50 and leaves 500,000.
 const outputPrice = '199'
@@ -32,12 +25,6 @@ function simulator(): Promise<Simulator> {
   const started = startSimulator({ prices: { cerebras: { 'sim/ok': { input: '0', output: outputPrice } } } })
   undo.push(() => started.then((running) => running.close()))
   return started
-}
-
-function temporaryFile(): string {
-  const folder = mkdtempSync(join(tmpdir(), 'farebox-storm-'))
-  undo.push(() => rmSync(folder, { recursive: true, force: true }))
-  return join(folder, 'credits.db')
 }
 
 async function serve(running: Simulator, storage: Storage): Promise<string> {
@@ -74,27 +61,15 @@ async function serve(running: Simulator, storage: Storage): Promise<string> {
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}/ai/v1`
 }
 
-/** Two servers in processes of their own on one database. */
-async function twoProcesses(
-  running: Simulator,
-  place: { readonly database?: string; readonly postgresUrl?: string },
-): Promise<readonly ServerProcess[]> {
+/** Two servers in processes of their own on one store. */
+async function twoProcesses(running: Simulator, address: string): Promise<readonly ServerProcess[]> {
   const provider = (name: 'cerebras' | 'together') => ({ apiKey: 'k', baseUrl: running.baseUrl(name) })
   const providers = { cerebras: provider('cerebras'), together: provider('together') }
-  const environment = { FAREBOX_TEST: JSON.stringify({ ...place, outputPrice, providers }) }
+  const environment = { FAREBOX_TEST: JSON.stringify({ address, outputPrice, providers }) }
   const script = fileURLToPath(new URL('servers/app.js', import.meta.url))
   const servers = await Promise.all([startServer(script, environment), startServer(script, environment)])
   for (const server of servers) undo.push(() => server.stop('SIGKILL'))
   return servers
-}
-
-async function database(): Promise<PostgresServer> {
-  const server = await startPostgres()
-  undo.push(() => server.stop())
-  const pool = new pg.Pool({ connectionString: server.url })
-  await migrate(pool)
-  await pool.end()
-  return server
 }
 
 /** 200 requests at once, half of them streams, in turns over these servers. */
@@ -129,41 +104,24 @@ async function expectExactly(urls: readonly string[], running: Simulator): Promi
   expect(counted).toBe(BigInt(affordable) * 1_990_000n)
 }
 
-describe('failures 1 and 2: a free account with credit for exactly 50 requests, asked 200 times at once', () => {
-  it('serves exactly 50 on memory storage', async () => {
-    const running = await simulator()
-    await expectExactly([await serve(running, memoryStorage())], running)
-  })
+describeStores(
+  'failures 1 and 2: a free account with credit for exactly 50 requests, asked 200 times at once,',
+  (store, { name }) => {
+    it('is served exactly 50 times', async () => {
+      const running = await simulator()
+      const opened = await store().open(await store().create())
+      undo.push(() => opened.close())
+      await expectExactly([await serve(running, opened.storage)], running)
+    })
 
-  it('serves exactly 50 on SQLite', async () => {
-    const running = await simulator()
-    const database = new Database(temporaryFile())
-    undo.push(() => database.close())
-    await expectExactly([await serve(running, sqlite(database))], running)
-  })
-
-  it('serves exactly 50 from two processes on one SQLite file', async () => {
-    const running = await simulator()
-    const servers = await twoProcesses(running, { database: temporaryFile() })
-    await expectExactly(
-      servers.map((server) => server.baseUrl),
-      running,
-    )
-  })
-
-  it.skipIf(!hasPostgres())('serves exactly 50 on PostgreSQL', async () => {
-    const running = await simulator()
-    const pool = new pg.Pool({ connectionString: (await database()).url })
-    undo.push(() => pool.end())
-    await expectExactly([await serve(running, postgres(pool))], running)
-  })
-
-  it.skipIf(!hasPostgres())('serves exactly 50 from two processes on one PostgreSQL database', async () => {
-    const running = await simulator()
-    const servers = await twoProcesses(running, { postgresUrl: (await database()).url })
-    await expectExactly(
-      servers.map((server) => server.baseUrl),
-      running,
-    )
-  })
-})
+    it.skipIf(name === 'memory')('is served exactly 50 times by two processes', async () => {
+      const running = await simulator()
+      const servers = await twoProcesses(running, await store().create())
+      await expectExactly(
+        servers.map((server) => server.baseUrl),
+        running,
+      )
+    })
+  },
+  { isDurable: true },
+)

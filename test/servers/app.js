@@ -1,23 +1,18 @@
-// A server for tests that need it in a process of its own: on one SQLite file, or the PostgreSQL database at `postgresUrl`,
-// against providers simulated elsewhere. Configured by FAREBOX_TEST, as JSON.
+// A server for tests that need it in a process of its own, on the store at this address, against providers simulated
+// elsewhere. Configured by FAREBOX_TEST, as JSON.
 import { bearerKey, createGateway, perMillion } from '@farebox/core'
 import { cerebras } from '@farebox/core/providers/cerebras'
 import { together } from '@farebox/core/providers/together'
 import { middleware } from '@farebox/express'
-import { postgres } from '@farebox/postgres'
-import { sqlite } from '@farebox/sqlite'
 import express from 'express'
-import Database from 'libsql'
-import pg from 'pg'
+import { open } from '../stores/open.js'
 
-const { database, postgresUrl, providers, outputPrice, planId } = JSON.parse(process.env.FAREBOX_TEST)
+const { address, providers, outputPrice, planId } = JSON.parse(process.env.FAREBOX_TEST)
+const { storage } = await open(address)
 
 const gateway = createGateway({
   providers: [cerebras(providers.cerebras), together(providers.together)],
-  storage:
-    postgresUrl === undefined
-      ? sqlite(new Database(database))
-      : postgres(new pg.Pool({ connectionString: postgresUrl, max: 4 })),
+  storage,
   authenticate: (request) => {
     const accountId = bearerKey(request)
     return accountId === undefined ? undefined : { accountId }

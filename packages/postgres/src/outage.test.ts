@@ -1,8 +1,7 @@
 import { type Cut, type Decision, isOutcomeUnknown, isUnavailable, type LedgerStore } from '@farebox/core'
 import pg from 'pg'
-import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { hasPostgres, type PostgresServer, startPostgres } from '../../testkit/src/servers/postgres.ts'
-import { startTcpProxy } from '../../testkit/src/servers/tcp-proxy.ts'
 import { migrate, type PostgresOptions, postgres } from './index.ts'
 
 function increment(cut: Cut): Decision<number> {
@@ -48,13 +47,6 @@ describe.skipIf(!hasPostgres())('a database out of reach', () => {
     return postgres(pool, { schema: await schemaOf(), ...options }).ledger
   }
 
-  async function proxied() {
-    const proxy = await startTcpProxy(server.port)
-    onTestFinished(() => proxy.close())
-    const pool = poolOf({ connectionString: server.url.replace(`:${server.port}`, `:${proxy.port}`) })
-    return { proxy, pool }
-  }
-
   it('failure 4: is unavailable, with nothing applied, when the database refuses connections', async () => {
     const pool = poolOf({ connectionString: 'postgres://postgres@127.0.0.1:1/postgres' })
     const { ledger, keys } = postgres(pool)
@@ -88,58 +80,6 @@ describe.skipIf(!hasPostgres())('a database out of reach', () => {
 
     const heads = await Promise.all(ids.map((id) => ledger.transact(id, [], look)))
     expect(heads).toEqual(ids.map(() => 3))
-  })
-
-  it('failure 20: calls of one account share commits while the way to the database is long', async () => {
-    const { proxy, pool } = await proxied()
-    const ledger = await storeOn(pool)
-    await ledger.transact('alice', [], increment)
-    proxy.delay(100)
-    const query = vi.spyOn(pg.Client.prototype, 'query')
-    onTestFinished(() => query.mockRestore())
-
-    const results = await Promise.all(
-      Array.from({ length: 200 }, () => ledger.transact('alice', [], increment)),
-    )
-
-    expect(new Set(results).size).toBe(200)
-    // One way there and back for all of them.
-    expect(query).toHaveBeenCalledTimes(1)
-    proxy.delay(0)
-    expect(await ledger.transact('alice', [], look)).toBe(201)
-  })
-
-  it('failure 20: bounds the wait for a database that does not answer, and writes nothing twice afterwards', async () => {
-    const { proxy, pool } = await proxied()
-    const ledger = await storeOn(pool, { answerTimeoutMs: 500, waitTimeoutMs: 1000 })
-    await ledger.transact('alice', [], increment)
-    proxy.swallow(true)
-
-    await expect(ledger.transact('alice', [], increment)).rejects.toSatisfy(isOutcomeUnknown)
-    await expect(ledger.transact('alice', [], look)).rejects.toSatisfy(isUnavailable)
-    proxy.swallow(false)
-    expect(await ledger.transact('alice', [], increment)).toBe(2)
-  })
-
-  it('failure 5: does not know the outcome when the connection is lost before the answer, and finds what was applied', async () => {
-    const { proxy, pool } = await proxied()
-    const ledger = await storeOn(pool)
-    await ledger.transact('alice', [], increment)
-    proxy.cutNextAnswer()
-
-    await expect(ledger.transact('alice', [], increment)).rejects.toSatisfy(isOutcomeUnknown)
-    expect(await ledger.transact('alice', [], look)).toBe(2)
-    expect(await ledger.transact('alice', [], increment)).toBe(3)
-  })
-
-  it('is unavailable to who only looks when the connection is lost', async () => {
-    const { proxy, pool } = await proxied()
-    const ledger = await storeOn(pool)
-    await ledger.transact('alice', [], increment)
-    proxy.cutNextAnswer()
-
-    await expect(ledger.transact('alice', [], look)).rejects.toSatisfy(isUnavailable)
-    expect(await ledger.transact('alice', [], look)).toBe(1)
   })
 
   it('is unavailable for writes and for looking while the server takes no writes', async () => {
@@ -184,50 +124,5 @@ describe.skipIf(!hasPostgres())('a database out of reach', () => {
       `SELECT count(*)::integer AS open FROM pg_stat_activity WHERE state LIKE 'idle in transaction%'`,
     )
     expect(rows).toEqual([{ open: 0 }])
-  })
-
-  it('decides anew when another process was faster', async () => {
-    const schema = await schemaOf()
-    const [mine, other] = [postgres(poolOf(), { schema }).ledger, postgres(poolOf(), { schema }).ledger]
-    await mine.transact('alice', [], increment)
-    await other.transact('alice', [], increment)
-    let runs = 0
-
-    const total = await mine.transact('alice', [], (cut) => {
-      runs += 1
-      return increment(cut)
-    })
-
-    expect(total).toBe(3)
-    expect(runs).toBe(2)
-  })
-
-  it('does not believe that a record is absent that another process has written', async () => {
-    const schema = await schemaOf()
-    const [mine, other] = [postgres(poolOf(), { schema }).ledger, postgres(poolOf(), { schema }).ledger]
-    const create = (cut: Cut): Decision<string> =>
-      cut.records.has('op')
-        ? { result: 'repeated' }
-        : { result: 'booked', write: { head: 1, put: [{ key: 'op', value: 1, mode: 'create' }] } }
-    await other.transact('alice', ['op'], create)
-    // Knows the head now, but not the record.
-    await mine.transact('alice', [], increment)
-
-    expect(await mine.transact('alice', ['op'], create)).toBe('repeated')
-    await expect(
-      mine.transact('alice', [], () => ({
-        result: 0,
-        write: { head: 9, put: [{ key: 'op', value: 9, mode: 'create' as const }] },
-      })),
-    ).rejects.toMatchObject({ name: 'Conflict' })
-  })
-
-  it('does not let more than 10,000 calls wait', async () => {
-    const ledger = await storeOn(poolOf())
-    const calls = Array.from({ length: 10_000 }, () => ledger.transact('alice', [], look))
-
-    await expect(ledger.transact('alice', [], look)).rejects.toSatisfy(isUnavailable)
-    await Promise.all(calls)
-    expect(await ledger.transact('alice', [], look)).toBeNull()
   })
 })

@@ -1,10 +1,9 @@
-import { type Cut, type Decision, isOutcomeUnknown, isUnavailable } from '@farebox/core'
+import { type Cut, type Decision, isUnavailable } from '@farebox/core'
 import { createClient } from 'redis'
 import { createClient as createClient5 } from 'redis5'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest'
 import { hasRedis, type RedisServer, startRedis } from '../../testkit/src/servers/redis.ts'
-import { startTcpProxy } from '../../testkit/src/servers/tcp-proxy.ts'
-import { type RedisClient, type RedisEvent, type RedisOptions, redis } from './index.ts'
+import { type RedisEvent, type RedisOptions, redis } from './index.ts'
 
 function increment(cut: Cut): Decision<number> {
   const count = Number(cut.head ?? 0) + 1
@@ -43,12 +42,6 @@ describe.skipIf(!hasRedis())('Redis out of reach', () => {
     return redis(await clientOf(port), { prefix: `outage-${count}`, ...options }).ledger
   }
 
-  async function proxied(options: RedisOptions = {}) {
-    const proxy = await startTcpProxy(server.port)
-    onTestFinished(() => proxy.close())
-    return { proxy, ledger: await storeOn(proxy.port, options) }
-  }
-
   it.each([
     ['6', createClient],
     ['5', createClient5],
@@ -74,65 +67,6 @@ describe.skipIf(!hasRedis())('Redis out of reach', () => {
       expect(await keys?.put('a', 'document', null)).toBe(true)
       expect((await keys?.list('', null, 10))?.documents).toHaveLength(1)
     }
-  })
-
-  it('failure 20: calls of one account share scripts while the way to the server is long', async () => {
-    const proxy = await startTcpProxy(server.port)
-    onTestFinished(() => proxy.close())
-    const client = await clientOf(proxy.port)
-    const sent: unknown[] = []
-    const counted: RedisClient = {
-      isReady: true,
-      sendCommand(args, options) {
-        sent.push(args[0])
-        return client.sendCommand([...args], options)
-      },
-    }
-    const { ledger } = redis(counted, { prefix: 'shared' })
-    await ledger.transact('alice', [], increment)
-    proxy.delay(100)
-    const before = sent.length
-
-    const results = await Promise.all(
-      Array.from({ length: 200 }, () => ledger.transact('alice', [], increment)),
-    )
-
-    expect(new Set(results).size).toBe(200)
-    // One way there and back for all of them, and no second one, unless the time on the way was taken for a wrong clock.
-    expect(sent.length - before).toBeLessThanOrEqual(3)
-    proxy.delay(0)
-    expect(await ledger.transact('alice', [], look)).toBe(201)
-  })
-
-  it('failure 20: bounds the wait for a server that does not answer, and writes nothing twice afterwards', async () => {
-    const { proxy, ledger } = await proxied({ answerTimeoutMs: 150, waitTimeoutMs: 100 })
-    await ledger.transact('alice', [], increment)
-    proxy.swallow(true)
-
-    await expect(ledger.transact('alice', [], increment)).rejects.toSatisfy(isOutcomeUnknown)
-    await expect(ledger.transact('alice', [], look)).rejects.toSatisfy(isUnavailable)
-    proxy.swallow(false)
-    await expect.poll(() => ledger.transact('alice', [], look).catch(() => undefined)).toBe(1)
-    expect(await ledger.transact('alice', [], increment)).toBe(2)
-  })
-
-  it('failure 5: does not know the outcome when the connection is lost before the answer, and finds what was applied', async () => {
-    const { proxy, ledger } = await proxied()
-    await ledger.transact('alice', [], increment)
-    proxy.cutNextAnswer()
-
-    await expect(ledger.transact('alice', [], increment)).rejects.toSatisfy(isOutcomeUnknown)
-    expect(await ledger.transact('alice', [], look)).toBe(2)
-    expect(await ledger.transact('alice', [], increment)).toBe(3)
-  })
-
-  it('is unavailable to who only looks when the connection is lost', async () => {
-    const { proxy, ledger } = await proxied()
-    await ledger.transact('alice', [], increment)
-    proxy.cutNextAnswer()
-
-    await expect(ledger.transact('alice', [], look)).rejects.toSatisfy(isUnavailable)
-    expect(await ledger.transact('alice', [], look)).toBe(1)
   })
 
   it('failure 4: is unavailable while the server is down, and goes on by itself afterwards', async () => {
@@ -212,24 +146,6 @@ describe.skipIf(!hasRedis())('Redis out of reach', () => {
     expect(ledger.traits.durability).toBe('none')
   })
 
-  it('decides anew when another process was faster', async () => {
-    count += 1
-    const prefix = `outage-${count}`
-    const mine = redis(await clientOf(), { prefix }).ledger
-    const other = redis(await clientOf(), { prefix }).ledger
-    await mine.transact('alice', [], increment)
-    await other.transact('alice', [], increment)
-    let runs = 0
-
-    const total = await mine.transact('alice', [], (cut) => {
-      runs += 1
-      return increment(cut)
-    })
-
-    expect(total).toBe(3)
-    expect(runs).toBe(2)
-  })
-
   it('decides anew when the time it decided by is not the time of the server', async () => {
     const ledger = await storeOn()
     const tell = (cut: Cut): Decision<number> => ({ result: cut.now, write: { head: 1 } })
@@ -240,37 +156,6 @@ describe.skipIf(!hasRedis())('Redis out of reach', () => {
     onTestFinished(() => void vi.restoreAllMocks())
 
     expect(Math.abs((await ledger.transact('alice', [], tell)) - Date.now())).toBeLessThan(10_000)
-  })
-
-  it('does not believe that a record is absent that another process has written', async () => {
-    count += 1
-    const prefix = `outage-${count}`
-    const mine = redis(await clientOf(), { prefix }).ledger
-    const other = redis(await clientOf(), { prefix }).ledger
-    const create = (cut: Cut): Decision<string> =>
-      cut.records.has('op')
-        ? { result: 'repeated' }
-        : { result: 'booked', write: { head: 1, put: [{ key: 'op', value: 1, mode: 'create' }] } }
-    await other.transact('alice', ['op'], create)
-    // Knows the head now, but not the record.
-    await mine.transact('alice', [], increment)
-
-    expect(await mine.transact('alice', ['op'], create)).toBe('repeated')
-    await expect(
-      mine.transact('alice', [], () => ({
-        result: 0,
-        write: { head: 9, put: [{ key: 'op', value: 9, mode: 'create' as const }] },
-      })),
-    ).rejects.toMatchObject({ name: 'Conflict' })
-  })
-
-  it('does not let more than 10,000 calls wait', async () => {
-    const ledger = await storeOn()
-    const calls = Array.from({ length: 10_000 }, () => ledger.transact('alice', [], look))
-
-    await expect(ledger.transact('alice', [], look)).rejects.toSatisfy(isUnavailable)
-    await Promise.all(calls)
-    expect(await ledger.transact('alice', [], look)).toBeNull()
   })
 
   it('refuses a prefix that could be mistaken for another one', () => {

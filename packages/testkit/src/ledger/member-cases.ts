@@ -287,6 +287,32 @@ export const memberCases: readonly LedgerCase[] = [
     },
   ),
 
+  ledgerCase(
+    'failure 24: a first request as large as a small cap is admitted, and in a burst of them never a second one',
+    async ({ ledger, store, clock }) => {
+      const other = createLedger({ store, plans: casePlans, clock })
+      await capped(ledger, 10n)
+      refused(await ledger.reserve(holdBy('ada', 'large', 11n)))
+      const results = await Promise.all(
+        Array.from({ length: 40 }, (_, index) =>
+          (index % 2 === 0 ? ledger : other).reserve(holdBy('ada', `r${index}`, 10n)),
+        ),
+      )
+      const [admitted, ...more] = results.flatMap(({ outcome }, index) =>
+        outcome === 'reserved' ? [`r${index}`] : [],
+      )
+      assert.ok(admitted !== undefined)
+      assert.deepEqual(more, [])
+
+      // What a request turns out not to use is free again, to the last nano and no further.
+      await settleAt(other, admitted, 4n)
+      refused(await ledger.reserve(holdBy('ada', 'over', 7n)))
+      reserved(await other.reserve(holdBy('ada', 'rest', 6n)))
+      refused(await ledger.reserve(holdBy('ada', 'one more', 1n)))
+      assert.deepEqual(await counted(ledger, 'ada'), [4n, 6n, 0n])
+    },
+  ),
+
   ledgerCase('refuses a member or a cap that makes no sense', async ({ ledger, store }) => {
     const cap = (memberId: string, amount: bigint) => () =>
       ledger.capMember({ accountId: 'alice', memberId, cap: nano(amount) })

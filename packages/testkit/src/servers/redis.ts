@@ -100,16 +100,22 @@ export async function startRedis(settings: Readonly<Record<string, string>> = {}
   }
 }
 
+export interface RedisClusterOptions {
+  /** @default false */
+  readonly hasReplicas?: boolean
+  /** Directives of the configuration of each node. */
+  readonly settings?: Readonly<Record<string, string>>
+}
+
 /** Starts a cluster: three nodes with a third of the slots each, and a replica for each if wanted. */
 export async function startRedisCluster({
   hasReplicas = false,
-}: {
-  readonly hasReplicas?: boolean
-} = {}): Promise<RedisCluster> {
+  settings = {},
+}: RedisClusterOptions = {}): Promise<RedisCluster> {
   const count = hasReplicas ? 6 : 3
   const nodes = await Promise.all(
     Array.from({ length: count }, () =>
-      startRedis({ 'cluster-enabled': 'yes', 'cluster-node-timeout': '2000' }),
+      startRedis({ 'cluster-enabled': 'yes', 'cluster-node-timeout': '2000', ...settings }),
     ),
   )
   const ranges = [

@@ -1,0 +1,6 @@
+export { book, checkBooked, turn } from './booking.ts'
+export type { LoadCase } from './load-case.ts'
+export { type NetworkCase, type NetworkPlace, type NetworkSubject, networkCases } from './network-cases.ts'
+export { processCases } from './process-cases.ts'
+export { type LoadSize, spendCases, usualSize } from './spend-cases.ts'
+export { type OpenedStorage, type OpenOptions, openStorage, type StorePlace } from './store-place.ts'

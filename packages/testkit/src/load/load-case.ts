@@ -1,0 +1,40 @@
+import { type OpenedStorage, openStorage, type StorePlace } from './store-place.ts'
+
+/** One rule about a store that several processes use at once. `run` rejects when the rule is broken. */
+export interface LoadCase {
+  /** The rule, in a sentence. */
+  readonly name: string
+  run(place: StorePlace): Promise<void>
+}
+
+export interface LoadContext {
+  readonly place: StorePlace
+  readonly address: string
+  /** The store as a further process has it. It is closed after the case. */
+  open(): Promise<OpenedStorage>
+}
+
+/** A case on an empty store, of which everything that it opened is closed on every way out. */
+export function loadCase(name: string, check: (context: LoadContext) => Promise<void>): LoadCase {
+  return {
+    name,
+    async run(place) {
+      const address = await place.create()
+      const opened: OpenedStorage[] = []
+      try {
+        await check({
+          place,
+          address,
+          async open() {
+            const one = await openStorage(place.module, address)
+            opened.push(one)
+            return one
+          },
+        })
+        await place.check?.(address)
+      } finally {
+        for (const one of opened) await one.close()
+      }
+    },
+  }
+}
