@@ -243,7 +243,7 @@ describe.each(providers)('a stream of %s that is cut', (provider) => {
 it('failure 23: 500 streams that their callers left leave no socket, hold, timer or memory behind', async () => {
   const clock = countingClock()
   await expectNothingLeft({ streams: 500, clock, storage: memoryStorage({ clock }) })
-})
+}, 120_000)
 
 async function withRig(options: RigOptions, check: (rig: Rig) => Promise<void>): Promise<void> {
   const rig = await startRig(expressHost, options)

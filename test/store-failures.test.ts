@@ -52,8 +52,10 @@ describeStores('a gateway', (server) => {
 
       for (const [index, trouble] of troubles.entries()) {
         const { held, spendable, charged } = await gateway.accounts.balance(`account-${index}`)
-        expect({ trouble, held, sum: spendable + charged }).toEqual({
+        const isMet = faulty.isMet(`account-${index}`)
+        expect({ trouble, isMet, held, sum: spendable + charged }).toEqual({
           trouble,
+          isMet: true,
           held: 0n,
           sum: 3n * requestCost,
         })
@@ -220,6 +222,8 @@ const troubles: readonly Trouble[] = [
 function withFaults({ ledger, ...others }: Storage): {
   readonly storage: Storage
   plan(accountId: string, fault: Trouble['store']): void
+  /** Whether what was planned has happened. */
+  isMet(accountId: string): boolean
 } {
   const plans = new Map<string, { left: number; readonly how: string }>()
   const faulty: LedgerStore = {
@@ -239,5 +243,6 @@ function withFaults({ ledger, ...others }: Storage): {
     plan(accountId, fault) {
       if (fault !== undefined) plans.set(accountId, { left: fault.write, how: fault.how })
     },
+    isMet: (accountId) => (plans.get(accountId)?.left ?? -1) < 0,
   }
 }

@@ -91,6 +91,7 @@ const nothingCounted = async (): Promise<ServerCounts> => ({ connections: 0, dea
 async function startMemory(): Promise<StoreServer> {
   return {
     module,
+    isShared: false,
     create: async () => JSON.stringify({ kind: 'memory', name: nextName('memory') }),
     open: (address, options) => openStorage(module, address, options),
     disturb: async (address, options) => slowed(await openStorage(module, address, options)),
@@ -103,6 +104,7 @@ async function startSqlite(): Promise<StoreServer> {
   const folder = mkdtempSync(join(tmpdir(), 'farebox-stores-'))
   return {
     module,
+    isShared: true,
     create: async () => JSON.stringify({ kind: 'sqlite', file: join(folder, `${nextName('file')}.db`) }),
     open: (address, options) => openStorage(module, address, options),
     async disturb(address, options) {
@@ -131,6 +133,7 @@ async function startPostgresKind({ isDurable = false }: StartOptions): Promise<S
     }))
   return {
     module,
+    isShared: true,
     async create() {
       const schema = nextName('store')
       await migrate(admin, { schema })
@@ -164,6 +167,7 @@ async function startRedisKind({ isDurable = false }: StartOptions): Promise<Stor
     }))
   return {
     module,
+    isShared: true,
     create: async () =>
       JSON.stringify({ kind: 'redis', url: server.url, options: { prefix: nextName('store') } }),
     open: (address, options) => openStorage(module, address, options),
@@ -187,6 +191,7 @@ async function startClusterKind({ isDurable = false }: StartOptions): Promise<St
     }))
   return {
     module,
+    isShared: true,
     create: async () =>
       JSON.stringify({ kind: 'cluster', urls: cluster.urls, options: { prefix: nextName('store') } }),
     open: (address, options) => openStorage(module, address, options),

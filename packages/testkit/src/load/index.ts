@@ -4,3 +4,4 @@ export { type NetworkCase, type NetworkPlace, type NetworkSubject, networkCases 
 export { processCases } from './process-cases.ts'
 export { type LoadSize, spendCases, usualSize } from './spend-cases.ts'
 export { type OpenedStorage, type OpenOptions, openStorage, type StorePlace } from './store-place.ts'
+export { startWorkers, stopWorkers, type Worker } from './workers.ts'

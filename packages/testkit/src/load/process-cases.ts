@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { type LoadCase, loadCase } from './load-case.ts'
-import { startWorkers, type Worker } from './start-workers.ts'
 import { accountOf, type CountTask } from './task.ts'
+import { startWorkers, stopWorkers, type Worker } from './workers.ts'
 
 const endless = 1_000_000
 
@@ -11,9 +11,9 @@ export const processCases: readonly LoadCase[] = [
     'failure 19: keeps everything a process had answered when it is killed in the middle of writing',
     async ({ place, address, open }) => {
       const inFlight = 16
-      const [victim] = await startWorkers(place, address, [counting(endless, inFlight)])
-      assert.ok(victim)
+      const [victim] = startWorkers(place, 1) as [Worker]
       try {
+        await victim.prepare(address, counting(endless, inFlight))
         victim.begin()
         await victim.reached(300)
       } finally {
@@ -31,26 +31,26 @@ export const processCases: readonly LoadCase[] = [
   loadCase(
     'failure 1: gives a process its turn while three others write without a pause, also when one is killed',
     async ({ place, address }) => {
-      const guests = [counting(30, 1), counting(30, 1)]
-      const busy = [1, 2, 3].map(() => counting(endless, 64))
-      const workers = await startWorkers(place, address, [...guests, ...busy])
-      const [first, second, ...others] = workers as [Worker, Worker, ...Worker[]]
+      const workers = startWorkers(place, 4)
+      const [guest, ...busy] = workers as [Worker, ...Worker[]]
       try {
-        for (const other of others) other.begin()
-        await Promise.all(others.map((other) => other.reached(1)))
+        await Promise.all([
+          guest.prepare(address, counting(20, 1)),
+          ...busy.map((worker) => worker.prepare(address, counting(endless, 64))),
+        ])
+        for (const worker of busy) worker.begin()
+        await Promise.all(busy.map((worker) => worker.reached(1)))
 
-        first.begin()
-        await first.finished()
-        await others[0]?.kill()
-        second.begin()
-        await second.finished()
-
-        assert.deepEqual([first.lines.length, second.lines.length], [30, 30])
-        const totals = workers.flatMap(({ lines }) => lines)
-        assert.equal(new Set(totals).size, totals.length)
+        guest.begin()
+        await guest.reached(10)
+        await busy[0]?.kill()
+        await guest.finished()
       } finally {
-        await Promise.all(workers.map((worker) => worker.kill()))
+        await stopWorkers(workers)
       }
+      assert.equal(guest.lines.length, 20)
+      const totals = workers.flatMap(({ lines }) => lines)
+      assert.equal(new Set(totals).size, totals.length)
     },
   ),
 ]

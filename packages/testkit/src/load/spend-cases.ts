@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { type Ledger, nano } from '@farebox/core'
 import { type LoadCase, type LoadContext, loadCase } from './load-case.ts'
-import { runWorkers } from './start-workers.ts'
 import { accountOf, hold, inParallel, ledgerOn, price, type Spent, type Task } from './task.ts'
+import { runTogether } from './workers.ts'
 
 /** How much the cases do. */
 export interface LoadSize {
@@ -10,20 +10,20 @@ export interface LoadSize {
   readonly processes: number
   /** Of each process. @default 64 */
   readonly inFlight: number
-  /** Of each process, on one account or by Zipf's law. @default 250 */
+  /** Of each process, on one account or by Zipf's law. @default 200 */
   readonly requests: number
-  /** Accounts that nobody used before, of which each is asked for twice. @default 2000 */
+  /** Accounts that nobody used before, of which each is asked for twice. @default 600 */
   readonly coldAccounts: number
-  /** Holds that are ended three times. @default 60 */
+  /** Holds that are ended three times. @default 40 */
   readonly holds: number
 }
 
 export const usualSize: LoadSize = {
   processes: 4,
   inFlight: 64,
-  requests: 250,
-  coldAccounts: 2000,
-  holds: 60,
+  requests: 200,
+  coldAccounts: 600,
+  holds: 40,
 }
 
 /** What accounts pay for and what they do not, whoever asks at the same moment. */
@@ -90,7 +90,7 @@ async function expectExactly(
     await ledger.grant({ accountId: accountOf(account), grantId: 'g', amount })
   })
 
-  const written = await runWorkers(context.place, context.address, tasks)
+  const written = await runTogether(context.workers, context.address, tasks)
 
   const paid = new Map<number, number>()
   const asked = new Map<number, number>()
@@ -124,7 +124,7 @@ async function expectSound(
 function resolveCase({ holds }: LoadSize): LoadCase {
   return loadCase(
     'failure 5: of two settlements and a release of one hold by three processes at once exactly one wins, and all are told the same',
-    async ({ place, address, open }) => {
+    async ({ workers, address, open }) => {
       const ledger = ledgerOn(await open())
       const reservationIds = Array.from({ length: holds }, (_, index) => `hold-${index}`)
       await ledger.grant({ accountId: accountOf(0), grantId: 'g', amount: nano(BigInt(holds) * price) })
@@ -133,8 +133,8 @@ function resolveCase({ holds }: LoadSize): LoadCase {
       })
       const costs = ['400', '401', null]
 
-      const written = await runWorkers(
-        place,
+      const written = await runTogether(
+        workers,
         address,
         costs.map((cost, index) => ({ kind: 'resolve', reservationIds, name: `p${index}`, cost })),
       )

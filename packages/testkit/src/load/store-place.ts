@@ -9,6 +9,8 @@ import type { Clock, Storage } from '@farebox/core'
  */
 export interface StorePlace {
   readonly module: URL
+  /** Whether another process can see it. */
+  readonly isShared: boolean
   /** Makes an empty store. Gives its address: whatever `open` needs to find it. */
   create(): Promise<string>
   /** Whatever the store can prove about its own files. Rejects when they are not as they should be. */

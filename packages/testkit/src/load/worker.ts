@@ -1,19 +1,24 @@
-// Does one task on a store in a process of its own: node worker.js <module> <address>. Writes `ready` when the store is open, and
-// begins when it is given the task, as a line of JSON. It ends with whoever started it.
+// Does tasks on stores in a process of its own: node worker.js. Each line of its input is a job; it writes `ready` when the store
+// is open, waits for an empty line, does the task, and writes `done`. It ends with whoever started it.
 import { writeSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { openStorage } from './store-place.ts'
-import { runTask, type Task } from './task.ts'
+import { runTask } from './task.ts'
+import { type Job, signals } from './workers.ts'
 
-async function main([module = '', address = '']: readonly string[]): Promise<void> {
-  const opened = await openStorage(new URL(module), address)
+async function main(): Promise<void> {
   const input = createInterface({ input: process.stdin })
   input.once('close', () => process.exit(1))
-  const given = new Promise<string>((resolve) => input.once('line', resolve))
-  write('ready')
-  await runTask(JSON.parse(await given) as Task, opened, write)
-  await opened.close()
-  process.exit()
+  const lines = input[Symbol.asyncIterator]()
+  for (;;) {
+    const { module, address, task } = JSON.parse((await lines.next()).value) as Job
+    const opened = await openStorage(new URL(module), address)
+    write(signals.ready)
+    await lines.next()
+    await runTask(task, opened, write)
+    await opened.close()
+    write(signals.done)
+  }
 }
 
 /** Unbuffered, so that everything that was answered is told before this process can be killed. */
@@ -29,4 +34,4 @@ function write(line: string): void {
   }
 }
 
-void main(process.argv.slice(2))
+void main()
