@@ -54,7 +54,8 @@ export async function startServerHere(
     async stop() {
       isGone = true
       await close()
-      await gateway.close()
+      // It would wait for settlements that can not come any more.
+      void gateway.close()
     },
   }
 }

@@ -1,6 +1,6 @@
 // Opens a store by its address, in this process or in one of its own, with a connection and a memory of its own each time.
 // An address is JSON: the kind of store, where it is, and under `options` what the store itself is given.
-import { memoryStorage } from '@farebox/core'
+import { memoryStorage, systemClock } from '@farebox/core'
 
 export async function open(address, { clock } = {}) {
   const { kind, options = {}, ...place } = JSON.parse(address)
@@ -15,13 +15,22 @@ const openers = {
   cluster: openCluster,
 }
 
-/** What lives in this process is the same for everybody in it, until the process ends. */
+/** What lives in this process is the same for everybody in it, until the process ends, and has the clock it was given last. */
 const memories = new Map()
 
-async function openMemory({ name }, options) {
-  const storage = memories.get(name) ?? memoryStorage(options)
-  memories.set(name, storage)
-  return { storage, close: async () => {} }
+async function openMemory({ name }, { clock }) {
+  const memory = memories.get(name) ?? newMemory()
+  memories.set(name, memory)
+  if (clock !== undefined) memory.clock = clock
+  return { storage: memory.storage, close: async () => {} }
+}
+
+function newMemory() {
+  const memory = { clock: systemClock, storage: undefined }
+  const { ledger, ...others } = memoryStorage({ clock: { ...systemClock, now: () => memory.clock.now() } })
+  // Whoever closes it is not the only one who has it.
+  memory.storage = { ...others, ledger: { ...ledger, close: async () => {} } }
+  return memory
 }
 
 async function openSqlite({ file }, options) {
