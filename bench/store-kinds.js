@@ -1,16 +1,25 @@
+import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import { memoryStorage } from '@farebox/core'
 import { migrate, postgres } from '@farebox/postgres'
+import { redis } from '@farebox/redis'
 import { sqlite } from '@farebox/sqlite'
-import { startPostgres } from '@farebox/testkit/servers'
+import { startPostgres, startRedis, startRedisCluster } from '@farebox/testkit/servers'
 import Database from 'libsql'
 import pg from 'pg'
+import { createClient, createCluster } from 'redis'
 
 /**
  * Each store, with the simplest thing its server can do to a balance: `raw(accountId)` takes one from it. Calls that come
  * while a batch is under way go out together as the next one, as the stores do it too. Add a store by adding its row.
  */
-export const stores = { memory: openMemory, sqlite: openSqlite, postgres: openPostgres }
+export const stores = {
+  memory: openMemory,
+  sqlite: openSqlite,
+  postgres: openPostgres,
+  redis: openRedis,
+  cluster: openCluster,
+}
 
 let databases = 0
 
@@ -92,6 +101,59 @@ async function openPostgres({ accounts }) {
     async close() {
       await pool.end()
       await server.stop()
+    },
+  }
+}
+
+/** Every answered write is on disk, as it is with the stores above. */
+const durable = { appendonly: 'yes', appendfsync: 'always' }
+
+async function openRedis() {
+  const server = await startRedis(durable)
+  const client = createClient({ url: server.url })
+  return openScripts(
+    client,
+    (_key, args) => client.sendCommand(args),
+    () => server.stop(),
+  )
+}
+
+async function openCluster() {
+  const cluster = await startRedisCluster({ settings: durable })
+  const client = createCluster({ rootNodes: cluster.urls.map((url) => ({ url })) })
+  return openScripts(
+    client,
+    (key, args) => client.sendCommand(key, false, args),
+    () => cluster.stop(),
+  )
+}
+
+/** The simplest thing a script can do: an `EVALSHA` for each call. What comes together, the driver writes together. */
+async function openScripts(client, send, stop) {
+  client.on('error', (error) => console.error(error))
+  await client.connect()
+  const script = "return redis.call('DECR', KEYS[1])"
+  const sha = createHash('sha1').update(script).digest('hex')
+  let commits = 0
+  const onWrite = () => {
+    commits += 1
+  }
+  return {
+    storage: redis(client, { onWrite }),
+    async raw(accountId) {
+      const key = `raw:{${accountId}}`
+      try {
+        await send(key, ['EVALSHA', sha, '1', key])
+      } catch (error) {
+        // A node that was not asked before does not know the script.
+        if (!error.message.startsWith('NOSCRIPT')) throw error
+        await send(key, ['EVAL', script, '1', key])
+      }
+    },
+    commits: () => commits,
+    async close() {
+      client.destroy()
+      await stop()
     },
   }
 }

@@ -101,6 +101,7 @@ describe('the other packages', () => {
       '@farebox/core/providers/openai-compatible',
       '@farebox/core/sinks/json-lines-file',
       '@farebox/postgres',
+      '@farebox/redis',
       '@farebox/sqlite',
       '@farebox/testkit/ledger',
       '@farebox/testkit/storage',

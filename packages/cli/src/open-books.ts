@@ -16,6 +16,7 @@ import {
 import { openaiCompatible } from '@farebox/core/providers/openai-compatible'
 import { type Call, text } from './command.ts'
 import { openPostgres, usualSchema } from './open-postgres.ts'
+import { openRedis, usualPrefix } from './open-redis.ts'
 import { openSqlite } from './open-sqlite.ts'
 import { CommandError, UsageError } from './terminal.ts'
 
@@ -36,9 +37,10 @@ export interface Books {
 /** The options that say where the accounts are, for `--help`. */
 export const booksHelp: string = `  --gateway FILE     your module that exports \`gateway\`, or \`storage\`
   --sqlite FILE      a database file of @farebox/sqlite; it is only read
-  --prefix NAME      what the names of its tables start with (farebox_)
+  --prefix NAME      what the names of its tables start with (farebox_), or those of the keys in Redis (farebox)
   --postgres URL     a database of @farebox/postgres; it is only read
-  --schema NAME      the schema of its tables (${usualSchema})`
+  --schema NAME      the schema of its tables (${usualSchema})
+  --redis URL        a server of @farebox/redis, or any node of a cluster; it is only read`
 
 export const booksOptions = {
   gateway: { type: 'string' },
@@ -46,6 +48,7 @@ export const booksOptions = {
   prefix: { type: 'string' },
   postgres: { type: 'string' },
   schema: { type: 'string' },
+  redis: { type: 'string' },
 } as const
 
 /**
@@ -57,15 +60,20 @@ export async function openBooks(call: Call, folder: string): Promise<Books> {
   const module = text(call, 'gateway')
   const file = text(call, 'sqlite')
   const url = text(call, 'postgres')
-  if ([module, file, url].filter((place) => place !== undefined).length !== 1) {
+  const server = text(call, 'redis')
+  if ([module, file, url, server].filter((place) => place !== undefined).length !== 1) {
     throw new UsageError(
-      'Say where the accounts are: either --gateway FILE or --sqlite FILE or --postgres URL.',
+      'Say where the accounts are: either --gateway FILE or --sqlite FILE or --postgres URL or --redis URL.',
     )
   }
   if (module !== undefined) return openModule(resolve(folder, module))
   if (url !== undefined) {
     const database = openPostgres({ url, schema: text(call, 'schema') ?? usualSchema, folder })
     return booksOf(database.storage, database.close)
+  }
+  if (server !== undefined) {
+    const opened = await openRedis({ url: server, prefix: text(call, 'prefix') ?? usualPrefix, folder })
+    return booksOf(opened.storage, opened.close)
   }
   const opened = await openSqlite({
     file: resolve(folder, file ?? ''),

@@ -41,7 +41,13 @@ describe('farebox', () => {
     ],
     [['audit', '--frob'], "Unknown option '--frob'"],
     [['audit', '--sqlite'], "'--sqlite <value>' argument missing"],
-    [['audit'], 'either --gateway FILE or --sqlite FILE or --postgres URL'],
+    [['audit'], 'either --gateway FILE or --sqlite FILE or --postgres URL or --redis URL'],
+    [['audit', '--redis', '127.0.0.1:6379'], '--redis takes a URL such as redis://'],
+    [['audit', '--redis', 'http://127.0.0.1'], '--redis takes a URL such as redis://'],
+    [
+      ['audit', '--redis', 'redis://127.0.0.1:1', '--postgres', 'postgres://127.0.0.1:1/x'],
+      'either --gateway FILE or --sqlite FILE or --postgres URL or --redis URL',
+    ],
     [
       ['audit', '--gateway', 'a.js', '--sqlite', 'b.db'],
       'either --gateway FILE or --sqlite FILE or --postgres URL',

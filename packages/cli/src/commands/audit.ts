@@ -12,7 +12,7 @@ export const audit: Command = {
   summary: 'prove journals, balances and prices, or say what is wrong',
   help: `farebox audit: prove journals, balances and prices, or say what is wrong
 
-Usage: farebox audit [account...] (--gateway FILE | --sqlite FILE | --postgres URL) [options]
+Usage: farebox audit [account...] (--gateway FILE | --sqlite FILE | --postgres URL | --redis URL) [options]
 
 Replays the journal of each account, of all accounts unless some are named, and proves that it is whole, that the balance
 is what it adds up to, and that nobody paid more than the provider charges. It writes nothing and may run while the server

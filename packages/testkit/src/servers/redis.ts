@@ -5,6 +5,7 @@ import { connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import type { Readable, Writable } from 'node:stream'
 
 /** A Redis server of a test's own, on a folder of its own. It ends with the process that started it, however that ends. */
 export interface RedisServer {
@@ -62,7 +63,10 @@ export async function startRedis(settings: Readonly<Record<string, string>> = {}
   async function start(): Promise<void> {
     const running = guard('"$@" > /dev/null & echo $!; cat > /dev/null; kill -9 0', [program, ...args])
     end = running.end
+    // The one thing to wait for: a program that has nothing else to do would end here.
+    running.output.ref()
     pid = Number((await once(createInterface(running.output), 'line'))[0])
+    running.output.unref()
     await answering()
   }
 
@@ -173,7 +177,7 @@ async function until(isTrue: () => Promise<boolean>): Promise<void> {
 function guard(
   script: string,
   args: readonly string[],
-): { readonly output: NodeJS.ReadableStream; end(): void } {
+): { readonly output: Readable & Waited; end(): void } {
   // A group of its own, so that the script can end what it started and nothing else.
   const child = spawn('sh', ['-c', script, 'guard', ...args], {
     cwd: '/',
@@ -181,9 +185,16 @@ function guard(
     stdio: ['pipe', 'pipe', 'ignore'],
   })
   child.unref()
+  const [input, output] = [child.stdin, child.stdout] as unknown as [Writable & Waited, Readable & Waited]
   // They keep nothing waiting.
-  for (const stream of [child.stdin, child.stdout]) (stream as unknown as { unref(): void }).unref()
-  return { output: child.stdout, end: () => child.stdin.end() }
+  for (const stream of [input, output]) stream.unref()
+  return { output, end: () => input.end() }
+}
+
+/** A pipe, of which the types do not know this. */
+interface Waited {
+  ref(): void
+  unref(): void
 }
 
 /** One command on a connection of its own, and everything that comes within the answer. */
