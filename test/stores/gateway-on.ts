@@ -15,7 +15,7 @@ import type { Simulator } from '@farebox/testkit/simulator'
 /** Ten output tokens at 199 USD per million, in nano-USD: what a request holds, and what a whole answer costs. */
 export const requestCost = 1_990_000n
 
-export const outputPrice = '199'
+const outputPrice = '199'
 
 /** What the simulator has to sell for the gateway to be right about it. */
 export const simulatorPrices = { cerebras: { 'sim/ok': { input: '0', output: outputPrice } } } as const

@@ -174,10 +174,7 @@ async function until(isTrue: () => Promise<boolean>): Promise<void> {
 }
 
 /** Runs a script of the shell until `end` is called or this process is gone, whichever is first. */
-function guard(
-  script: string,
-  args: readonly string[],
-): { readonly output: Readable & Waited; end(): void } {
+function guard(script: string, args: readonly string[]): { readonly output: Readable & Waited; end(): void } {
   // A group of its own, so that the script can end what it started and nothing else.
   const child = spawn('sh', ['-c', script, 'guard', ...args], {
     cwd: '/',
