@@ -114,7 +114,9 @@ describeStores(
       await expectExactly([await serve(running, opened.storage)], running)
     })
 
-    it.skipIf(name === 'memory')('is served exactly 50 times by two processes', async () => {
+    // What lives in one process is not there for another one.
+    if (name === 'memory') return
+    it('is served exactly 50 times by two processes', async () => {
       const running = await simulator()
       const servers = await twoProcesses(running, await store().create())
       await expectExactly(

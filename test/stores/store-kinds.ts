@@ -56,7 +56,7 @@ export interface StartOptions {
 const module = new URL('./open.js', import.meta.url)
 /** Out of reach is told soon: no test waits for the usual five seconds. */
 function patienceOf({ isPatient = false }: DisturbOptions = {}): object {
-  return isPatient ? {} : { waitTimeoutMs: 300, answerTimeoutMs: 2_000 }
+  return isPatient ? {} : { waitTimeoutMs: 500, answerTimeoutMs: 2_000 }
 }
 
 /** Every storage there is. */
@@ -109,7 +109,7 @@ async function startSqlite(): Promise<StoreServer> {
     open: (address, options) => openStorage(module, address, options),
     async disturb(address, options) {
       const place = JSON.parse(address) as { readonly file: string }
-      const impatient = { ...place, options: { busyTimeoutMs: 300 } }
+      const impatient = { ...place, options: { busyTimeoutMs: 500 } }
       return lockedOut(slowed(await openStorage(module, JSON.stringify(impatient), options)), place.file)
     },
     async check(address) {

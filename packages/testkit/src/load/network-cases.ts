@@ -57,7 +57,7 @@ export const networkCases: readonly NetworkCase[] = [
   networkCase(
     'failure 20: bounds the wait for a server that does not answer, and writes nothing twice afterwards',
     async (place) => {
-      const store = await place.open({ answerTimeoutMs: 400, waitTimeoutMs: 300 })
+      const store = await place.open({ answerTimeoutMs: 1_000, waitTimeoutMs: 500 })
       await store.transact('alice', [], increment)
       place.proxy.swallow(true)
 
