@@ -99,6 +99,7 @@ describe('the other packages', () => {
     cli: [
       '@farebox/core',
       '@farebox/core/providers/openai-compatible',
+      '@farebox/core/sinks/json-lines-archive',
       '@farebox/core/sinks/json-lines-file',
       '@farebox/postgres',
       '@farebox/redis',

@@ -136,7 +136,7 @@ describe('farebox conformance', () => {
   it('passes the example', async () => {
     const { code, out } = await conformance(['create.js', '--no-ledger'])
     expect(out).toMatch(
-      /^storage (\d+) of \1, keys (\d+) of \2, durability (\d+) of \3, ledger none: keeps the contract\.\n$/,
+      /^storage (\d+) of \1, trim none, keys (\d+) of \2, durability (\d+) of \3, ledger none: keeps the contract\.\n$/,
     )
     expect(code).toBe(0)
   })

@@ -7,6 +7,7 @@ import * as cerebras from '@farebox/core/providers/cerebras'
 import * as openaiCompatible from '@farebox/core/providers/openai-compatible'
 import * as replicate from '@farebox/core/providers/replicate'
 import * as together from '@farebox/core/providers/together'
+import * as jsonLinesArchive from '@farebox/core/sinks/json-lines-archive'
 import * as jsonLines from '@farebox/core/sinks/json-lines-file'
 import * as express from '@farebox/express'
 import * as fastify from '@farebox/fastify'
@@ -101,6 +102,7 @@ describe('the public names, under review', () => {
       ],
     ],
     ['@farebox/core/sinks/json-lines-file', jsonLines, ['jsonLinesFile']],
+    ['@farebox/core/sinks/json-lines-archive', jsonLinesArchive, ['jsonLinesArchive']],
     ['@farebox/express', express, ['middleware']],
     ['@farebox/koa', koa, ['middleware']],
     ['@farebox/fastify', fastify, ['middleware', 'plugin']],

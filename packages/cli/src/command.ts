@@ -15,11 +15,17 @@ export interface Command {
 /** What a command was called with. */
 export interface Call {
   readonly words: readonly string[]
-  readonly options: Readonly<Record<string, string | boolean | undefined>>
+  readonly options: Readonly<Record<string, string | boolean | readonly string[] | undefined>>
 }
 
 /** The value of an option that takes one. */
 export function text({ options }: Call, name: string): string | undefined {
   const value = options[name]
   return typeof value === 'string' ? value : undefined
+}
+
+/** The values of an option that may be given several times. */
+export function texts({ options }: Call, name: string): readonly string[] {
+  const value = options[name]
+  return Array.isArray(value) ? (value as readonly string[]) : []
 }

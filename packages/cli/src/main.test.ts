@@ -410,6 +410,72 @@ describe('farebox export', () => {
   })
 })
 
+describe('farebox trim', () => {
+  it('says what could go, takes it out when told to, and leaves books that the archive proves', async () => {
+    const { environment, folder, to } = await oldBooks()
+    const trim = ['trim', '--gateway', fixture('gateway.js'), '--consumer', 'archive']
+    const waiting = await farebox([...trim, '--consumer', 'warehouse'], { environment })
+    expect(waiting.out).toContain('alice: 0 entries could go; older ones wait for consumer "warehouse".\n')
+    const asked = await farebox(trim, { environment })
+    expect(asked).toMatchObject({ code: 0, error: '' })
+    expect(asked.out).toBe(
+      'alice: 151 entries could go.\n2 accounts looked at: 151 entries of 1 account could go. Say --apply to take them out.\n',
+    )
+    const done = await farebox([...trim, '--apply', '--json'], { environment })
+    expect(
+      done.out
+        .trimEnd()
+        .split('\n')
+        .map((line) => JSON.parse(line) as unknown),
+    ).toEqual([
+      { accountId: 'alice', entries: 151 },
+      { accounts: 2, trimmed: 1, entries: 151, waiting: 0, failed: 0 },
+    ])
+
+    const audit = ['audit', '--gateway', fixture('gateway.js')]
+    const left = await farebox(audit, { environment })
+    expect(left).toMatchObject({ code: 0 })
+    expect(left.out).toMatch(/alice: sound\. .* 151 entries of them trimmed\.\n/)
+    const proved = await farebox([...audit, '--archive', to], { environment })
+    expect(proved.out).toMatch(/151 entries of them trimmed and proved by the archive\.\n/)
+    writeFileSync(to, readFileSync(to, 'utf8').replace('"seats":2', '"seats":3'))
+    const changed = await farebox([...audit, '--archive', to], { environment })
+    expect(changed).toMatchObject({ code: 1 })
+    expect(changed.out).toContain('[broken-chain]')
+
+    // A new consumer begins with what is left only when it says so.
+    const late = join(folder, 'late.jsonl')
+    const args = ['export', '--gateway', fixture('gateway.js'), '--consumer', 'late', '--to', late]
+    const refused = await farebox(args, { environment })
+    expect(refused.code).toBe(1)
+    expect(refused.error).toContain('farebox: alice: Entries 1 to 151 were trimmed')
+    const accepted = await farebox([...args, '--accept-trimmed'], { environment })
+    expect(accepted).toMatchObject({ code: 0, error: '' })
+    expect(readFileSync(late, 'utf8')).toContain('"account":"alice","seq":"152"')
+  })
+})
+
+/** Books of 401 days ago, of which everything is exported to a file. */
+async function oldBooks(): Promise<{ environment: { FAREBOX_TEST: string }; folder: string; to: string }> {
+  const folder = temporaryFolder()
+  const file = join(folder, 'ledger.db')
+  const to = join(folder, 'journal.jsonl')
+  const environment = { FAREBOX_TEST: JSON.stringify({ file, baseUrl: 'http://127.0.0.1:9' }) }
+  const database = new Database(file)
+  const clock = fakeClock(Date.now() - 401 * 24 * 3_600_000)
+  const { ledger: store } = sqlite(database, { clock })
+  const ledger = createLedger({ store, plans: planPreset('hf-2026-02-04'), clock })
+  await ledger.grant({ accountId: 'bob', grantId: 'g1', amount: usd('1.00') })
+  for (let seats = 2; seats <= 151; seats += 1)
+    await ledger.configure({ accountId: 'alice', planId: 'free', seats })
+  await store.close()
+  database.close()
+  await farebox(['export', '--gateway', fixture('gateway.js'), '--consumer', 'archive', '--to', to], {
+    environment,
+  })
+  return { environment, folder, to }
+}
+
 /** Another journal for alice, with hashes and a head to match. */
 function rewriteChain(file: string): void {
   const database = new Database(file)

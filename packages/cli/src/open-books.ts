@@ -12,6 +12,8 @@ import {
   type Prices,
   type ReconcileReport,
   type Storage,
+  type TrimReport,
+  type TrimRequest,
 } from '@farebox/core'
 import { openaiCompatible } from '@farebox/core/providers/openai-compatible'
 import { type Call, text } from './command.ts'
@@ -28,6 +30,8 @@ export interface Books {
   audit(accountId: string, options: AuditOptions): Promise<AuditReport>
   /** Needs a store that may be written to. */
   exportJournal(request: ExportRequest): Promise<ExportReport>
+  /** Needs a store that may be written to. */
+  trimJournals(request: TrimRequest): Promise<TrimReport>
   /** Only with a gateway: it knows the providers to ask. */
   readonly reconcile?: () => Promise<ReconcileReport>
   readonly prices: Prices
@@ -108,6 +112,7 @@ async function openModule(file: string): Promise<Books> {
       accounts: (cursor) => gateway.accounts.list(cursor),
       audit: (accountId, options) => gateway.audit(accountId, options),
       exportJournal: (request) => gateway.journal.export(request),
+      trimJournals: (request) => gateway.journal.trim(request),
       reconcile: () => gateway.reconcile(),
       prices: gateway.prices,
       close: () => gateway.close(),
@@ -132,6 +137,7 @@ function booksOf(storage: Storage, close: () => Promise<void>): Books {
     accounts: (cursor) => gateway.accounts.list(cursor),
     audit: (accountId, options) => gateway.audit(accountId, { ...options, defaultPlanId: null }),
     exportJournal: (request) => gateway.journal.export(request),
+    trimJournals: (request) => gateway.journal.trim(request),
     prices: gateway.prices,
     async close() {
       await gateway.close()

@@ -24,7 +24,7 @@ describe('farebox', () => {
   it('shows its commands, and with the name of one what it takes', async () => {
     const { code, out } = await farebox('--help')
     expect(code).toBe(0)
-    for (const command of ['audit', 'reconcile', 'export', 'prices', 'migrate', 'conformance']) {
+    for (const command of ['audit', 'reconcile', 'export', 'trim', 'prices', 'migrate', 'conformance']) {
       expect(out).toContain(command)
       const help = await farebox(command, '--help')
       expect(help).toMatchObject({ code: 0, error: '' })
@@ -37,7 +37,7 @@ describe('farebox', () => {
     [[], 'Usage: farebox'],
     [
       ['frob'],
-      'There is no command "frob". Known commands: audit, reconcile, export, prices, migrate, conformance.',
+      'There is no command "frob". Known commands: audit, reconcile, export, trim, prices, migrate, conformance.',
     ],
     [['audit', '--frob'], "Unknown option '--frob'"],
     [['audit', '--sqlite'], "'--sqlite <value>' argument missing"],
@@ -68,6 +68,13 @@ describe('farebox', () => {
     [['export', '--gateway', 'a.js', '--consumer', 'warehouse'], '--to FILE'],
     [['export', 'alice', '--gateway', 'a.js'], 'export takes no "alice"'],
     [['export', '--sqlite', 'b.db'], "Unknown option '--sqlite'"],
+    [['trim'], '--gateway FILE'],
+    [['trim', '--gateway', 'a.js'], '--consumer NAME'],
+    [['trim', 'alice', '--gateway', 'a.js'], 'trim takes no "alice"'],
+    [
+      ['trim', '--gateway', 'a.js', '--consumer', 'a', '--older-than', '399'],
+      '--older-than takes a whole number of days, 400 or more, not "399"',
+    ],
     [['reconcile', '--gateway', 'src/__fixtures__/slow-storage.js'], 'Only a gateway can reconcile'],
     [['prices', 'frob'], 'prices knows no "frob"'],
     [['migrate'], 'Say which database: --postgres URL.'],
@@ -77,6 +84,14 @@ describe('farebox', () => {
     const { code, out, error } = await farebox(...args)
     expect({ code, out }).toEqual({ code: 2, out: '' })
     expect(error).toContain(message)
+  })
+
+  it('says at once that an archive is not there', async () => {
+    const { code, error } = await farebox('audit', '--gateway', 'a.js', '--archive', 'none.jsonl')
+    expect({ code, error }).toMatchObject({
+      code: 3,
+      error: expect.stringMatching(/^farebox: There is no file .*none\.jsonl\.\n$/),
+    })
   })
 
   it('does not take a file for reports of an earlier audit that has none', async () => {

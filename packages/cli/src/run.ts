@@ -8,11 +8,12 @@ import { exportJournals } from './commands/export.ts'
 import { migrate } from './commands/migrate.ts'
 import { prices } from './commands/prices.ts'
 import { reconcile } from './commands/reconcile.ts'
+import { trim } from './commands/trim.ts'
 import { CommandError, type ExitCode, exitCodes, type Terminal, UsageError } from './terminal.ts'
 
 export type { ExitCode, Output, Terminal } from './terminal.ts'
 
-const commands: readonly Command[] = [audit, reconcile, exportJournals, prices, migrate, conformance]
+const commands: readonly Command[] = [audit, reconcile, exportJournals, trim, prices, migrate, conformance]
 
 /** Runs the command that the arguments name, and gives the code to exit with. Never rejects. */
 export async function run(terminal: Terminal): Promise<ExitCode> {

@@ -276,7 +276,7 @@ export function createGateway(options: GatewayOptions): Gateway {
       list: (cursor = null) => ledger.accounts(cursor),
       journal: ({ accountId, afterSeq }) => ledger.journal(accountId, afterSeq ?? 0n, 1000),
     },
-    journal: { export: journalExport.export, follow: journalExport.follow },
+    journal: { export: journalExport.export, follow: journalExport.follow, trim: journalExport.trim },
     providerKeys: keeping.providerKeys,
     credits: {
       grant: (request) => ledger.grant(request),

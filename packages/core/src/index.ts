@@ -47,9 +47,11 @@ export type {
   JournalExport,
   JournalSink,
 } from './journal-export.ts'
+export type { TrimJournals, TrimmedAccount, TrimReport, TrimRequest } from './journal-trim.ts'
 export type { Account, Grant, GrantKind, OverageLine, Source } from './ledger/account.ts'
 export type { AdjustRequest, AdjustResult } from './ledger/adjust.ts'
 export type { Alert, AlertPercent } from './ledger/alerts.ts'
+export type { ArchivedEntry, JournalArchive } from './ledger/audit/archive.ts'
 export type { AuditOptions } from './ledger/audit/audit.ts'
 export type { ChainMark } from './ledger/audit/chain.ts'
 export type { RateAttempt } from './ledger/audit/prices.ts'
@@ -128,6 +130,7 @@ export {
   type Value,
   type Write,
 } from './ledger/storage.ts'
+export type { TrimAccountRequest, TrimAccountResult } from './ledger/trim-journal.ts'
 export type { Unresolved } from './ledger/unresolved.ts'
 export type { UsageRow } from './ledger/usage-day.ts'
 export type { Amounts, Funding, UsageSums } from './ledger/usage-sums.ts'

@@ -10,6 +10,7 @@ import type { LedgerStore } from './ledger/storage.ts'
 import { nano } from './money.ts'
 
 const plans = planPreset('hf-2026-02-04')
+const dayMs = 24 * 3_600_000
 
 /** So many accounts with so many entries each: the included credit, and grants. */
 async function withAccounts(accounts: number, entries: number) {
@@ -55,6 +56,27 @@ describe('exporting journals', () => {
     await give(ledger, 'account-2', 4, 6)
     expect(await run({ consumer: 'warehouse', sink })).toMatchObject({ entries: 2 })
     expect(taken.get('account-2')).toEqual(upTo(6))
+  })
+
+  it('refuses a new consumer an account that was trimmed, unless it begins with what is left', async () => {
+    const { clock, store, ledger, export: run, trim } = await withAccounts(1, 1)
+    for (let number = 2; number <= 150; number += 1)
+      await ledger.configure({ accountId: 'account-1', planId: 'free', seats: number })
+    await run({ consumer: 'archive', sink: memorySink().sink })
+    clock.advance(401 * dayMs)
+    await trim({ consumers: ['archive'] })
+    await give(ledger, 'account-2', 1, 4)
+    const [first] = await store.journal('account-1', 0n, 1)
+    const { sink, taken } = memorySink()
+    const failures: string[] = []
+    const onFailure = (_: string | null, cause: unknown) => failures.push((cause as Error).message)
+    expect(await run({ consumer: 'late', sink, onFailure })).toMatchObject({ accounts: 2, failed: 1 })
+    expect(failures).toEqual([expect.stringContaining('Entries 1 to 150 were trimmed and consumer "late"')])
+    expect([...taken.keys()]).toEqual(['account-2'])
+
+    expect(await run({ consumer: 'late', sink, acceptsTrimmed: true })).toMatchObject({ failed: 0 })
+    expect(taken.get('account-1')?.[0]).toBe(first?.seq)
+    expect(await run({ consumer: 'archive', sink: memorySink().sink })).toMatchObject({ failed: 0 })
   })
 
   it('hands entries over as they were hashed', async () => {

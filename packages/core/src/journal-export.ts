@@ -1,4 +1,6 @@
 import type { Clock } from './clock.ts'
+import { checkAccountsAtOnce, eachAccount } from './each-account.ts'
+import { createTrimJournals, type TrimJournals } from './journal-trim.ts'
 import { checkConsumer, type JournalBatch } from './ledger/export-cursor.ts'
 import type { Ledger } from './ledger/ledger.ts'
 import { recurring } from './recurring.ts'
@@ -19,6 +21,11 @@ export interface ExportRequest {
   readonly batchMax?: number
   /** Accounts under way at a time. @default 8 */
   readonly accountsAtOnce?: number
+  /**
+   * Whether a consumer that is new begins with what is left of a journal that was trimmed. Otherwise such an account fails:
+   * what is gone is in the archive of an earlier consumer. @default false
+   */
+  readonly acceptsTrimmed?: boolean
   /** Stops after the batches under way. */
   readonly signal?: AbortSignal
   /**
@@ -55,19 +62,23 @@ export interface JournalExport {
   export(request: ExportRequest): Promise<ExportReport>
   /** Exports again and again, until it is stopped or the gateway is closed. */
   follow(request: FollowRequest): { stop(): Promise<void> }
+  /**
+   * Takes entries out of all journals that every consumer has acknowledged and that are older than 400 days, each proved before
+   * it goes. What they added up to stays, and the audit goes on from there.
+   *
+   * @throws RangeError when a name or a number is out of its bounds, or the storage cannot forget entries.
+   */
+  readonly trim: TrimJournals
 }
 
 const batchMost = 1000
-
-/** A sink that fails for so many accounts in a row is down: the rest would only fail as well. */
-const failuresMax = 20
 
 export function createJournalExport(ledger: Ledger, clock: Clock): JournalExport & { stop(): Promise<void> } {
   const followers = new Set<{ stop(): Promise<void> }>()
 
   async function exportAccount(
     accountId: string,
-    { consumer, sink, batchMax = 500, signal }: ExportRequest,
+    { consumer, sink, batchMax = 500, acceptsTrimmed = false, signal }: ExportRequest,
     onHandedOver: (count: number) => void,
   ): Promise<void> {
     const { seq, exported } = await ledger.exportState(accountId, consumer)
@@ -75,6 +86,7 @@ export function createJournalExport(ledger: Ledger, clock: Clock): JournalExport
       const entries = await ledger.storedJournal(accountId, from, batchMax)
       const last = entries.at(-1)
       if (last === undefined) break
+      checkFirst(entries, { consumer, from, acceptsTrimmed })
       await sink.write({ accountId, entries })
       await ledger.acknowledge(accountId, consumer, last.seq)
       onHandedOver(entries.length)
@@ -84,36 +96,14 @@ export function createJournalExport(ledger: Ledger, clock: Clock): JournalExport
 
   async function run(request: ExportRequest): Promise<ExportReport> {
     const { signal, accountsAtOnce = 8, onFailure } = request
-    const report = { accounts: 0, entries: 0, failed: 0 }
-    let failures = 0
-    const isOver = () => signal?.aborted === true || failures >= failuresMax
-    const exportOne = async (accountId: string) => {
-      report.accounts += 1
-      try {
-        await exportAccount(accountId, request, (count) => {
-          report.entries += count
-        })
-        failures = 0
-      } catch (cause) {
-        report.failed += 1
-        failures += 1
-        onFailure?.(accountId, cause)
-      }
-    }
-    let cursor: string | null = null
-    do {
-      const page = await ledger.accounts(cursor)
-      const waiting = page.accountIds.values()
-      const work = async () => {
-        for (const accountId of waiting) {
-          if (isOver()) return
-          await exportOne(accountId)
-        }
-      }
-      await Promise.all(Array.from({ length: accountsAtOnce }, work))
-      cursor = page.cursor
-    } while (cursor !== null && !isOver())
-    return report
+    let entries = 0
+    const walk = { accountsAtOnce, signal, onFailure }
+    const { accounts, failed } = await eachAccount(ledger, walk, (accountId) =>
+      exportAccount(accountId, request, (count) => {
+        entries += count
+      }),
+    )
+    return { accounts, entries, failed }
   }
 
   return {
@@ -150,10 +140,28 @@ export function createJournalExport(ledger: Ledger, clock: Clock): JournalExport
       request.signal?.addEventListener('abort', () => void follower.stop(), { once: true })
       return follower
     },
+    trim: createTrimJournals(ledger),
     async stop() {
       await Promise.all([...followers].map((follower) => follower.stop()))
     },
   }
+}
+
+/** @throws Error when entries before these were trimmed that the consumer never had. */
+function checkFirst(
+  entries: JournalBatch['entries'],
+  {
+    consumer,
+    from,
+    acceptsTrimmed,
+  }: { readonly consumer: string; readonly from: bigint; readonly acceptsTrimmed: boolean },
+): void {
+  const first = entries[0]?.seq ?? 0n
+  if (first === from + 1n || acceptsTrimmed) return
+  throw new Error(
+    `Entries ${from + 1n} to ${first - 1n} were trimmed and consumer "${consumer}" never had them: take them from an archive. ` +
+      'To begin with what is left, say acceptsTrimmed: true (farebox export --accept-trimmed).',
+  )
 }
 
 function check({ consumer, batchMax = 1, accountsAtOnce = 1 }: ExportRequest): void {
@@ -161,7 +169,5 @@ function check({ consumer, batchMax = 1, accountsAtOnce = 1 }: ExportRequest): v
   if (!Number.isSafeInteger(batchMax) || batchMax < 1 || batchMax > batchMost) {
     throw new RangeError(`batchMax is a whole number from 1 to ${batchMost}, not ${batchMax}.`)
   }
-  if (!Number.isSafeInteger(accountsAtOnce) || accountsAtOnce < 1 || accountsAtOnce > 64) {
-    throw new RangeError(`accountsAtOnce is a whole number from 1 to 64, not ${accountsAtOnce}.`)
-  }
+  checkAccountsAtOnce(accountsAtOnce)
 }

@@ -12,6 +12,7 @@ import {
   keyCases,
   type StorageSubject,
   storageCases,
+  trimCases,
 } from '../../testkit/src/storage/index.ts'
 import { migrate, type PostgresOptions, postgres } from './index.ts'
 
@@ -50,7 +51,7 @@ describe.skipIf(!hasPostgres())('on a real server', () => {
   }
 
   describe('as any storage', () => {
-    for (const { name, run } of [...storageCases, ...keyCases]) it(name, () => run(subject()))
+    for (const { name, run } of [...storageCases, ...keyCases, ...trimCases]) it(name, () => run(subject()))
     for (const { name, run } of [...durableStorageCases, ...durableKeyCases]) it(name, () => run(subject()))
   })
 

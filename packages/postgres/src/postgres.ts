@@ -16,6 +16,7 @@ import type { PostgresPool } from './pool.ts'
 import { schemaCheck } from './schema.ts'
 import { tableNames } from './table-names.ts'
 import { tables as tablesOf } from './tables.ts'
+import { trim } from './trim.ts'
 
 export interface PostgresOptions {
   /** The schema that holds the tables. Several gateways that share it share their accounts. @default 'farebox' */
@@ -94,6 +95,11 @@ export function postgres(pool: PostgresPool, options: PostgresOptions = {}): Sto
       return connections.read((connection) =>
         tables.readJournal(connection, accountId, afterSeq, rowsMost(limit)),
       )
+    },
+    async trim(accountId, throughSeq) {
+      if (isClosed) throw closed()
+      checkText(accountId, 'account id')
+      await trim({ connections, tables, accountId, throughSeq })
     },
     async scan(what, cursor, limit) {
       if (isClosed) throw closed()

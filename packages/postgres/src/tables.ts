@@ -58,6 +58,9 @@ export interface Tables extends SharedTables {
     afterSeq: bigint,
     limit: number,
   ): Promise<readonly StoredEntry[]>
+  /** The number of the first entry that is left. */
+  firstEntry(connection: Connection, accountId: string): Promise<bigint | undefined>
+  deleteEntries(connection: Connection, accountId: string, throughSeq: bigint): Promise<void>
   /** Goes through all accounts. */
   accountsAfter(connection: Connection, accountId: string, limit: number): Promise<readonly string[]>
   dueAccountsAfter(
@@ -139,6 +142,15 @@ export function tables(options: TablesOptions): Tables {
         [accountId, String(afterSeq), limit],
       )) as { seq: string | number | bigint; text: string; hash: string }[]
       return rows.map(({ seq, text, hash }) => ({ seq: BigInt(seq), text, hash }))
+    },
+    async firstEntry(connection, accountId) {
+      const text = `SELECT seq FROM ${names.journal} WHERE account = $1 ORDER BY seq LIMIT 1`
+      const [row] = (await query(connection, text, [accountId])) as { seq: string | number | bigint }[]
+      return row === undefined ? undefined : BigInt(row.seq)
+    },
+    async deleteEntries(connection, accountId, throughSeq) {
+      const text = `DELETE FROM ${names.journal} WHERE account = $1 AND seq <= $2`
+      await query(connection, text, [accountId, String(throughSeq)])
     },
     async accountsAfter(connection, accountId, limit) {
       const text = `SELECT account FROM ${names.heads} WHERE account > $1 ORDER BY account LIMIT $2`

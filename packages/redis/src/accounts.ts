@@ -4,7 +4,15 @@ import type { Commands } from './commands.ts'
 import type { KeyNames } from './key-names.ts'
 import { markField, markText, type Position } from './position.ts'
 import { millisecondsOf, type NotYet, type Reading, readingOf } from './reading.ts'
-import { accountExists, leaveTurn, readAccount, readFirstDue, readJournal, writeAccount } from './scripts.ts'
+import {
+  accountExists,
+  leaveTurn,
+  readAccount,
+  readFirstDue,
+  readJournal,
+  trimJournal,
+  writeAccount,
+} from './scripts.ts'
 
 export interface ReadRequest {
   readonly accountId: string
@@ -48,6 +56,8 @@ export interface Accounts {
   write(request: WriteRequest): Promise<WriteAnswer>
   leaveTurn(accountId: string, token: string): Promise<void>
   readJournal(accountId: string, afterSeq: bigint, limit: number): Promise<readonly StoredEntry[]>
+  /** Forgets entries up to this one. */
+  trim(accountId: string, throughSeq: bigint): Promise<void>
   /** When the first record becomes due. */
   firstDue(accountId: string): Promise<number | undefined>
   exists(accountId: string): Promise<boolean>
@@ -100,6 +110,10 @@ export function accounts({ names, commands, hasServerTime }: AccountsOptions): A
         text,
         hash,
       }))
+    },
+    async trim(accountId, throughSeq) {
+      const { journal } = names.of(accountId)
+      await commands.write(trimJournal, [journal], [`${throughSeq + 1n}-0`])
     },
     async firstDue(accountId) {
       const found = await commands.read(readFirstDue, [names.of(accountId).due], [])

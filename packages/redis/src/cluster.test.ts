@@ -2,7 +2,7 @@ import { fakeClock } from '@farebox/core'
 import { createCluster } from 'redis'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { hasRedis, type RedisCluster, startRedisCluster } from '../../testkit/src/servers/redis.ts'
-import { keyCases, type StorageSubject, storageCases } from '../../testkit/src/storage/index.ts'
+import { keyCases, type StorageSubject, storageCases, trimCases } from '../../testkit/src/storage/index.ts'
 import { increment, readCut } from '../../testkit/src/storage/reducers.ts'
 import { redis } from './index.ts'
 import { keyNames } from './key-names.ts'
@@ -31,7 +31,7 @@ describe.skipIf(!hasRedis())('on a cluster of three nodes', () => {
     },
   }
 
-  for (const { name, run } of [...storageCases, ...keyCases]) it(name, () => run(subject))
+  for (const { name, run } of [...storageCases, ...keyCases, ...trimCases]) it(name, () => run(subject))
 
   it('keeps accounts on all nodes, and lists all of them', async () => {
     const { ledger } = redis(client, { clock: fakeClock(0), prefix: 'spread' })

@@ -8,6 +8,7 @@ import {
   durableStorageCases,
   keyCases,
   storageCases,
+  trimCases,
 } from '../../testkit/src/storage/index.ts'
 import { type RedisOptions, redis } from './index.ts'
 import { keyNames } from './key-names.ts'
@@ -49,7 +50,7 @@ describe.skipIf(!hasRedis())('on a real server', () => {
   }
 
   describe('as any storage', () => {
-    for (const { name, run } of [...storageCases, ...keyCases]) it(name, () => run(subject()))
+    for (const { name, run } of [...storageCases, ...keyCases, ...trimCases]) it(name, () => run(subject()))
   })
 
   describe('after the server was killed and started again', () => {

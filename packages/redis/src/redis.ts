@@ -59,6 +59,8 @@ const cachedCharsMax = 16 * 1024 * 1024
 const rememberedCharsMax = 16 * 1024 * 1024
 /** However many a reducer asks for: `moreDue` tells it the rest. */
 const dueMost = 1000
+/** Entries forgotten in one script: less than a millisecond. */
+const trimMax = 1000n
 
 /**
  * Keeps state in Redis or Redis Cluster, for any number of processes.
@@ -121,6 +123,17 @@ export function redis(client: RedisClient | RedisCluster, options: RedisOptions 
     async journal(accountId, afterSeq, limit) {
       if (isClosed) throw closed()
       return accounts.readJournal(accountId, afterSeq, Math.min(Math.max(0, Math.trunc(limit)), 1_000_000))
+    },
+    async trim(accountId, throughSeq) {
+      if (isClosed) throw closed()
+      checkText(accountId, 'account id')
+      const [first] = await accounts.readJournal(accountId, 0n, 1)
+      if (first === undefined) return
+      // In steps: while a script runs, the server does nothing else.
+      for (let from = first.seq; from <= throughSeq; from += trimMax) {
+        const last = from + trimMax - 1n
+        await accounts.trim(accountId, last < throughSeq ? last : throughSeq)
+      }
     },
     async scan(what, cursor, limit) {
       if (isClosed) throw closed()

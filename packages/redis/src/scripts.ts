@@ -211,6 +211,12 @@ export const readJournal: Script = script(
   `return redis.call('XRANGE', KEYS[1], ARGV[1], '+', 'COUNT', ARGV[2])`,
 )
 
+/** KEYS: journal. ARGV: the first id that stays. */
+export const trimJournal: Script = script(
+  onlyInCharge,
+  `return redis.call('XTRIM', KEYS[1], 'MINID', '=', ARGV[1])`,
+)
+
 /** KEYS: due. */
 export const readFirstDue: Script = script(
   onlyInCharge,

@@ -10,6 +10,7 @@ import {
   durableStorageCases,
   keyCases,
   storageCases,
+  trimCases,
 } from '../../testkit/src/storage/index.ts'
 import { type SqliteDatabase, sqlite } from './index.ts'
 
@@ -61,7 +62,7 @@ function subject(open: Open, fileName: string): DurableStorageSubject {
 
 for (const [driver, open] of Object.entries(drivers)) {
   describe(`a file opened by ${driver}`, () => {
-    for (const { name, run } of [...storageCases, ...keyCases])
+    for (const { name, run } of [...storageCases, ...keyCases, ...trimCases])
       it(name, () => run(subject(open, 'ledger.db')))
     for (const { name, run } of [...durableStorageCases, ...durableKeyCases])
       it(name, () => run(subject(open, 'ledger.db')))
@@ -69,7 +70,7 @@ for (const [driver, open] of Object.entries(drivers)) {
 }
 
 describe('a database in memory', () => {
-  for (const { name, run } of [...storageCases, ...keyCases])
+  for (const { name, run } of [...storageCases, ...keyCases, ...trimCases])
     it(name, () => run(subject((file) => new Database(file), ':memory:')))
 
   it('does not promise that anything survives', () => {

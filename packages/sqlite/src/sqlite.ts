@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import {
   type Clock,
   type LedgerStore,
@@ -15,6 +16,7 @@ import { isDatabaseFault, unavailable } from './fault.ts'
 import { sqliteKeys } from './keys.ts'
 import { prepareSchema } from './schema.ts'
 import { prepareTables, type Tables } from './tables.ts'
+import { inTransaction } from './transaction.ts'
 import { whenUnlocked } from './when-unlocked.ts'
 
 export interface SqliteOptions {
@@ -27,6 +29,8 @@ export interface SqliteOptions {
 }
 
 const cachedCharsMax = 4 * 1024 * 1024
+/** Entries deleted at a time: a few milliseconds of work. */
+const trimMax = 500n
 /** However many a reducer asks for: `moreDue` tells it the rest. */
 const dueMost = 1000
 
@@ -78,6 +82,18 @@ function sqliteLedger(
     },
     journal: (accountId, afterSeq, limit) =>
       read(() => tables.readJournal(accountId, afterSeq, rowsMost(limit))),
+    async trim(accountId, throughSeq) {
+      checkText(accountId, 'account id')
+      const first = await read(() => tables.firstEntry(accountId))
+      if (first === undefined) return
+      for (let from = first; from <= throughSeq; from += trimMax) {
+        const last = from + trimMax - 1n
+        const deleteSome = () => tables.deleteEntries(accountId, last < throughSeq ? last : throughSeq)
+        // A commit for each step; requests get their turn in between.
+        await read(() => inTransaction(database, 'BEGIN IMMEDIATE', deleteSome))
+        await setImmediate()
+      }
+    },
     scan: (what, cursor, limit) =>
       read(() => {
         const rowsMax = rowsMost(limit)

@@ -50,6 +50,9 @@ export interface Tables {
   /** account, seq, text, hash */
   writeJournal(rows: FlatRows): void
   deleteExpired(before: number, limit: number): void
+  /** The number of the first entry that is left. */
+  firstEntry(accountId: string): bigint | undefined
+  deleteEntries(accountId: string, throughSeq: bigint): void
 }
 
 export function prepareTables(database: SqliteDatabase, prefix: string): Tables {
@@ -89,6 +92,8 @@ export function prepareTables(database: SqliteDatabase, prefix: string): Tables 
       SELECT account, (SELECT min(due_at) FROM ${waiting} = jump.account) AS next_due_at
       FROM jump WHERE account IS NOT NULL LIMIT ?`,
     ),
+    firstEntry: database.prepare(`SELECT min(seq) AS seq FROM ${journal} WHERE account = ?`),
+    deleteEntries: database.prepare(`DELETE FROM ${journal} WHERE account = ? AND seq <= ?`),
     deleteExpired: database.prepare(
       `DELETE FROM ${records} WHERE (account, key) IN
         (SELECT account, key FROM ${records} WHERE keep_until < ? ORDER BY keep_until LIMIT ?)`,
@@ -144,6 +149,13 @@ export function prepareTables(database: SqliteDatabase, prefix: string): Tables 
     ),
     deleteExpired(before, limit) {
       statement.deleteExpired.run(before, limit)
+    },
+    firstEntry(accountId) {
+      const { seq } = statement.firstEntry.all(accountId)[0] as { seq: number | bigint | null }
+      return seq === null ? undefined : BigInt(seq)
+    },
+    deleteEntries(accountId, throughSeq) {
+      statement.deleteEntries.run(accountId, Number(throughSeq))
     },
   }
 }

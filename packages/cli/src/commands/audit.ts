@@ -1,7 +1,8 @@
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
-import type { AuditFinding, AuditReport, ChainMark } from '@farebox/core'
-import { type Call, type Command, text } from '../command.ts'
+import type { AuditFinding, AuditReport, ChainMark, JournalArchive } from '@farebox/core'
+import { jsonLinesArchive } from '@farebox/core/sinks/json-lines-archive'
+import { type Call, type Command, text, texts } from '../command.ts'
 import { type Books, booksHelp, booksOptions, openBooks } from '../open-books.ts'
 import { createProgress, type Progress } from '../progress.ts'
 import { CommandError, type ExitCode, exitCodes, type Terminal, UsageError } from '../terminal.ts'
@@ -20,6 +21,8 @@ does. A database alone proves the prices that Farebox was released with; your ow
 
 ${booksHelp}
   --since FILE       what an earlier \`farebox audit --json\` wrote: proves that nothing changed since
+  --archive FILE     what \`farebox export\` wrote: proves journals that were trimmed from their first entry on; may be given
+                     several times
   --findings-max N   findings to list of one account (100); all are counted
   --json             one line of JSON for each account; amounts in nano-USD, as text
 
@@ -29,15 +32,17 @@ accounts could not be read, 130 when interrupted. What a finding means: docs/aud
   options: {
     ...booksOptions,
     since: { type: 'string' },
+    archive: { type: 'string', multiple: true },
     'findings-max': { type: 'string' },
     json: { type: 'boolean' },
   },
   async run(call, terminal) {
     const findingsMax = wholeNumber(text(call, 'findings-max') ?? '100')
     const since = readMarks(text(call, 'since'), terminal.folder)
+    const archive = readArchive(texts(call, 'archive'), terminal.folder)
     const books = await openBooks(call, terminal.folder)
     try {
-      return await auditAll(books, { call, terminal, since, findingsMax })
+      return await auditAll(books, { call, terminal, since, archive, findingsMax })
     } finally {
       await books.close()
     }
@@ -48,6 +53,7 @@ interface AuditRun {
   readonly call: Call
   readonly terminal: Terminal
   readonly since: ReadonlyMap<string, ChainMark>
+  readonly archive: JournalArchive | undefined
   readonly findingsMax: number
 }
 
@@ -63,7 +69,10 @@ interface Summary {
   unverifiable: number
 }
 
-async function auditAll(books: Books, { call, terminal, since, findingsMax }: AuditRun): Promise<ExitCode> {
+async function auditAll(
+  books: Books,
+  { call, terminal, since, archive, findingsMax }: AuditRun,
+): Promise<ExitCode> {
   const progress = createProgress(terminal)
   const summary = emptySummary()
   const isJson = call.options['json'] === true
@@ -75,6 +84,7 @@ async function auditAll(books: Books, { call, terminal, since, findingsMax }: Au
         findingsMax,
         signal: terminal.signal,
         ...(mark === undefined ? {} : { since: mark }),
+        ...(archive === undefined ? {} : { archive }),
         onProgress: (done, all) => showProgress(progress, summary.accounts, accountId, done, all),
       })
       .finally(() => progress.clear())
@@ -153,12 +163,12 @@ function wasNeverWritten({ seq, isSound, grants }: AuditReport): boolean {
 }
 
 function describe(report: AuditReport): string {
-  const { accountId, seq, grants, attempts, holds, findings, findingsCount } = report
+  const { accountId, seq, grants, attempts, holds, trimmed, findings, findingsCount } = report
   const account = shown(accountId)
   if (wasNeverWritten(report)) return `${account}: there is no such account.\n`
   const looked =
     `${counted(seq, 'entry', 'entries')}, ${counted(grants, 'grant')}, ${counted(attempts, 'attempt')}, ` +
-    `${counted(holds.compared, 'open hold')}${holds.isComplete ? '' : ' and more'}`
+    `${counted(holds.compared, 'open hold')}${holds.isComplete ? '' : ' and more'}${toldOfTrimmed(trimmed)}`
   if (report.isSound) return `${account}: sound. ${looked}.\n`
   const more = findingsCount - findings.length
   return [
@@ -167,6 +177,12 @@ function describe(report: AuditReport): string {
     ...(more > 0 ? [`  and ${counted(more, 'more finding')}; --findings-max lists them`] : []),
     '',
   ].join('\n')
+}
+
+function toldOfTrimmed(trimmed: AuditReport['trimmed']): string {
+  if (trimmed === null) return ''
+  const { throughSeq, isProved } = trimmed
+  return `, ${counted(throughSeq, 'entry', 'entries')} of them trimmed${isProved ? ' and proved by the archive' : ''}`
 }
 
 /** The message names the entry already where there is one. */
@@ -187,6 +203,15 @@ ${counted(verified, 'cost')} verified, ${reported} told by providers (${drifted}
 function wholeNumber(value: string): number {
   if (!/^\d{1,9}$/.test(value)) throw new UsageError(`--findings-max takes a whole number, not "${value}".`)
   return Number(value)
+}
+
+/** Opened before anything is audited: a file that is not there is told at once. */
+function readArchive(files: readonly string[], folder: string): JournalArchive | undefined {
+  if (files.length === 0) return undefined
+  const paths = files.map((file) => resolve(folder, file))
+  const missing = paths.find((path) => !existsSync(path))
+  if (missing !== undefined) throw new CommandError(`There is no file ${missing}.`)
+  return jsonLinesArchive(paths)
 }
 
 /** Where the journals ended when they were audited before, by account. */

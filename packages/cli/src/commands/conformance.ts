@@ -96,11 +96,11 @@ async function load(file: string): Promise<Create> {
 
 /** The cases that are for this kind of storage, found out by making one. */
 async function groupsFor(create: Create, isWithoutLedger: boolean): Promise<Group[]> {
-  const { storageCases, keyCases, durableStorageCases, durableKeyCases } = await import(
+  const { storageCases, keyCases, trimCases, durableStorageCases, durableKeyCases } = await import(
     '@farebox/testkit/storage'
   )
   const { ledgerCases } = await import('@farebox/testkit/ledger')
-  const { hasKeys, isDurable } = await lookAt(create)
+  const { hasKeys, canTrim, isDurable } = await lookAt(create)
   const subject: StorageSubject = { create: (clock) => create(clock as never) }
   const durable = subject as DurableStorageSubject
   const disposers = new WeakMap<Storage, () => Promise<void>>()
@@ -116,6 +116,7 @@ async function groupsFor(create: Create, isWithoutLedger: boolean): Promise<Grou
     cases.map((each) => ({ name: each.name, run: () => each.run(to) }))
   return [
     { name: 'storage', cases: bound(storageCases, subject) },
+    { name: 'trim', cases: canTrim ? bound(trimCases, subject) : [] },
     { name: 'keys', cases: hasKeys ? bound(keyCases, subject) : [] },
     {
       name: 'durability',
@@ -127,13 +128,14 @@ async function groupsFor(create: Create, isWithoutLedger: boolean): Promise<Grou
   ]
 }
 
-async function lookAt(create: Create): Promise<{ hasKeys: boolean; isDurable: boolean }> {
+async function lookAt(create: Create): Promise<{ hasKeys: boolean; canTrim: boolean; isDurable: boolean }> {
   try {
     const created = await create(fakeClock(0))
     const hasKeys = created.storage.keys !== undefined
+    const canTrim = created.storage.ledger.trim !== undefined
     await created.storage.ledger.close()
     await created.dispose()
-    return { hasKeys, isDurable: 'reopen' in created && typeof created.reopen === 'function' }
+    return { hasKeys, canTrim, isDurable: 'reopen' in created && typeof created.reopen === 'function' }
   } catch (cause) {
     throw new CommandError('`create` gave no storage that can be closed and disposed of.', { cause })
   }

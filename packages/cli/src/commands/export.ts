@@ -11,7 +11,7 @@ export const exportJournals: Command = {
   summary: 'append new journal entries of all accounts to a file',
   help: `farebox export: append new journal entries of all accounts to a file
 
-Usage: farebox export --gateway FILE --consumer NAME --to FILE [--json]
+Usage: farebox export --gateway FILE --consumer NAME --to FILE [options]
 
 Adds a line of JSON for every journal entry that this consumer does not have yet: account, seq, hash and entry. A line is on
 disk before the account remembers that it was exported, so nothing is ever missing; after a crash a line may come twice.
@@ -20,6 +20,7 @@ Each consumer has its own place in each account, and gets everything from the fi
   --gateway FILE    your module that exports \`gateway\`, or \`storage\`
   --consumer NAME   who remembers how far it is, 1 to 64 letters, digits, dots, dashes and underscores
   --to FILE         the file to add to; it is created when it is not there
+  --accept-trimmed  a new consumer begins with what is left of journals that were trimmed
   --json            the counts as one line of JSON
 
 Exits with 0 when everything was exported, 1 when entries of some accounts could not be, 2 when called wrongly, 3 when the
@@ -29,6 +30,7 @@ gateway could not be loaded or its store is out of reach, 130 when interrupted.
     gateway: booksOptions.gateway,
     consumer: { type: 'string' },
     to: { type: 'string' },
+    'accept-trimmed': { type: 'boolean' },
     json: { type: 'boolean' },
   },
   async run(call, terminal) {
@@ -47,6 +49,7 @@ gateway could not be loaded or its store is out of reach, 130 when interrupted.
         .exportJournal({
           consumer,
           signal: terminal.signal,
+          acceptsTrimmed: call.options['accept-trimmed'] === true,
           sink: {
             async write(batch) {
               await file.write(batch)

@@ -33,6 +33,8 @@ export type EntryKind =
   | 'adjusted'
   /** A period was closed with an invoice. */
   | 'closed'
+  /** Entries long past were taken out of the journal; what they added up to is its base. */
+  | 'trimmed'
 
 /** One immutable line of an account's journal. */
 export type Entry = {

@@ -16,7 +16,7 @@ export interface ExportState {
   readonly exported: bigint
 }
 
-type ExportCursor = { readonly seq: bigint }
+export type ExportCursor = { readonly seq: bigint }
 
 /** A consumer's name goes into the key of its cursor in every account. */
 const consumerPattern = /^[A-Za-z0-9._-]{1,64}$/

@@ -12,6 +12,7 @@ import { type JournalEntry, readEntry } from './entry.ts'
 import { acknowledge, type ExportState, exportKey, exportState } from './export-cursor.ts'
 import { type ExtendRequest, type ExtendResult, extend } from './extend.ts'
 import { type GrantRequest, type GrantResult, grant, grantKey } from './grant.ts'
+import { journalBaseKey } from './journal-base.ts'
 import { type LateTerms, usualLateTerms } from './late.ts'
 import { operationKey } from './manual-operation.ts'
 import { memberKeys } from './member.ts'
@@ -29,6 +30,7 @@ import { type ReserveRequest, type ReserveResult, reserve } from './reserve.ts'
 import { type SettleRequest, type SettleResult, settle } from './settle.ts'
 import { createStatements, type Statements } from './statements.ts'
 import type { AccountPage, LedgerStore, StoredEntry } from './storage.ts'
+import { type TrimAccountRequest, type TrimAccountResult, trimJournal } from './trim-journal.ts'
 import { type Unresolved, unresolved } from './unresolved.ts'
 import { type VoidGrantRequest, type VoidGrantResult, voidGrant } from './void-grant.ts'
 
@@ -57,6 +59,10 @@ export interface Ledger {
   exportState(accountId: string, consumer: string): Promise<ExportState>
   /** Takes note that a consumer has it up to this entry. */
   acknowledge(accountId: string, consumer: string, seq: bigint): Promise<void>
+  /** Takes entries out of an account's journal that nobody needs any more. Only where `canTrim`. */
+  trim(request: TrimAccountRequest): Promise<TrimAccountResult>
+  /** Whether the store can forget entries. */
+  readonly canTrim: boolean
   /** Accounts with holds that nobody settled in time, and with costs that are still to come. */
   accountsDue(cursor: string | null): Promise<AccountPage>
   unresolved(accountId: string): Promise<Unresolved>
@@ -91,6 +97,7 @@ export function createLedger({ store, plans, clock, late = usualLateTerms }: Led
   const { run } = access
   const journal = async (accountId: string, afterSeq: bigint, limit: number) =>
     (await access.journal(accountId, afterSeq, limit)).map(readEntry)
+  const statements = createStatements({ run, journal, plans })
   const storeNow = () => run('', [], ({ now }) => ({ result: now }))
   // By the store's clock, like every decision about time: a process whose own clock is behind would find nothing.
   const resolveBy = async () => (await storeNow()) + Math.max(graceMs + resolveWithinMs, late.withinMs)
@@ -135,7 +142,8 @@ export function createLedger({ store, plans, clock, late = usualLateTerms }: Led
       const keys = [reservationKey(reservationId), ...memberKeys(memberId)]
       const step = await run(accountId, keys, settle(request, plans, late))
       if (step.outcome !== 'already-settled') return step
-      return { outcome: 'settled', receipt: await readFirstReceipt(access, accountId, step.seq) }
+      const receipt = await readFirstReceipt(access, accountId, step.seq)
+      return receipt === undefined ? { outcome: 'unknown-reservation' } : { outcome: 'settled', receipt }
     },
     balance: (accountId) => run(accountId, [], balance(accountId, plans)),
     memberBalance: async (request) =>
@@ -147,7 +155,9 @@ export function createLedger({ store, plans, clock, late = usualLateTerms }: Led
     exportState: async (accountId, consumer) => run(accountId, [exportKey(consumer)], exportState(consumer)),
     acknowledge: async (accountId, consumer, seq) =>
       run(accountId, [exportKey(consumer)], acknowledge(consumer, seq)),
-    statements: createStatements({ run, journal, plans }),
+    trim: (request) => trimJournal({ access, statements, plans }, request),
+    canTrim: store.trim !== undefined,
+    statements,
     async accountsDue(cursor) {
       const dueBy = await resolveBy()
       return reach(clock, () => store.scan({ dueBy }, cursor, 100))
@@ -162,7 +172,10 @@ export function createLedger({ store, plans, clock, late = usualLateTerms }: Led
       audit(
         {
           readHead: () =>
-            run(accountId, [], (cut) => ({ result: cut }), { dueBy: Number.MAX_SAFE_INTEGER, dueMax }),
+            run(accountId, [journalBaseKey], (cut) => ({ result: cut }), {
+              dueBy: Number.MAX_SAFE_INTEGER,
+              dueMax,
+            }),
           readJournal: access.journal,
           rate,
           plans,

@@ -70,8 +70,15 @@ function memoryLedger(clock: Clock): LedgerStore {
     },
 
     async journal(accountId, afterSeq, limit) {
-      // Sequence numbers start at 1 and have no gaps, so they are positions.
-      return open(accountId).journal.slice(Number(afterSeq), Number(afterSeq) + limit)
+      const { journal } = open(accountId)
+      // Sequence numbers have no gaps, so they are positions, counted from the first that is left.
+      const start = Math.max(0, Number(afterSeq - firstSeq(journal)) + 1)
+      return journal.slice(start, start + limit)
+    },
+
+    async trim(accountId, throughSeq) {
+      const { journal } = open(accountId)
+      journal.splice(0, Math.max(0, Number(throughSeq - firstSeq(journal)) + 1))
     },
 
     async scan(what, cursor, limit) {
@@ -92,6 +99,10 @@ function memoryLedger(clock: Clock): LedgerStore {
       accounts.clear()
     },
   }
+}
+
+function firstSeq(journal: readonly StoredEntry[]): bigint {
+  return journal[0]?.seq ?? 1n
 }
 
 function readCut(
@@ -146,7 +157,7 @@ function refuseExisting(account: StoredAccount, puts: readonly Put[] | undefined
 }
 
 function refuseGap(account: StoredAccount, entries: readonly StoredEntry[] | undefined): void {
-  let last = BigInt(account.journal.length)
+  let last = account.journal.at(-1)?.seq ?? 0n
   for (const { seq } of entries ?? []) {
     const previous = last
     assert(seq === previous + 1n, () => `entry ${seq} does not follow entry ${previous}`)

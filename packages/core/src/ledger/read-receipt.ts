@@ -6,12 +6,20 @@ import { isAwaited } from './late.ts'
 import { type Receipt, receiptOf, sum, withLateCosts } from './receipt.ts'
 import { type Reservation, reservationKey } from './reservation.ts'
 
-/** The receipt as it was when the request was settled. */
-export async function readFirstReceipt(access: Access, accountId: string, seq: bigint): Promise<Receipt> {
-  return receiptOf(accountId, await entryOf(access, accountId, seq), seq)
+/** The receipt as it was when the request was settled; `undefined` when its entry was trimmed, long after. */
+export async function readFirstReceipt(
+  access: Access,
+  accountId: string,
+  seq: bigint,
+): Promise<Receipt | undefined> {
+  const entry = await entryOf(access, accountId, seq)
+  return entry && receiptOf(accountId, entry, seq)
 }
 
-/** The receipt as it is now, with costs that came later and refunds; `undefined` before the request was settled. */
+/**
+ * The receipt as it is now, with costs that came later and refunds; `undefined` before the request was settled, and long
+ * after, when its entries were trimmed.
+ */
 export async function readReceipt(
   access: Access,
   accountId: string,
@@ -61,13 +69,22 @@ async function receiptNow(
   if (first === undefined) return undefined
   const receipt =
     late === undefined && reconciled === undefined ? first : await current(access, first, hold, nowMs)
-  if (refunds === undefined) return receipt
+  if (receipt === undefined || refunds === undefined) return receipt
   return { ...receipt, refunded: sum(refunds.map(({ amount }) => amount)) }
 }
 
-async function current(access: Access, first: Receipt, hold: Reservation, nowMs: number): Promise<Receipt> {
+async function current(
+  access: Access,
+  first: Receipt,
+  hold: Reservation,
+  nowMs: number,
+): Promise<Receipt | undefined> {
   const entries: JournalEntry[] = []
-  for (const { seq } of hold.reconciled ?? []) entries.push(await entryOf(access, first.accountId, seq))
+  for (const { seq } of hold.reconciled ?? []) {
+    const entry = await entryOf(access, first.accountId, seq)
+    if (entry === undefined) return undefined
+    entries.push(entry)
+  }
   const awaited = new Set(isOpen(hold, nowMs) ? hold.late?.attempts.map(({ attemptId }) => attemptId) : [])
   return withLateCosts(first, entries, (attemptId) => awaited.has(attemptId))
 }
@@ -82,8 +99,9 @@ function isOpen(hold: Reservation, nowMs: number): boolean {
   return !isGivenUp && isAwaited(hold, nowMs)
 }
 
-async function entryOf(access: Access, accountId: string, seq: bigint): Promise<JournalEntry> {
+async function entryOf(access: Access, accountId: string, seq: bigint): Promise<JournalEntry | undefined> {
   const entry = await access.entry(accountId, seq)
-  assert(entry !== undefined, () => `the journal of an account has lost entry ${seq}`)
-  return entry
+  if (entry !== undefined) return entry
+  assert(await access.isTrimmed(accountId, seq), () => `the journal of an account has lost entry ${seq}`)
+  return undefined
 }

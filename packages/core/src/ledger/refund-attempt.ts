@@ -24,7 +24,10 @@ export async function refundAttempt(
     const located = await access.run(accountId, keys, locateCharge(request))
     if ('done' in located) return located.done
     const charge = await access.entry(accountId, located.seq)
-    if (charge === undefined) return { outcome: 'unknown-attempt' }
+    if (charge === undefined) {
+      const isTrimmed = await access.isTrimmed(accountId, located.seq)
+      return { outcome: isTrimmed ? 'too-old' : 'unknown-attempt' }
+    }
     const result = await access.run(accountId, refundKeys(request, charge), refund(request, charge, plans))
     if (result.outcome !== 'again') return result
   }

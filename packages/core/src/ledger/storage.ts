@@ -118,6 +118,14 @@ export interface LedgerStore {
   /** Entries with `seq` above `afterSeq`, in order, at most `limit`. */
   journal(accountId: string, afterSeq: bigint, limit: number): Promise<readonly StoredEntry[]>
 
+  /**
+   * Forgets the entries up to `throughSeq`, which is below the account's last. Many are deleted in small steps, so that nobody
+   * waits for it; a call that broke off is made again. Nothing else changes, and no version.
+   *
+   * Optional: without it a journal is kept as a whole.
+   */
+  trim?(accountId: string, throughSeq: bigint): Promise<void>
+
   /** Accounts that have a record due by then, or all of them, by id, at most `limit` a page. */
   scan(what: { readonly dueBy: Instant } | 'all', cursor: string | null, limit: number): Promise<AccountPage>
 

@@ -21,6 +21,7 @@ import { overageCases, reserveCases } from './reserve-cases.ts'
 import { settleCases } from './settle-cases.ts'
 import { shareCases } from './share-cases.ts'
 import { tooLateCases } from './too-late-cases.ts'
+import { trimCases } from './trim-cases.ts'
 import { usageCases } from './usage-cases.ts'
 import { voidCases } from './void-cases.ts'
 
@@ -66,6 +67,7 @@ export const ledgerCases: readonly LedgerCase[] = [
   ...linearizableCases,
   ...usageCases,
   ...closeCases,
+  ...trimCases,
 ]
 
 /**

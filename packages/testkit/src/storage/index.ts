@@ -19,6 +19,7 @@ export type {
   StorageCase,
   StorageSubject,
 } from './storage-case.ts'
+export { trimCases } from './trim-cases.ts'
 
 /**
  * What every ledger store keeps to, for any test runner: give each case's `run` your store.

@@ -1,6 +1,6 @@
 import { memoryStorage } from '@farebox/core'
 import { describe, it } from 'vitest'
-import { keyCases, type StorageSubject, storageCases } from './index.ts'
+import { keyCases, type StorageSubject, storageCases, trimCases } from './index.ts'
 
 const memory: StorageSubject = {
   async create(clock) {
@@ -10,5 +10,5 @@ const memory: StorageSubject = {
 }
 
 describe('memoryStorage', () => {
-  for (const { name, run } of [...storageCases, ...keyCases]) it(name, () => run(memory))
+  for (const { name, run } of [...storageCases, ...keyCases, ...trimCases]) it(name, () => run(memory))
 })

@@ -29,12 +29,18 @@ interface Break {
  * Proves that entries are numbered without gaps and that each hash covers its text and the hash before it.
  *
  * One entry that does not match can mean two things. The next one tells them apart: it continues either the hash that is
- * stored, and then the text was changed, or the hash that the text gives, and then the hash was.
+ * stored, and then the text was changed, or the hash that the text gives, and then the hash was. `start` is the entry before
+ * the first one to follow.
  */
-export function createChainCheck(findings: Findings, since?: ChainMark): ChainCheck {
-  let seq = 0n
-  let chain = emptyChain
+export function createChainCheck(
+  findings: Findings,
+  since?: ChainMark,
+  start: ChainMark = { seq: 0n, chain: emptyChain },
+): ChainCheck {
+  let seq = start.seq
+  let chain = start.chain
   let broken: Break | undefined
+  compareStart(start, since, findings)
 
   function tell(what: 'text' | 'hash' | 'both', through: bigint): void {
     if (broken === undefined) return
@@ -115,6 +121,24 @@ export function createChainCheck(findings: Findings, since?: ChainMark): ChainCh
         })
       }
     },
+  }
+}
+
+/** What an earlier audit saw is before the first entry that is left: nothing there says any more what it was. */
+function compareStart(start: ChainMark, since: ChainMark | undefined, findings: Findings): void {
+  if (since === undefined || since.seq > start.seq || start.seq === 0n) return
+  if (since.seq < start.seq) {
+    findings.add({
+      kind: 'unproved-mark',
+      seq: since.seq,
+      message: `Entry ${since.seq}, which an earlier audit saw, was trimmed with all up to ${start.seq}: only their archive can prove it.`,
+    })
+  } else if (since.chain !== start.chain) {
+    findings.add({
+      kind: 'rewritten-journal',
+      seq: start.seq,
+      message: `Entry ${start.seq} has another hash than an earlier audit saw: it, or one before it, was rewritten.`,
+    })
   }
 }
 

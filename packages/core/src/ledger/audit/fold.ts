@@ -13,6 +13,8 @@ export interface FoldedSource {
   /** For a grant: what it was issued with. */
   readonly effectiveAtMs: number
   readonly terms: Readonly<Record<string, unknown>>
+  /** When the last entry that moved its money was recorded. */
+  movedAtMs: number
 }
 
 /** What an account's journal adds up to. */
@@ -73,7 +75,7 @@ export function foldEntry(fold: Fold, entry: JournalEntry, findings: Findings): 
   fold.recordedAtMs = Math.max(fold.recordedAtMs, entry.recordedAtMs)
   foldTerms(fold, entry)
   if (kind === 'granted') openGrant(fold, entry, tell)
-  for (const posting of entry.postings) foldPosting(fold, rule, posting, tell, seq)
+  for (const posting of entry.postings) foldPosting(fold, rule, posting, tell, entry)
   for (const attempt of entry.attempts ?? []) foldAttempt(fold, attempt, tell)
   const charged = rule.charges(entry)
   const drawn = drawnBy(entry.postings)
@@ -104,11 +106,24 @@ function openGrant(fold: Fold, { seq, postings, effectiveAtMs, terms }: JournalE
   for (const { source } of postings) {
     if (fold.sources.has(source))
       tell('repeated-operation', `Entry ${seq} issues ${source} a second time.`, source)
-    else fold.sources.set(source, { source, buckets: emptyBuckets(), effectiveAtMs, terms: terms ?? {} })
+    else
+      fold.sources.set(source, {
+        source,
+        buckets: emptyBuckets(),
+        effectiveAtMs,
+        terms: terms ?? {},
+        movedAtMs: 0,
+      })
   }
 }
 
-function foldPosting(fold: Fold, rule: KindRule, posting: Posting, tell: Tell, seq: bigint): void {
+function foldPosting(
+  fold: Fold,
+  rule: KindRule,
+  posting: Posting,
+  tell: Tell,
+  { seq, recordedAtMs }: JournalEntry,
+): void {
   const { source, from, to, amount } = posting
   const folded = sourceOf(fold, source)
   if (folded === undefined) {
@@ -122,6 +137,7 @@ function foldPosting(fold: Fold, rule: KindRule, posting: Posting, tell: Tell, s
       source,
     )
   }
+  folded.movedAtMs = recordedAtMs
   folded.buckets[from] -= amount
   folded.buckets[to] += amount
   if (folded.buckets[from] < 0n && !origins.includes(from)) {
@@ -137,7 +153,7 @@ function foldPosting(fold: Fold, rule: KindRule, posting: Posting, tell: Tell, s
 function sourceOf(fold: Fold, source: Source): FoldedSource | undefined {
   const known = fold.sources.get(source)
   if (known !== undefined || !source.startsWith('overage:')) return known
-  const line = { source, buckets: emptyBuckets(), effectiveAtMs: 0, terms: {} }
+  const line = { source, buckets: emptyBuckets(), effectiveAtMs: 0, terms: {}, movedAtMs: 0 }
   fold.sources.set(source, line)
   return line
 }

@@ -55,6 +55,7 @@ const source: FoldedSource = {
   buckets: { ...none, issued: -100n, available: 100n },
   effectiveAtMs: 1000,
   terms,
+  movedAtMs: 1500,
 }
 
 /** What a journal adds up to that tells the same as the head. */
@@ -218,6 +219,7 @@ describe('what a head has issued of included credit', () => {
       buckets: { ...none, issued: -40n, available: 40n },
       effectiveAtMs: 1000,
       terms: { ...terms, target: 140n },
+      movedAtMs: 1500,
     }
     const third = { ...second, source: 'grant:third' as const, terms: { ...terms, target: 120n } }
     const earlier = { ...second, source: 'grant:earlier' as const, effectiveAtMs: 999 }

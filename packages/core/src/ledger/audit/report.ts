@@ -26,6 +26,10 @@ export type AuditFindingKind =
   | 'wrong-invoice'
   /** A cost is not what its price version says of the recorded usage. */
   | 'mispriced-attempt'
+  /** What the journal is said to begin with is not what its chain says, or not what its archive adds up to. */
+  | 'wrong-base'
+  /** What an earlier audit saw was trimmed, and no archive was given that has it. */
+  | 'unproved-mark'
   /** The head says something else than the journal. */
   | 'wrong-head'
   /** Holds and the sources they were taken from disagree. */
@@ -81,6 +85,9 @@ export interface AuditReport {
   /** The journal's last entry and its hash. Keep them outside the database: the next audit proves that they still hold. */
   readonly seq: bigint
   readonly chain: string
+  /** How far the journal was trimmed, and whether an archive has proved what was there; `null` when it is whole. */
+  readonly trimmed: { readonly throughSeq: bigint; readonly isProved: boolean } | null
+  /** How many there are of each kind, with those that were trimmed. */
   readonly entries: Readonly<Partial<Record<EntryKind, number>>>
   readonly grants: number
   readonly attempts: number

@@ -44,6 +44,7 @@ const rules: Readonly<Record<EntryKind, KindRule>> = {
     total: (amount) => (amount < 0n ? { least: -amount, most: -amount } : { least: 0n, most: amount }),
   },
   closed: { moves: [], charges: nothing },
+  trimmed: { moves: [], charges: nothing },
 }
 
 export function amountOf(terms: JournalEntry['terms']): bigint {

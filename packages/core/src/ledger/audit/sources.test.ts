@@ -24,6 +24,7 @@ const issued: FoldedSource = {
   buckets: { ...none, issued: -100n, available: 30n, settled: 30n, expired: 25n, voided: 15n },
   effectiveAtMs: 1000,
   terms: { kind: 'purchased', expiresAtMs: 2000, priority: 50 },
+  movedAtMs: 1000,
 }
 
 const used = (periodKey: string, amount: bigint): FoldedSource => ({
@@ -31,6 +32,7 @@ const used = (periodKey: string, amount: bigint): FoldedSource => ({
   buckets: { ...none, limit: -amount, used: amount },
   effectiveAtMs: 0,
   terms: {},
+  movedAtMs: 0,
 })
 
 const line = (periodKey: string, amount: bigint, held = 0n): OverageLine => ({

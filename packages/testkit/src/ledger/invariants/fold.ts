@@ -60,6 +60,7 @@ const moves: Readonly<Record<EntryKind, readonly string[]>> = {
   refunded: ['settled available', 'settled expired', 'settled voided', 'used limit'],
   adjusted: ['available voided', 'limit used', 'used limit'],
   closed: [],
+  trimmed: [],
 }
 
 /** Folds entries, from the first one or onward from what those before them have come to, which is changed. */
