@@ -4,8 +4,11 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { chainHash, createGateway, createLedger, encodeValue, fakeClock, memoryStorage } from '@farebox/core'
 import { openaiCompatible } from '@farebox/core/providers/openai-compatible'
+import { migrate, postgres } from '@farebox/postgres'
 import { sqlite } from '@farebox/sqlite'
+import { startPostgres } from '@farebox/testkit/servers'
 import Database from 'libsql'
+import pg from 'pg'
 import { plans, spendingLimit } from './money.js'
 import { processUsage } from './process-usage.js'
 import { percentile } from './statistics.js'
@@ -17,8 +20,11 @@ const help = `Measures one account with a journal of millions of requests.
   node bench/usage-scale.js [options]
 
   --rows N           requests in the journal (10000000)
-  --storage KIND     sqlite or memory (sqlite); memory takes about 1.5 GB for a million
-  --dir DIRECTORY    where the database goes (the directory for temporary files); about 0.6 GB for a million
+  --fill N           as many entries more in the same table, of a thousand other accounts; only with postgres (0)
+  --storage KIND     sqlite, postgres or memory (sqlite); memory takes about 1.5 GB for a million
+  --dir DIRECTORY    where the file of sqlite goes (the directory for temporary files); about 0.6 GB for a million. PostgreSQL
+                     always uses the directory for temporary files, and about 1 GB
+  --trim             at the end, 401 days later: take all of them out of the journal
   --assert           exit with 1 when a budget is missed
   --help
 
@@ -46,26 +52,34 @@ function readOptions() {
     options: {
       help: { type: 'boolean', default: false },
       rows: { type: 'string', default: '10000000' },
+      fill: { type: 'string', default: '0' },
       storage: { type: 'string', default: 'sqlite' },
       dir: { type: 'string', default: tmpdir() },
+      trim: { type: 'boolean', default: false },
       assert: { type: 'boolean', default: false },
     },
   })
   const rows = Number(values.rows)
-  const isRight = Number.isInteger(rows) && rows >= 1000 && ['sqlite', 'memory'].includes(values.storage)
+  const fill = Number(values.fill)
+  const isRight =
+    Number.isInteger(rows) &&
+    rows >= 1000 &&
+    Number.isInteger(fill) &&
+    (fill === 0 || values.storage === 'postgres') &&
+    ['sqlite', 'postgres', 'memory'].includes(values.storage)
   if (values.help || !isRight) {
     process.stdout.write(help)
     process.exitCode = values.help ? 0 : 1
     return undefined
   }
-  return { ...values, rows }
+  return { ...values, rows, fill }
 }
 
-async function main({ rows, storage: kind, dir, assert }) {
+async function main({ rows, fill, storage: kind, dir, trim, assert }) {
   const folder = mkdtempSync(join(dir, 'farebox-usage-'))
   const clock = fakeClock(startMs)
-  const storage =
-    kind === 'memory' ? memoryStorage({ clock }) : sqlite(new Database(join(folder, 'usage.db')), { clock })
+  const opened = await open(kind, { clock, file: join(folder, 'usage.db') })
+  const { storage } = opened
   try {
     const reading = countReads(storage.ledger)
     const ledger = createLedger({ store: reading.store, plans, clock })
@@ -75,20 +89,64 @@ async function main({ rows, storage: kind, dir, assert }) {
     clock.set(startMs)
     const seedMs = await timed(() => seed(storage.ledger, 'busy', rows, clock))
     show('seed', `${rows} requests in ${seconds(seedMs)}, ${perSecond(rows, seedMs)}`)
-    if (kind === 'sqlite')
-      show('database', `${(statSync(join(folder, 'usage.db')).size / 2 ** 30).toFixed(2)} GiB`)
+    if (fill > 0) show('fill', `${fill} entries in ${seconds(await timed(() => opened.fill(fill)))}`)
+    show('journal', gibibytes(await opened.bytes()))
     await fold(ledger, rows)
     const ratios = await compare(ledger, clock)
     await ledger.statements.fold('busy', 100_000)
     reading.entries = 0
     const measured = { ...ratios, ...(await page({ ...storage, ledger: reading.store }, clock, reading)) }
     await close(ledger, clock)
+    if (trim) await trimAll(ledger, { rows, clock, opened })
     const missed = Object.entries(budgets).filter(([name, budget]) => measured[name] > budget)
     for (const [name, budget] of missed) show('missed', `${name} is ${measured[name]}, more than ${budget}`)
     if (assert && missed.length > 0) process.exitCode = 1
   } finally {
     await storage.ledger.close()
+    await opened.close()
     rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+async function open(kind, { clock, file }) {
+  if (kind === 'memory')
+    return { storage: memoryStorage({ clock }), bytes: async () => 0, close: async () => {} }
+  if (kind === 'sqlite') {
+    const database = new Database(file)
+    return {
+      storage: sqlite(database, { clock }),
+      bytes: async () => statSync(file).size,
+      close: async () => database.close(),
+    }
+  }
+  const server = await startPostgres({
+    settings: { shared_buffers: '256MB', max_wal_size: '2GB', checkpoint_timeout: '15min' },
+  })
+  const pool = new pg.Pool({ connectionString: server.url, max: 4 })
+  await migrate(pool)
+  return {
+    storage: postgres(pool, { clock }),
+    bytes: async () =>
+      Number((await pool.query("SELECT pg_total_relation_size('farebox.journal') AS bytes")).rows[0].bytes),
+    /** Entries of other accounts, as long as real ones. Nobody reads them: they make the table and its index as large. */
+    async fill(count) {
+      const text = encodeValue(entryOf(1, 100n, startMs))
+      const step = 100_000
+      for (let from = 0; from < count; from += step)
+        await pool.query(
+          `INSERT INTO farebox.journal (account, seq, text, hash)
+            SELECT 'other-' || i % 1000, i / 1000 + 1, $1, encode(sha256(i::text::bytea), 'hex')
+            FROM generate_series($2::bigint, $3::bigint) AS i`,
+          [text, from, Math.min(from + step, count) - 1],
+        )
+    },
+    async vacuum() {
+      await pool.query('VACUUM farebox.journal')
+    },
+    async close() {
+      await pool.end()
+      await server.stop()
+    },
   }
 }
 
@@ -232,6 +290,24 @@ async function close(ledger, clock) {
   show('close', `${result.outcome} in ${closeMs.toFixed(1)} ms, ${cents} cents due`)
 }
 
+/** What is trimmed is proved first, so this is an audit and a deletion. */
+async function trimAll(ledger, { rows, clock, opened }) {
+  const { seq } = await ledger.exportState('busy', 'archive')
+  await ledger.acknowledge('busy', 'archive', seq)
+  clock.advance(401 * day)
+  const request = { accountId: 'busy', consumers: ['archive'], olderThanMs: 400 * day, isDryRun: false }
+  let result
+  const trimMs = await timed(async () => {
+    result = await ledger.trim(request)
+  })
+  await opened.vacuum?.()
+  const gone = `${result.outcome}: ${result.entries ?? result.message}`
+  show(
+    'trim',
+    `${gone} in ${seconds(trimMs)}, ${perSecond(rows, trimMs)}; left ${gibibytes(await opened.bytes())}`,
+  )
+}
+
 /** The store, and how many entries of the journal were read from it. */
 function countReads(store) {
   const reading = {
@@ -266,6 +342,10 @@ function show(what, text) {
 
 function milliseconds(times) {
   return `p50 ${percentile(times, 0.5).toFixed(2)} ms, p99 ${percentile(times, 0.99).toFixed(2)} ms`
+}
+
+function gibibytes(bytes) {
+  return `${(bytes / 2 ** 30).toFixed(2)} GiB`
 }
 
 function seconds(ms) {
