@@ -15,6 +15,10 @@ export interface AccountDraft {
   readonly head: Value | null
   readonly version: bigint
   readonly isWritten: boolean
+  /** The keys among these whose records nobody knows yet. Each is told of once, so it has to be read. */
+  unknown(keys: readonly Key[]): readonly Key[]
+  /** Takes what was read of one of them. */
+  learn(key: Key, value: Value): void
   /** Reads the records that are not known yet, in one query. */
   load(keys: readonly Key[]): void
   /** A record that was loaded or written. */
@@ -49,6 +53,18 @@ export function draftAccount(
   const entries: StoredEntry[] = []
   let { head, headChars, version, lastSeq, quietUntil } = stored
 
+  function unknown(keys: readonly Key[]): readonly Key[] {
+    const asked: Key[] = []
+    for (const key of keys) {
+      if (records.has(key)) continue
+      const value = stored.open.get(key)
+      records.set(key, value)
+      // An account that was never written has no records.
+      if (value === undefined && !isNew) asked.push(key)
+    }
+    return asked
+  }
+
   function moveUnsaved(rows: FlatRows): void {
     for (const { put, text } of unsaved.values()) {
       rows.push(accountId, put.key, put.dueAt ?? null, put.keepUntil ?? null, text)
@@ -67,16 +83,12 @@ export function draftAccount(
     get isWritten() {
       return version !== stored.version
     },
+    unknown,
+    learn: (key, value) => void records.set(key, value),
     load(keys) {
-      const unknown: Key[] = []
-      for (const key of keys) {
-        if (records.has(key)) continue
-        const value = stored.open.get(key)
-        records.set(key, value)
-        if (value === undefined) unknown.push(key)
-      }
-      if (unknown.length === 0 || isNew) return
-      for (const { key, value } of tables.readRecords(accountId, unknown)) records.set(key, value)
+      const asked = unknown(keys)
+      if (asked.length === 0) return
+      for (const { key, value } of tables.readRecords(accountId, asked)) records.set(key, value)
     },
     record: (key) => records.get(key),
     due(until, limit) {

@@ -225,3 +225,22 @@ it('forgets expired records in passing, a bounded number at a time', async () =>
   await put(5)
   expect(stored()).toEqual({ records: 600 })
 })
+
+it('reads the records that many accounts ask for at once with one statement', async () => {
+  const database = recorded(new Database(temporaryFile()))
+  const { ledger } = sqlite(database)
+  const ids = Array.from({ length: 40 }, (_, index) => `account-${index}`)
+  const put = (cut: Cut): Decision<number> => ({
+    ...increment(cut),
+    write: { head: 1, put: [{ key: 'a"b', value: cut.records.size, mode: 'replace', keepUntil: 5 }] },
+  })
+  await Promise.all(ids.map((id) => ledger.transact(id, ['a"b'], put)))
+  database.statements.length = 0
+
+  const found = await Promise.all(
+    ids.map((id) => ledger.transact(id, ['a"b', `only ${id}`], ({ records }) => ({ result: [...records] }))),
+  )
+  expect(found).toEqual(ids.map(() => [['a"b', 0]]))
+  expect(count(database.statements, 'SELECT key, value FROM farebox_records')).toBe(0)
+  expect(count(database.statements, 'SELECT r.account')).toBe(1)
+})

@@ -14,6 +14,12 @@ export interface StoredRecord {
   readonly value: Value
 }
 
+/** Where a record is. */
+export interface RecordPlace {
+  readonly accountId: string
+  readonly key: Key
+}
+
 /** The same as before means: nobody else has changed the file, and nothing but this store has used its connection to. */
 export interface Stamp {
   /** Changes when another connection has changed the file. */
@@ -35,6 +41,8 @@ export interface Tables {
   totalChanges(): number
   readAccount(accountId: string): StoredAccount | undefined
   readRecords(accountId: string, keys: readonly Key[]): StoredRecord[]
+  /** Records of many accounts with one statement. */
+  readRecordsOf(places: readonly RecordPlace[]): (RecordPlace & StoredRecord)[]
   hasRecord(accountId: string, key: Key): boolean
   /** `Infinity` when nothing waits. */
   nextDueAt(accountId: string): number
@@ -72,6 +80,11 @@ export function prepareTables(database: SqliteDatabase, prefix: string): Tables 
     // One JSON list instead of a parameter per key: a batch asks for hundreds, and drivers bind slowly.
     records: database.prepare(
       `SELECT key, value FROM ${records} WHERE account = ? AND key IN (SELECT value FROM json_each(?))`,
+    ),
+    // The list first: the other way round SQLite would look at every record there is.
+    recordsOf: database.prepare(
+      `SELECT r.account, r.key, r.value FROM json_each(?) AS place CROSS JOIN ${records} AS r
+        WHERE r.account = json_extract(place.value, '$[0]') AND r.key = json_extract(place.value, '$[1]')`,
     ),
     record: database.prepare(`SELECT 1 AS found FROM ${records} WHERE account = ? AND key = ?`),
     nextDueAt: database.prepare(`SELECT min(due_at) AS next_due_at FROM ${waiting} = ?`),
@@ -116,6 +129,11 @@ export function prepareTables(database: SqliteDatabase, prefix: string): Tables 
     },
     readRecords: (accountId, keys) =>
       (statement.records.all(accountId, JSON.stringify(keys)) as RecordRow[]).map(recordOf),
+    readRecordsOf(places) {
+      const list = JSON.stringify(places.map(({ accountId, key }) => [accountId, key]))
+      const rows = statement.recordsOf.all(list) as (RecordRow & { account: string })[]
+      return rows.map((row) => ({ ...recordOf(row), accountId: row.account }))
+    },
     hasRecord: (accountId, key) => statement.record.all(accountId, key).length > 0,
     nextDueAt: (accountId) => timeOf((statement.nextDueAt.all(accountId)[0] as DueRow).next_due_at),
     readDue: (accountId, until, limit) =>
