@@ -78,6 +78,20 @@ describe('adding up a journal', () => {
     expect(read).toEqual([])
   })
 
+  it('ends with what was booked before, and does not run after what is booked meanwhile', async () => {
+    let seats = 100
+    const before = (ledger: Ledger) => {
+      seats += 1
+      return ledger.configure({ accountId: 'alice', planId: 'free', seats })
+    }
+    const { ledger, statements, read } = open({ before })
+    await give(ledger, 10)
+    const { seq } = await ledger.exportState('alice', 'none')
+    expect(await statements.fold('alice', 1000)).toEqual({ seq: seq + 1n, isComplete: true })
+    expect(read).toEqual([[0n, 250]])
+    expect((await ledger.exportState('alice', 'none')).seq).toBe(seq + 3n)
+  })
+
   it('adds nothing when it is asked for nothing', async () => {
     const { ledger, statements, read } = open()
     await give(ledger, 1)

@@ -22,7 +22,7 @@ import { type UsageDay, type UsageRow, usageDayKey } from './usage-day.ts'
 export interface Folded {
   /** The last entry of the journal that is in the sums. */
   readonly seq: bigint
-  /** Whether that is the last entry there is. */
+  /** Whether everything is in them that was booked before. */
   readonly isComplete: boolean
 }
 
@@ -58,7 +58,10 @@ export interface ListInvoicesRequest {
 
 /** What is read from the sums of an account instead of its journal. */
 export interface Statements {
-  /** Adds up what was booked since the last time: at most `entriesMax` entries, in small steps. Safe to run at once. */
+  /**
+   * Adds up what was booked between the last time and now, at most `entriesMax` entries, in small steps. What is booked
+   * meanwhile is for the next time. Safe to run at once.
+   */
   fold(accountId: string, entriesMax: number): Promise<Folded>
   /** Reads the usage of days, at most 32 pages at once. A day nobody used anything on has no rows. */
   usage(accountId: string, pages: readonly UsagePage[]): Promise<UsageReading>
@@ -88,11 +91,15 @@ const foldStepMax = 250
 const closeAttemptsMax = 200
 
 export function createStatements({ run, journal, plans }: StatementsOptions): Statements {
-  async function fold(accountId: string, entriesMax: number): Promise<Folded> {
+  /** `isChasing` also adds up what is booked meanwhile: on an account that is always in use it takes until that pauses. */
+  async function foldOn(accountId: string, entriesMax: number, isChasing: boolean): Promise<Folded> {
     let left = entriesMax
+    let through: bigint | undefined
     for (;;) {
       const { cursor, head } = await run(accountId, [usageCursorKey], readPlace)
-      if (cursor >= head || left <= 0) return { seq: cursor, isComplete: cursor >= head }
+      if (isChasing) through = head
+      through ??= head
+      if (cursor >= through || left <= 0) return { seq: cursor, isComplete: cursor >= through }
       const entries = await journal(accountId, cursor, Math.min(foldStepMax, left))
       // A journal that is read behind its account has them a little later.
       if (entries.length === 0) return { seq: cursor, isComplete: false }
@@ -114,7 +121,7 @@ export function createStatements({ run, journal, plans }: StatementsOptions): St
 
   /** The oldest period without an invoice. */
   async function nextKey(accountId: string): Promise<string | undefined> {
-    await fold(accountId, Number.MAX_SAFE_INTEGER)
+    await foldOn(accountId, Number.MAX_SAFE_INTEGER, true)
     return run(accountId, [usageCursorKey], (cut) => {
       const head = cut.head as Account | null
       return { result: head === null ? undefined : nextToClose(head, readCursor(cut))?.key }
@@ -122,7 +129,7 @@ export function createStatements({ run, journal, plans }: StatementsOptions): St
   }
 
   return {
-    fold,
+    fold: (accountId, entriesMax) => foldOn(accountId, entriesMax, false),
 
     async usage(accountId, pages) {
       assert(pages.length <= usagePagesMax, `${pages.length} pages of usage were asked for at once`)
@@ -161,7 +168,7 @@ export function createStatements({ run, journal, plans }: StatementsOptions): St
           dueMax: openHoldsMax,
         })
         if (step.outcome === 'more-keys') keys = [...keys, ...step.keys]
-        else if (step.outcome === 'behind') await fold(accountId, Number.MAX_SAFE_INTEGER)
+        else if (step.outcome === 'behind') await foldOn(accountId, Number.MAX_SAFE_INTEGER, true)
         else return step
       }
       throw new GatewayError(
