@@ -45,6 +45,11 @@ export type GatewayEvent =
       readonly cause: unknown
     }
   /**
+   * What a lease has paid could not be written. It is tried again a second later; what a process that ends before has not
+   * written is lost.
+   */
+  | { readonly kind: 'checkpoint.failed'; readonly accountId: string; readonly cause: unknown }
+  /**
    * An attempt used something that its price does not name: a unit, or a service tier. What has a price was charged, as an
    * estimate; the rest is the operator's until the price book names it.
    */

@@ -12,6 +12,7 @@ import { openaiError } from './dialects/openai-error.ts'
 import { createTransport } from './dispatch/transport.ts'
 import { GatewayError, isGatewayError } from './errors.ts'
 import { type GatewayEvent, guarded } from './events.ts'
+import { createGatewayLedger } from './gateway-ledger.ts'
 import type { GatewayRequest, GatewayResponse } from './http/exchange.ts'
 import { findRoute } from './http/routes.ts'
 import { type FetchOptions, fromWeb, toWeb } from './http/web.ts'
@@ -26,7 +27,6 @@ import type { CapMemberRequest } from './ledger/cap-member.ts'
 import type { ConfigureRequest } from './ledger/configure.ts'
 import type { JournalEntry } from './ledger/entry.ts'
 import type { GrantRequest, GrantResult } from './ledger/grant.ts'
-import { createLedger } from './ledger/ledger.ts'
 import type { MemberBalance, MemberRequest } from './ledger/member-balance.ts'
 import { memoryKeys } from './ledger/memory-keys.ts'
 import { memoryStorage } from './ledger/memory-storage.ts'
@@ -135,11 +135,14 @@ export function createGateway(options: GatewayOptions): Gateway {
     if (event.kind === 'request.settled') foldLater.booked(event.receipt.accountId)
     observe(event)
   }
-  const ledger = createLedger({
+  const { ledger, close: closeLedger } = createGatewayLedger({
     store: storage.ledger,
     plans: options.plans ?? planPreset('hf-2026-02-04'),
     clock,
+    ids,
     late: lateCosts,
+    onEvent,
+    announce: (settled) => announce(settled),
   })
   const foldLater = createFoldLater(ledger.statements)
   const transport =
@@ -198,7 +201,6 @@ export function createGateway(options: GatewayOptions): Gateway {
     replay,
   })
   let closing: Promise<void> | undefined
-
   const reconciliation = createReconciliation({
     ledger,
     providers,
@@ -219,7 +221,6 @@ export function createGateway(options: GatewayOptions): Gateway {
     ledger,
     clock,
   })
-
   const journalExport = createJournalExport(ledger, clock)
 
   async function close(): Promise<void> {
@@ -229,6 +230,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     // What is still running is cut off here, and settled before the store goes.
     await transport.close()
     await Promise.race([holds.idle().then(() => stopped), within(cutOffMs)])
+    await Promise.race([closeLedger(), within(cutOffMs)])
     try {
       await storage.ledger.close()
     } finally {

@@ -45,7 +45,8 @@ export function createSettlement(options: SettlementOptions): Settle {
     return ledger.settle(memberId === undefined ? request : { ...request, memberId }).then((result) => {
       if (result.outcome === 'unknown-reservation')
         throw new Error(`The hold of request ${requestId} has disappeared.`)
-      return announce(result)
+      // The checkpoint that writes it tells of it, and from which credit it was paid.
+      return result.isUnwritten === true ? result.receipt : announce(result)
     })
   }
 

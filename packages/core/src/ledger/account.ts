@@ -63,6 +63,15 @@ export type AlertMarks = {
   readonly limit: 0 | 50 | 80 | 100
 }
 
+/** A lease that a process has of an account: the hold of the same id has the money. */
+export type LeaseMark = {
+  readonly leaseId: string
+  /** When the store gives back what its process has not accounted for. */
+  readonly expiresAtMs: number
+  /** Since when somebody else asks for the credit: its process gives it back with its next checkpoint. */
+  readonly recalledAtMs?: number
+}
+
 /** The head of an account: everything a decision needs, small and rewritten by each write. */
 export type Account = {
   readonly accountId: string
@@ -105,6 +114,8 @@ export type Account = {
   readonly carry: Nano
   /** `null` before the first payment. */
   readonly alerted: AlertMarks | null
+  /** Absent when there are none, so that an account without leases is what it would be if there were no such thing. */
+  readonly leases?: readonly LeaseMark[]
 }
 
 export const defaultPriority: Readonly<Record<GrantKind, number>> = {

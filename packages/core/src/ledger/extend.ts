@@ -3,8 +3,9 @@ import { decide, keep } from './draft.ts'
 import { drawHold } from './draw.ts'
 import { countMember, memberSpendable } from './member.ts'
 import { openAccount } from './open-account.ts'
+import { mergeParts } from './parts.ts'
 import type { PlanTable } from './plan.ts'
-import { memberShare, type Part, putReservation, type Reservation, reservationKey } from './reservation.ts'
+import { memberShare, putReservation, type Reservation, reservationKey } from './reservation.ts'
 import type { Reduce } from './storage.ts'
 
 export interface ExtendRequest {
@@ -60,14 +61,4 @@ export function extend(request: ExtendRequest, plans: PlanTable): Reduce<ExtendR
     countMember(draft, memberShare(reservation), { held: amount })
     return decide(draft, { outcome: 'extended', reservation: extended })
   }
-}
-
-/** One part per source, in the order they were drawn. */
-function mergeParts(first: readonly Part[], second: readonly Part[]): readonly Part[] {
-  const merged = new Map(first.map((part) => [part.source, part]))
-  for (const part of second) {
-    const amount = ((merged.get(part.source)?.amount ?? 0n) + part.amount) as Nano
-    merged.set(part.source, { source: part.source, amount })
-  }
-  return [...merged.values()]
 }

@@ -1,5 +1,6 @@
 import { assert } from '../assert.ts'
 import { type Nano, nano } from '../money.ts'
+import { splitParts, sumOfParts } from './parts.ts'
 import type { CostSource, ReceiptAttempt } from './receipt.ts'
 import type { Part, Reservation } from './reservation.ts'
 
@@ -48,22 +49,9 @@ export function partsOf(
 ): { readonly own: readonly Part[]; readonly others: readonly Part[] } {
   const before = late?.attempts.slice(0, late.attempts.indexOf(attempt)) ?? []
   const fromFront = before.reduce<bigint>((sum, { held }) => sum + held, 0n)
-  const [front, rest] = cut(parts, nano(fromFront))
-  const [own, back] = cut(rest, attempt.held)
+  const [front, rest] = splitParts(parts, nano(fromFront))
+  const [own, back] = splitParts(rest, attempt.held)
+  const isWhole = sumOfParts(front) === fromFront && sumOfParts(own) === attempt.held
+  assert(isWhole, 'a provisional hold has fewer parts than its attempts hold')
   return { own, others: [...front, ...back] }
-}
-
-/** The first `amount` of parts, and what comes after it. */
-function cut(parts: readonly Part[], amount: Nano): readonly [readonly Part[], readonly Part[]] {
-  const front: Part[] = []
-  const back: Part[] = []
-  let left: bigint = amount
-  for (const { source, amount: size } of parts) {
-    const taken = nano(size < left ? size : left)
-    if (taken > 0n) front.push({ source, amount: taken })
-    if (taken < size) back.push({ source, amount: nano(size - taken) })
-    left -= taken
-  }
-  assert(left === 0n, 'a provisional hold has fewer parts than its attempts hold')
-  return [front, back]
 }

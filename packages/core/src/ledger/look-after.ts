@@ -3,6 +3,7 @@ import { append, type Draft, keep } from './draft.ts'
 import { resolvePart } from './draw.ts'
 import type { Posting } from './entry.ts'
 import { bookLateCost } from './late-cost.ts'
+import { unmarkLease } from './lease/lease-marks.ts'
 import { countMember, memberKeys } from './member.ts'
 import { sum } from './receipt.ts'
 import { RecordsNeeded } from './records-needed.ts'
@@ -88,6 +89,7 @@ function released(
 ): Reservation {
   const { reservationId, amount, subject } = reservation
   const postings: Posting[] = []
+  if (reservation.lease !== undefined) unmarkLease(draft, reservationId)
   for (const part of reservation.parts) resolvePart(draft, part, zero, postings)
   countMember(draft, memberShare(reservation), { held: -sum(reservation.parts.map((part) => part.amount)) })
   append(draft, {

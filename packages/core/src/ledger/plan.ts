@@ -26,6 +26,23 @@ export interface Plan {
    * credit is raised to this plan's
    */
   readonly additive?: boolean
+  /**
+   * A process may set credit of a busy account aside and pay requests from it without asking the store each time. What a
+   * process that dies has not written yet, at most of the last second, is the operator's loss. @default none: every request asks
+   */
+  readonly lease?: LeaseTerms
+}
+
+/** How a process leases credit of an account. */
+export interface LeaseTerms {
+  /** The most that one process sets aside at once. */
+  readonly most: Nano
+  /** How long a lease may be spent from without word from the store. @default 30000 (30 seconds) */
+  readonly timeToLiveMs?: number
+  /** How much later the store gives back what it had no word of. At least 30 seconds. @default 120000 (2 minutes) */
+  readonly graceMs?: number
+  /** How often what was spent is written: what a crash may lose. At most an eighth of the time to live. @default 1000 (1 second) */
+  readonly checkpointMs?: number
 }
 
 export type Overage = 'hard-stop' | 'prepaid' | 'pay-as-you-go'

@@ -43,6 +43,8 @@ export type Reservation = {
   readonly reconciled?: readonly Reconciled[]
   /** What was given back, by attempt. */
   readonly refunds?: readonly AttemptRefund[]
+  /** It is a lease: a process pays requests from it until then, by the store's clock. */
+  readonly lease?: { readonly untilMs: number }
 }
 
 /** What nobody knows of a request whose process died. Most of it never was, and what it cost is the operator's. */

@@ -3,6 +3,7 @@ import type { Nano } from '../money.ts'
 import { type Alert, warningOf } from './alerts.ts'
 import { type Draft, decide, held, keep, overageLeft, planOf, spendable } from './draft.ts'
 import { drawHold } from './draw.ts'
+import { isAnswering } from './lease/lease-marks.ts'
 import { capOf, countMember, type MemberShare, memberLine, memberOf, memberSpendable } from './member.ts'
 import { openAccount } from './open-account.ts'
 import { overageLimit, type PlanTable } from './plan.ts'
@@ -50,6 +51,8 @@ export interface Insufficient {
   /** The period that the account is in, and when the next included credit arrives. */
   readonly periodKey: string
   readonly resetsAtMs: number
+  /** Processes have leases of the account and were not asked to give them back, or only just: it is worth asking again soon. */
+  readonly isLeased?: true
 }
 
 /**
@@ -58,18 +61,9 @@ export interface Insufficient {
  * @throws RangeError when amounts are negative, `minimum` is above `amount`, or the time is not a whole number from 0 on.
  */
 export function reserve(request: ReserveRequest, plans: PlanTable): Reduce<ReserveResult> {
-  const minimum = request.minimum ?? request.amount
-  if (minimum < 0n || minimum > request.amount) throw new RangeError('A hold needs 0 ≤ minimum ≤ amount.')
-  if (!Number.isSafeInteger(request.timeToLiveMs) || request.timeToLiveMs < 0) {
-    throw new RangeError(`A hold needs a time to live in whole milliseconds, not ${request.timeToLiveMs}.`)
-  }
+  const { minimum, fingerprint } = checkReserve(request)
   const key = reservationKey(request.reservationId)
-  const { model, memberId, keyId, costProviderIds, attemptsMax } = request.subject
-  // As JSON, because joined names can read the same when they are not.
-  const amounts = `${request.amount}|${minimum}`
-  const asked = [amounts, model, memberId, costProviderIds, attemptsMax]
-  if (keyId !== undefined) asked.push(keyId)
-  const fingerprint = JSON.stringify(asked)
+  const { memberId } = request.subject
   return (cut) => {
     const earlier = cut.records.get(key) as Reservation | undefined
     if (earlier !== undefined) {
@@ -108,13 +102,33 @@ export function reserve(request: ReserveRequest, plans: PlanTable): Reduce<Reser
   }
 }
 
+/**
+ * What a hold needs at least, and what tells one request for it from another.
+ *
+ * @throws RangeError when the request makes no sense.
+ */
+export function checkReserve({ amount, minimum = amount, timeToLiveMs, subject }: ReserveRequest): {
+  readonly minimum: Nano
+  readonly fingerprint: string
+} {
+  if (minimum < 0n || minimum > amount) throw new RangeError('A hold needs 0 ≤ minimum ≤ amount.')
+  if (!Number.isSafeInteger(timeToLiveMs) || timeToLiveMs < 0) {
+    throw new RangeError(`A hold needs a time to live in whole milliseconds, not ${timeToLiveMs}.`)
+  }
+  const { model, memberId, keyId, costProviderIds, attemptsMax } = subject
+  // As JSON, because joined names can read the same when they are not.
+  const asked = [`${amount}|${minimum}`, model, memberId, costProviderIds, attemptsMax]
+  if (keyId !== undefined) asked.push(keyId)
+  return { minimum, fingerprint: JSON.stringify(asked) }
+}
+
 function refuse(draft: Draft, share: MemberShare, minimum: Nano, able: Nano): Insufficient {
   const { account } = draft
   const { memberId, periodKey } = share
   const limit = overageLimit(draft.plans, planOf(draft), account.spendingLimit)
   const member = memberId === undefined ? undefined : memberOf(draft, memberId)
   const isCapped = member !== undefined && able < spendable(draft)
-  return {
+  const refusal: Insufficient = {
     outcome: 'insufficient',
     limit: isCapped ? 'member-cap' : limit > 0n ? 'spending-limit' : 'credit',
     missing: (minimum - able) as Nano,
@@ -126,4 +140,5 @@ function refuse(draft: Draft, share: MemberShare, minimum: Nano, able: Nano): In
     periodKey: account.period.key,
     resetsAtMs: account.period.endMs,
   }
+  return isAnswering(draft) && !isCapped ? { ...refusal, isLeased: true } : refusal
 }

@@ -21,7 +21,7 @@ import {
 } from './reservation.ts'
 import { settleUntold } from './settle-untold.ts'
 import { owedFor, type SettledAttempt, share } from './share.ts'
-import type { Decision, Reduce } from './storage.ts'
+import type { Reduce } from './storage.ts'
 
 export interface SettleRequest {
   readonly accountId: string
@@ -39,7 +39,16 @@ export interface SettleRequest {
 
 export type SettleResult =
   /** `alerts` is there when this settlement, and no other, has crossed some. */
-  | { readonly outcome: 'settled'; readonly receipt: Receipt; readonly alerts?: readonly Alert[] }
+  | {
+      readonly outcome: 'settled'
+      readonly receipt: Receipt
+      readonly alerts?: readonly Alert[]
+      /**
+       * A lease pays: the cost is final, and the next checkpoint writes it. Until then the receipt does not tell from which
+       * credit it is paid, and under which number it is in the journal.
+       */
+      readonly isUnwritten?: true
+    }
   /** No such hold, or it was forgotten long ago. Nothing was charged. */
   | { readonly outcome: 'unknown-reservation' }
 
@@ -69,8 +78,7 @@ export function settle(
     }
     const { receipt } = reservation
     if (receipt !== undefined) return { result: { outcome: 'settled', receipt } }
-    const attempts = unbooked(reservation, request.attempts)
-    return charge(draft, reservation, { attempts, untold: request.untold ?? [] }, lateTerms)
+    return decide(draft, settleHold(draft, reservation, request, lateTerms))
   }
 }
 
@@ -84,12 +92,16 @@ function unbooked(
   return attempts.filter(({ attemptId }) => !booked.has(attemptId))
 }
 
-function charge(
+export type Settled = Extract<SettleResult, { outcome: 'settled' }>
+
+/** Ends a hold that nobody has settled yet, on the draft of its account. */
+export function settleHold(
   draft: Draft,
   reservation: Reservation,
-  { attempts, untold }: Required<Pick<SettleRequest, 'attempts' | 'untold'>>,
+  { attempts: told, untold = [] }: Pick<SettleRequest, 'attempts' | 'untold'>,
   lateTerms: LateTerms,
-): Decision<SettleStep> {
+): Settled {
+  const attempts = unbooked(reservation, told)
   const { account } = draft
   const owed = owedFor(attempts)
   const late = attempts.some(({ state }) => state !== undefined)
@@ -143,10 +155,7 @@ function charge(
     })
   }
   const alerts = crossAlerts(draft, postings, periodKey)
-  return decide(
-    draft,
-    alerts.length === 0 ? { outcome: 'settled', receipt } : { outcome: 'settled', receipt, alerts },
-  )
+  return alerts.length === 0 ? { outcome: 'settled', receipt } : { outcome: 'settled', receipt, alerts }
 }
 
 function termsOf(draft: Draft, { subject: { model, keyId }, periodKey }: Reservation): SettledTerms {

@@ -1,0 +1,66 @@
+import { type Nano, nano, zero } from '../../money.ts'
+import { isActive } from '../account.ts'
+import { type Draft, spendable } from '../draft.ts'
+import { drawHold } from '../draw.ts'
+import { mergeParts, sumOfParts } from '../parts.ts'
+import type { Part } from '../reservation.ts'
+import { leaseMarks } from './lease-marks.ts'
+import type { FullLeaseTerms } from './lease-terms.ts'
+
+/** What a process would like to lease, by what it has seen of the account's traffic. */
+export interface LeaseWish {
+  readonly wanted: Nano
+  /** With less a lease is not worth its while. */
+  readonly least: Nano
+}
+
+/**
+ * The parts of a lease that has these, made as large as it may be; `undefined` when it should not be there at all.
+ *
+ * Every process gets at most its share of half of what is spendable, so that those who ask the store still find some. A
+ * balance of which that is too little is not scattered: then every request asks.
+ */
+export function leaseParts(
+  draft: Draft,
+  terms: FullLeaseTerms,
+  { wanted, least }: LeaseWish,
+  lease: { readonly leaseId: string; readonly parts: readonly Part[]; readonly untilMs: number },
+): readonly Part[] | undefined {
+  const has = sumOfParts(lease.parts)
+  const others = leaseMarks(draft).filter(({ leaseId }) => leaseId !== lease.leaseId).length
+  const share = (spendable(draft) + has) / BigInt(2 * (others + 1))
+  const size = smallest(terms.most, wanted, share)
+  if ((has > size ? has : size) < least) return undefined
+  const more = nano(size > has ? size - has : zero)
+  const backAtMs = lease.untilMs + terms.graceMs
+  if (hasExpiring(draft, lease.parts, backAtMs) || isDrawnFromExpiring(draft, more, backAtMs)) return undefined
+  return more === 0n
+    ? lease.parts
+    : mergeParts(lease.parts, drawHold(draft, more, draft.account.period.key))
+}
+
+/** What would come back only after it has expired would be lost to the customer. */
+function hasExpiring({ account }: Draft, parts: readonly Part[], backAtMs: number): boolean {
+  return account.grants.some(
+    ({ grantId, expiresAtMs }) =>
+      expiresAtMs !== null &&
+      expiresAtMs <= backAtMs &&
+      parts.some(({ source }) => source === `grant:${grantId}`),
+  )
+}
+
+/** Leaving such credit out would change the order it is drawn in, which a bill must not depend on. */
+function isDrawnFromExpiring({ account, now }: Draft, amount: Nano, backAtMs: number): boolean {
+  let missing: bigint = amount
+  for (const grant of account.grants) {
+    if (missing <= 0n) return false
+    if (grant.available === 0n || !isActive(grant, now)) continue
+    if (grant.expiresAtMs !== null && grant.expiresAtMs <= backAtMs) return true
+    missing -= grant.available
+  }
+  return false
+}
+
+function smallest(...amounts: readonly bigint[]): bigint {
+  return amounts.reduce((least, amount) => (amount < least ? amount : least))
+}
