@@ -50,6 +50,7 @@ describe('the public names, under review', () => {
         'isGatewayError',
         'isOutcomeUnknown',
         'isUnavailable',
+        'leasing',
         'memoryStorage',
         'nano',
         'perMillion',

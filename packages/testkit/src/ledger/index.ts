@@ -9,6 +9,7 @@ import { extendCases } from './extend-cases.ts'
 import { grantCases } from './grant-cases.ts'
 import { journalCases } from './journal-cases.ts'
 import { lateCases } from './late-cases.ts'
+import { leaseCases } from './lease-cases.ts'
 import type { LedgerCase, LedgerSubject } from './ledger-case.ts'
 import { linearizableCases } from './linearizable-cases.ts'
 import { memberCases } from './member-cases.ts'
@@ -64,6 +65,7 @@ export const ledgerCases: readonly LedgerCase[] = [
   ...journalCases,
   ...alertCases,
   ...concurrencyCases,
+  ...leaseCases,
   ...linearizableCases,
   ...usageCases,
   ...closeCases,
