@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { createLedger, nano, OutcomeUnknown, type LedgerStore } from '@farebox/core'
+import { createLedger, type LedgerStore, nano, OutcomeUnknown } from '@farebox/core'
 import { caseStartMs, type LedgerCase, type LedgerContext, ledgerCase } from './ledger-case.ts'
 import { leaseGraceMs, leaseMs, leasePlans, leasesOf, lessee, request, until, warm } from './lessees.ts'
 import {
@@ -85,10 +85,7 @@ export const leaseCases: readonly LedgerCase[] = [
     const written = await ledger.receipt('alice', 'r1')
 
     assert.equal(isUnwritten, true)
-    assert.deepEqual(
-      { ...written, seq: null, paidFrom: [], spendableAfter: receipt.spendableAfter },
-      receipt,
-    )
+    assert.deepEqual({ ...written, seq: null, paidFrom: [], spendableAfter: receipt.spendableAfter }, receipt)
     assert.deepEqual(written?.paidFrom, [{ source: 'grant:g1', amount: 77n }])
     await request(ledger, 'r2')
     assert.equal(await ledger.isCharged('alice', 'r2'), true)
@@ -114,7 +111,9 @@ export const leaseCases: readonly LedgerCase[] = [
       [['r1', [{ source: 'grant:g1', amount: 100n }]]],
     )
     const attempts = [served(40n)]
-    const receipt = settled(await context.ledger.settle({ accountId: 'alice', reservationId: 'r1', attempts }))
+    const receipt = settled(
+      await context.ledger.settle({ accountId: 'alice', reservationId: 'r1', attempts }),
+    )
     assert.equal(receipt.charged, 40n)
   }),
 
@@ -340,63 +339,69 @@ export const leaseCases: readonly LedgerCase[] = [
     assert.equal((await plain.balance('alice')).held, 0n)
   }),
 
-  leaseCase('pays pay-as-you-go from a lease within the spending limit, in its own period', async (context) => {
-    const { clock, ledger: plain } = context
-    const { ledger } = lessee(context, 'a')
-    await plain.configure({ accountId: 'alice', planId: 'leased-metered' })
-    const endMs = Date.UTC(2026, 11, 1)
-    clock.advance(endMs - caseStartMs - 20 * second)
-    const sent = await warm(ledger, 'w')
-    assert.equal((await request(ledger, 'last')).receipt.periodKey, '2026-11')
-    clock.set(endMs + second)
-    const next = await request(ledger, 'first')
+  leaseCase(
+    'pays pay-as-you-go from a lease within the spending limit, in its own period',
+    async (context) => {
+      const { clock, ledger: plain } = context
+      const { ledger } = lessee(context, 'a')
+      await plain.configure({ accountId: 'alice', planId: 'leased-metered' })
+      const endMs = Date.UTC(2026, 11, 1)
+      clock.advance(endMs - caseStartMs - 20 * second)
+      const sent = await warm(ledger, 'w')
+      assert.equal((await request(ledger, 'last')).receipt.periodKey, '2026-11')
+      clock.set(endMs + second)
+      const next = await request(ledger, 'first')
 
-    assert.equal((await ledger.receipt('alice', 'last'))?.periodKey, '2026-11')
-    // The process’ own clock stood still: its lease is over by the store’s, and what it promised is of its period.
-    assert.equal(next.receipt.periodKey, '2026-11')
-    await ledger.close()
-    const { overage } = await readHead(context.store)
-    assert.deepEqual(
-      overage.map(({ periodKey, used, held }) => [periodKey, used, held]),
-      [['2026-11', 30n * BigInt(sent + 2), 0n]],
-    )
-    assert.equal((await ledger.statements.closePeriod({ accountId: 'alice' })).outcome, 'closed')
-  }),
+      assert.equal((await ledger.receipt('alice', 'last'))?.periodKey, '2026-11')
+      // The process’ own clock stood still: its lease is over by the store’s, and what it promised is of its period.
+      assert.equal(next.receipt.periodKey, '2026-11')
+      await ledger.close()
+      const { overage } = await readHead(context.store)
+      assert.deepEqual(
+        overage.map(({ periodKey, used, held }) => [periodKey, used, held]),
+        [['2026-11', 30n * BigInt(sent + 2), 0n]],
+      )
+      assert.equal((await ledger.statements.closePeriod({ accountId: 'alice' })).outcome, 'closed')
+    },
+  ),
 
-  leaseCase('failure 1: serves exactly as many as the credit pays for, from three processes', async (context) => {
-    const { clock } = context
-    const processes = ['a', 'b', 'c'].map((name) => lessee(context, name))
-    const [a, b] = processes as [ReturnType<typeof lessee>, ReturnType<typeof lessee>]
-    await give(context.ledger, 'g1', 30n * 2000n)
-    await warm(a.ledger, 'a')
-    await warm(b.ledger, 'b')
-    assert.equal(await leasesOf(context.store), 2)
-    const sent = (await charges(context)).size
-    const stop = keepTicking(clock)
-    let refusals = 0
-    await Promise.all(
-      processes.map(async ({ ledger }, index) => {
-        for (let turn = 0; turn < 1000; turn += 1) {
-          const id = `p${index}-${turn}`
-          const result = await ledger.reserve(holdOf(id, 30n))
-          if (result.outcome !== 'reserved') {
-            assert.equal(refused(result).missing > 0n, true)
-            refusals += 1
-            if (refusals > 30) return
-            continue
+  leaseCase(
+    'failure 1: serves exactly as many as the credit pays for, from three processes',
+    async (context) => {
+      const { clock } = context
+      const processes = ['a', 'b', 'c'].map((name) => lessee(context, name))
+      const [a, b] = processes as [ReturnType<typeof lessee>, ReturnType<typeof lessee>]
+      await give(context.ledger, 'g1', 30n * 2000n)
+      await warm(a.ledger, 'a')
+      await warm(b.ledger, 'b')
+      assert.equal(await leasesOf(context.store), 2)
+      const sent = (await charges(context)).size
+      const stop = keepTicking(clock)
+      let refusals = 0
+      await Promise.all(
+        processes.map(async ({ ledger }, index) => {
+          for (let turn = 0; turn < 1000; turn += 1) {
+            const id = `p${index}-${turn}`
+            const result = await ledger.reserve(holdOf(id, 30n))
+            if (result.outcome !== 'reserved') {
+              assert.equal(refused(result).missing > 0n, true)
+              refusals += 1
+              if (refusals > 30) return
+              continue
+            }
+            settled(await ledger.settle({ accountId: 'alice', reservationId: id, attempts: [served(30n)] }))
           }
-          settled(await ledger.settle({ accountId: 'alice', reservationId: id, attempts: [served(30n)] }))
-        }
-      }),
-    )
-    await Promise.all(processes.map(({ ledger }) => ledger.close()))
-    stop()
+        }),
+      )
+      await Promise.all(processes.map(({ ledger }) => ledger.close()))
+      stop()
 
-    assert.ok(sent > 0)
-    assert.equal((await charges(context)).size, 2000)
-    const balance = await context.ledger.balance('alice')
-    assert.deepEqual([balance.spendable, balance.held, balance.absorbed], [0n, 0n, 0n])
-  }),
+      assert.ok(sent > 0)
+      assert.equal((await charges(context)).size, 2000)
+      const balance = await context.ledger.balance('alice')
+      assert.deepEqual([balance.spendable, balance.held, balance.absorbed], [0n, 0n, 0n])
+    },
+  ),
 
   leaseCase('gives a lease back that nobody uses', async (context) => {
     const { clock, store } = context

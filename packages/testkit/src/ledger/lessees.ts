@@ -3,8 +3,8 @@ import { setTimeout as pause } from 'node:timers/promises'
 import {
   countedIds,
   createLedger,
-  type Ledger,
   type LeasingLedger,
+  type Ledger,
   type LedgerStore,
   leasing,
   nano,

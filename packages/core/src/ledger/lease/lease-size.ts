@@ -33,10 +33,9 @@ export function leaseParts(
   if ((has > size ? has : size) < least) return undefined
   const more = nano(size > has ? size - has : zero)
   const backAtMs = lease.untilMs + terms.graceMs
-  if (hasExpiring(draft, lease.parts, backAtMs) || isDrawnFromExpiring(draft, more, backAtMs)) return undefined
-  return more === 0n
-    ? lease.parts
-    : mergeParts(lease.parts, drawHold(draft, more, draft.account.period.key))
+  if (hasExpiring(draft, lease.parts, backAtMs) || isDrawnFromExpiring(draft, more, backAtMs))
+    return undefined
+  return more === 0n ? lease.parts : mergeParts(lease.parts, drawHold(draft, more, draft.account.period.key))
 }
 
 /** What would come back only after it has expired would be lost to the customer. */

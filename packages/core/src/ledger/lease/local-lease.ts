@@ -1,3 +1,4 @@
+import { assert } from '../../assert.ts'
 import { type Nano, nano, zero } from '../../money.ts'
 import { checkText } from '../check-text.ts'
 import { receiptOf, type SettledTerms } from '../receipt.ts'
@@ -174,6 +175,7 @@ export function createLocalLease(accountId: string, first: LeaseState, openedAtM
       held = next.amount
       deadlineMs = deadlineOf(next, sentAtMs)
       isStopped ||= next.isEnding
+      assert(promised <= held, 'a lease has promised more than it has')
     },
 
     handOver(reservationId) {

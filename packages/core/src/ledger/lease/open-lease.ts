@@ -50,9 +50,11 @@ export function openLease(
     const terms = leaseTermsOf(planOf(draft))
     if (terms === undefined) return { result: { outcome: 'none', isNever: true } }
     const earlier = latestHold(draft, cut, key)
-    if (earlier?.state === 'held') return { result: { outcome: 'open', lease: stateOf(draft, earlier, terms) } }
+    if (earlier?.state === 'held')
+      return { result: { outcome: 'open', lease: stateOf(draft, earlier, terms) } }
     const marks = leaseMarks(draft)
-    const isWelcome = marks.length < leasesMax && marks.every(({ recalledAtMs }) => recalledAtMs === undefined)
+    const isWelcome =
+      marks.length < leasesMax && marks.every(({ recalledAtMs }) => recalledAtMs === undefined)
     const untilMs = leaseUntilMs(draft, terms)
     const parts =
       earlier === undefined && isWelcome && untilMs !== undefined
