@@ -60,7 +60,32 @@ export function compareHolds(
       message: `The head says $${formatUsd(inHead)} waits for late costs; the open holds say $${formatUsd(provisional)}.`,
     })
   }
+  compareLeases(account, holds, moreDue, findings)
   return { compared: holds.length, isComplete: !moreDue }
+}
+
+/** Every lease that the head lists has a hold, and the other way round: what is not listed can not be asked back. */
+function compareLeases(
+  { leases = [] }: Account,
+  holds: Cut['due'],
+  moreDue: boolean,
+  findings: Findings,
+): void {
+  const isList = isListOf(leases, { leaseId: 'string' })
+  if (!isList) findings.add({ kind: 'wrong-head', seq: null, message: 'The list of leases can not be read.' })
+  const listed = new Set(isList ? leases.map(({ leaseId }) => leaseId) : [])
+  for (const { value } of holds) {
+    if (!isHold(value)) continue
+    const { reservationId, state, lease } = value as unknown as Reservation
+    if (lease === undefined || state !== 'held' || listed.delete(reservationId)) continue
+    const message = `The hold ${reservationId} is a lease that the head does not list.`
+    findings.add({ kind: 'wrong-hold', seq: null, requestId: reservationId, message })
+  }
+  if (moreDue) return
+  for (const leaseId of listed) {
+    const message = `The head lists ${leaseId}, which no open hold has.`
+    findings.add({ kind: 'wrong-hold', seq: null, requestId: leaseId, message })
+  }
 }
 
 function addHold(hold: Reservation, held: Map<Source, bigint>, findings: Findings): void {

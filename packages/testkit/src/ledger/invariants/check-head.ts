@@ -91,6 +91,13 @@ export function checkHolds(account: Account, holds: readonly Reservation[]): voi
     held.delete(source.source)
   }
   assert.deepEqual([...held.keys()], [], 'holds have sources that the head does not have')
+  const leases = holds.filter(({ lease, state }) => lease !== undefined && state === 'held')
+  assert.deepEqual(
+    account.leases?.map(({ leaseId }) => leaseId).toSorted() ?? [],
+    leases.map(({ reservationId }) => reservationId).toSorted(),
+    'the head lists other leases than there are',
+  )
+  assert.notEqual(account.leases?.length, 0, 'the head has an empty list of leases')
 }
 
 export function checkOverage(account: Account, fold: Fold): void {
