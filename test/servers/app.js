@@ -1,18 +1,33 @@
 // A server for tests that need it in a process of its own, on the store at this address, against providers simulated
 // elsewhere. Configured by FAREBOX_TEST, as JSON.
-import { bearerKey, createGateway, perMillion } from '@farebox/core'
+import { bearerKey, createGateway, perMillion, planPreset, usd } from '@farebox/core'
 import { cerebras } from '@farebox/core/providers/cerebras'
 import { together } from '@farebox/core/providers/together'
 import { middleware } from '@farebox/express'
 import express from 'express'
 import { open } from '../stores/open.js'
 
-const { address, providers, outputPrice, planId } = JSON.parse(process.env.FAREBOX_TEST)
+const { address, providers, outputPrice, planId, lease } = JSON.parse(process.env.FAREBOX_TEST)
 const { storage } = await open(address)
 
 const gateway = createGateway({
   providers: [cerebras(providers.cerebras), together(providers.together)],
   storage,
+  ...(lease && {
+    plans: {
+      ...planPreset('hf-2026-02-04'),
+      defaultPlanId: 'leased',
+      plans: [
+        {
+          planId: 'leased',
+          subscriptionPrice: undefined,
+          includedCredit: { amount: usd(lease.included), per: 'account' },
+          overage: 'hard-stop',
+          lease: { most: usd(lease.most) },
+        },
+      ],
+    },
+  }),
   authenticate: (request) => {
     const accountId = bearerKey(request)
     return accountId === undefined ? undefined : { accountId }

@@ -125,9 +125,7 @@ describe('a lease in its process', () => {
   it('leaves requests of members, of nothing, and of ids it knows to the store', () => {
     const lease = createLocalLease('alice', state(100n), 0)
     const { subject } = hold('r1', 1n)
-    expect(
-      lease.reserve({ ...hold('r1', 1n), subject: { ...subject, memberId: 'bob' } }, 0),
-    ).toBeUndefined()
+    expect(lease.reserve({ ...hold('r1', 1n), subject: { ...subject, memberId: 'bob' } }, 0)).toBeUndefined()
     expect(lease.reserve(hold('r1', 0n), 0)).toBeUndefined()
     expect(lease.reserve(hold('r'.repeat(401), 1n), 0)).toBeUndefined()
     expect(lease.reserve(hold('r1', 1n), 0)).toBeDefined()
