@@ -415,6 +415,31 @@ export const leaseCases: readonly LedgerCase[] = [
     assert.ok(clock.now() < caseStartMs + day)
   }),
 
+  leaseCase('ends a lease whose credit another process voids, or whose limit it lowers', async (context) => {
+    const { store, ledger: plain } = context
+    const { ledger } = lessee(context, 'a')
+    await give(plain, 'g1', 100_000n)
+    const sent = await warm(ledger, 'w')
+    const byHand = { accountId: 'alice', actor: 'support', reason: 'a test' }
+    await plain.voidGrant({ ...byHand, opId: 'v1', grantId: 'g1' })
+    await request(ledger, 'last')
+    await ledger.balance('alice')
+    assert.equal(await leasesOf(store), 0)
+    assert.equal((await counters(store, 'g1'))['settled'], 30n * BigInt(sent + 1))
+    assert.equal((await ledger.reserve(holdOf('refused', 1n))).outcome, 'insufficient')
+
+    const other = lessee(context, 'b')
+    await plain.configure({ accountId: 'alice', planId: 'leased-metered' })
+    await warm(other.ledger, 'v')
+    const spendingLimit = nano(10n)
+    await plain.configure({ accountId: 'alice', planId: 'leased-metered', spendingLimit })
+    await other.ledger.balance('alice')
+    await request(other.ledger, 'unnoticed').catch(() => undefined)
+    await other.ledger.balance('alice')
+    assert.equal(await leasesOf(store), 0)
+    assert.equal((await other.ledger.reserve(holdOf('too-much', 1n))).outcome, 'insufficient')
+  }),
+
   leaseCase('voids and takes credit that a lease has set aside', async (context) => {
     const { ledger } = lessee(context, 'a')
     await give(context.ledger, 'g1', 100_000n)

@@ -1,6 +1,6 @@
 import { type Nano, nano, zero } from '../../money.ts'
-import { isActive } from '../account.ts'
-import { type Draft, spendable } from '../draft.ts'
+import { isActive, overageLine } from '../account.ts'
+import { type Draft, limitOf, spendable } from '../draft.ts'
 import { drawHold } from '../draw.ts'
 import { mergeParts, sumOfParts } from '../parts.ts'
 import type { Part } from '../reservation.ts'
@@ -33,19 +33,26 @@ export function leaseParts(
   if ((has > size ? has : size) < least) return undefined
   const more = nano(size > has ? size - has : zero)
   const backAtMs = lease.untilMs + terms.graceMs
-  if (hasExpiring(draft, lease.parts, backAtMs) || isDrawnFromExpiring(draft, more, backAtMs))
+  if (hasWithdrawn(draft, lease.parts, backAtMs) || isDrawnFromExpiring(draft, more, backAtMs))
     return undefined
   return more === 0n ? lease.parts : mergeParts(lease.parts, drawHold(draft, more, draft.account.period.key))
 }
 
-/** What would come back only after it has expired would be lost to the customer. */
-function hasExpiring({ account }: Draft, parts: readonly Part[], backAtMs: number): boolean {
-  return account.grants.some(
-    ({ grantId, expiresAtMs }) =>
-      expiresAtMs !== null &&
-      expiresAtMs <= backAtMs &&
-      parts.some(({ source }) => source === `grant:${grantId}`),
-  )
+/**
+ * Whether a lease has what it should not go on with: credit that would come back only after it has expired, that was voided, or
+ * pay-as-you-go beyond a limit that is lower since. Whoever withdraws credit finds it used until the next checkpoint only.
+ */
+function hasWithdrawn(draft: Draft, parts: readonly Part[], backAtMs: number): boolean {
+  const { account } = draft
+  return parts.some(({ source }) => {
+    if (source.startsWith('overage:')) {
+      const { held, used } = overageLine(account, account.period.key)
+      return held + used > limitOf(draft)
+    }
+    const grant = account.grants.find(({ grantId }) => source === `grant:${grantId}`)
+    const expiresAtMs = grant?.expiresAtMs ?? null
+    return grant?.isVoid === true || (expiresAtMs !== null && expiresAtMs <= backAtMs)
+  })
 }
 
 /** Leaving such credit out would change the order it is drawn in, which a bill must not depend on. */
