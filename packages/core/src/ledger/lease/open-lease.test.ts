@@ -1,0 +1,226 @@
+import { describe, expect, it } from 'vitest'
+import { type FakeClock, fakeClock } from '../../clock.ts'
+import { nano, zero } from '../../money.ts'
+import type { Account } from '../account.ts'
+import { createLedger, type Ledger } from '../ledger.ts'
+import { memoryStorage } from '../memory-storage.ts'
+import type { Plan, PlanTable } from '../plan.ts'
+import { reservationKey } from '../reservation.ts'
+import type { LedgerStore, Reduce } from '../storage.ts'
+import { type Checkpoint, type CheckpointRequest, checkpoint, checkpointKeys } from './checkpoint.ts'
+import type { LeaseWish } from './lease-size.ts'
+import { type OpenLeaseResult, openLease } from './open-lease.ts'
+import { recallLeases } from './recall-leases.ts'
+
+const startMs = Date.UTC(2026, 10, 10)
+
+interface Subject {
+  readonly clock: FakeClock
+  readonly ledger: Ledger
+  readonly open: (leaseId: string, wish?: Partial<LeaseWish>) => Promise<OpenLeaseResult>
+  readonly write: (request: Partial<CheckpointRequest> & { leaseId: string }) => Promise<Checkpoint>
+  readonly recall: () => Promise<boolean>
+  readonly head: () => Promise<Account>
+  readonly version: () => Promise<bigint>
+}
+
+async function account(credit: bigint, changes: Partial<Plan> = {}): Promise<Subject> {
+  const plan: Plan = {
+    planId: 'leased',
+    subscriptionPrice: undefined,
+    includedCredit: { amount: zero, per: 'account' },
+    overage: 'hard-stop',
+    lease: { most: nano(10_000n) },
+    ...changes,
+  }
+  const plans: PlanTable = { plans: [plan], defaultPlanId: 'leased', spendingLimit: nano(1_000n) }
+  const clock = fakeClock(startMs)
+  const store: LedgerStore = memoryStorage({ clock }).ledger
+  const ledger = createLedger({ store, plans, clock })
+  if (credit > 0n) await ledger.grant({ accountId: 'alice', grantId: 'g1', amount: nano(credit) })
+  const run = <R>(keys: readonly string[], reduce: Reduce<R>) => store.transact('alice', keys, reduce)
+  return {
+    clock,
+    ledger,
+    open: (leaseId, { wanted = nano(1_000n), least = nano(10n) } = {}) =>
+      run([reservationKey(leaseId)], openLease({ accountId: 'alice', leaseId, wanted, least }, plans)),
+    write({ leaseId, requests = [], wish = { wanted: nano(1_000n), least: nano(10n) } }) {
+      const request = { accountId: 'alice', leaseId, requests, wish }
+      const late = { withinMs: 1000, policy: 'waive' } as const
+      return run(checkpointKeys(request), checkpoint(request, plans, late))
+    },
+    recall: async () => (await run([], recallLeases('alice', plans))).isAnswering,
+    head: () => run([], ({ head }) => ({ result: head as Account })),
+    version: () => run([], ({ version }) => ({ result: version })),
+  }
+}
+
+function sizeOf(result: OpenLeaseResult): bigint | undefined {
+  return result.outcome === 'open' ? result.lease.amount : undefined
+}
+
+describe('opening a lease', () => {
+  it('sets aside what is wanted, up to what the plan allows', async () => {
+    const { open, head } = await account(1_000_000n)
+    expect(sizeOf(await open('lease:1'))).toBe(1_000n)
+    expect(sizeOf(await open('lease:2', { wanted: nano(10_001n) }))).toBe(10_000n)
+    expect((await head()).grants[0]).toMatchObject({ held: 11_000n, available: 989_000n })
+    expect((await head()).leases).toEqual([
+      { leaseId: 'lease:1', expiresAtMs: startMs + 150_000 },
+      { leaseId: 'lease:2', expiresAtMs: startMs + 150_000 },
+    ])
+  })
+
+  it('gives each process its share of half of the balance, and none with less than is worth it', async () => {
+    const { open } = await account(1_000n)
+    expect(sizeOf(await open('lease:1'))).toBe(500n)
+    expect(sizeOf(await open('lease:2'))).toBe(125n)
+    expect(await open('lease:3', { least: nano(63n) })).toEqual({ outcome: 'none', isNever: false })
+    expect(sizeOf(await open('lease:3', { least: nano(62n) }))).toBe(62n)
+  })
+
+  it('takes pay-as-you-go within the limit', async () => {
+    const { open, head } = await account(0n, { overage: 'pay-as-you-go' })
+    expect(sizeOf(await open('lease:1'))).toBe(500n)
+    expect((await head()).overage).toEqual([{ periodKey: '2026-11', held: 500n, used: 0n }])
+  })
+
+  it('opens once, however often it is asked', async () => {
+    const { open, version } = await account(100_000n)
+    const first = await open('lease:1')
+    const before = await version()
+    expect(await open('lease:1')).toEqual(first)
+    expect(await version()).toBe(before)
+  })
+
+  it('never opens under a plan without leases, and writes nothing', async () => {
+    const { open, version } = await account(100_000n, { lease: undefined } as unknown as Partial<Plan>)
+    const before = await version()
+    expect(await open('lease:1')).toEqual({ outcome: 'none', isNever: true })
+    expect(await version()).toBe(before)
+  })
+
+  it('opens no more than 64 at once', async () => {
+    const { open } = await account(1_000_000_000n, { lease: { most: nano(10n) } })
+    for (let index = 0; index < 64; index += 1) expect(sizeOf(await open(`lease:${index}`))).toBe(10n)
+    expect((await open('lease:64')).outcome).toBe('none')
+  })
+
+  it('lasts no longer than its period, and not at all when too little is left of it', async () => {
+    const { clock, open } = await account(100_000n)
+    const endMs = Date.UTC(2026, 11, 1)
+    clock.set(endMs - 16_000)
+    expect(await open('lease:1')).toMatchObject({ lease: { untilMs: endMs } })
+    clock.set(endMs - 14_999)
+    expect((await open('lease:2')).outcome).toBe('none')
+  })
+
+  it('leases no credit out of turn: none when what comes first expires too soon', async () => {
+    const { ledger, open } = await account(100_000n)
+    const soon = { accountId: 'alice', grantId: 'soon', amount: nano(1n), expiresAtMs: startMs + 150_000 }
+    await ledger.grant(soon)
+    expect((await open('lease:1')).outcome).toBe('none')
+    const later = await account(100_000n)
+    await later.ledger.grant({ ...soon, expiresAtMs: startMs + 150_001 })
+    expect(sizeOf(await later.open('lease:1'))).toBe(1_000n)
+  })
+})
+
+describe('asking leases back', () => {
+  it('marks them once, and tells how long their processes may still answer', async () => {
+    const { clock, open, recall, version, head } = await account(100_000n)
+    expect(await recall()).toBe(false)
+    await open('lease:1')
+    expect(await recall()).toBe(true)
+    expect((await head()).leases?.[0]?.recalledAtMs).toBe(startMs)
+    const before = await version()
+    clock.set(startMs + 2_999)
+    expect(await recall()).toBe(true)
+    clock.set(startMs + 3_000)
+    expect(await recall()).toBe(false)
+    expect(await version()).toBe(before)
+  })
+
+  it('is told to whoever is refused, as long as somebody may answer', async () => {
+    const { clock, ledger, open, recall } = await account(1_000n)
+    await open('lease:1')
+    const subject = { model: 'm', costProviderIds: [], attemptsMax: 1 }
+    const asked = (reservationId: string) =>
+      ledger.reserve({ accountId: 'alice', reservationId, amount: nano(600n), timeToLiveMs: 1, subject })
+    expect(await asked('r1')).toMatchObject({ outcome: 'insufficient', isLeased: true, spendable: 500n })
+    await recall()
+    expect(await asked('r1')).toMatchObject({ isLeased: true })
+    clock.set(startMs + 3_000)
+    expect(await asked('r1')).not.toHaveProperty('isLeased')
+  })
+
+  it('lets no lease open meanwhile, and ends those that are there', async () => {
+    const { open, recall, write, head } = await account(100_000n)
+    await open('lease:1')
+    await recall()
+    expect((await open('lease:2')).outcome).toBe('none')
+    expect((await write({ leaseId: 'lease:1' })).lease?.isEnding).toBe(true)
+    expect((await write({ leaseId: 'lease:1', wish: null })).lease).toBeNull()
+    expect(await head()).not.toHaveProperty('leases')
+    expect((await open('lease:2')).outcome).toBe('open')
+  })
+})
+
+describe('a checkpoint', () => {
+  it('writes nothing while nothing happened and the lease is young, and renews it later', async () => {
+    const { clock, open, write, version } = await account(100_000n)
+    await open('lease:1')
+    const before = await version()
+    clock.advance(14_999)
+    expect((await write({ leaseId: 'lease:1' })).lease?.untilMs).toBe(startMs + 30_000)
+    expect(await version()).toBe(before)
+    clock.advance(1)
+    expect((await write({ leaseId: 'lease:1' })).lease?.untilMs).toBe(startMs + 45_000)
+    expect(await version()).toBe(before + 1n)
+  })
+
+  it('makes a lease larger, never smaller', async () => {
+    const { open, write } = await account(100_000n)
+    await open('lease:1')
+    const more = await write({ leaseId: 'lease:1', wish: { wanted: nano(3_000n), least: nano(10n) } })
+    expect(more.lease?.amount).toBe(3_000n)
+    const less = await write({ leaseId: 'lease:1', wish: { wanted: nano(10n), least: nano(10n) } })
+    expect(less.lease).toMatchObject({ amount: 3_000n, isEnding: false })
+  })
+
+  it('ends a lease of which too little is left', async () => {
+    const { ledger, open, write } = await account(1_000n)
+    await open('lease:1')
+    const subject = { model: 'm', costProviderIds: [], attemptsMax: 1 }
+    await ledger.reserve({
+      accountId: 'alice',
+      reservationId: 'r1',
+      amount: nano(500n),
+      timeToLiveMs: 1,
+      subject,
+    })
+    const poor = await write({ leaseId: 'lease:1', wish: { wanted: nano(900n), least: nano(501n) } })
+    expect(poor.lease).toMatchObject({ amount: 500n, isEnding: true })
+  })
+
+  it('of an unknown lease, or one that is over, tells that it is over', async () => {
+    const { clock, open, write } = await account(100_000n)
+    expect((await write({ leaseId: 'lease:1' })).lease).toBeNull()
+    await open('lease:1')
+    clock.advance(150_000)
+    expect((await write({ leaseId: 'lease:1' })).lease).toBeNull()
+  })
+
+  it('books nothing for a request whose id is known for something else', async () => {
+    const { ledger, open, write } = await account(100_000n)
+    const subject = { model: 'm', costProviderIds: [], attemptsMax: 1 }
+    const asked = { accountId: 'alice', reservationId: 'r1', amount: nano(5n), timeToLiveMs: 1, subject }
+    const held = await ledger.reserve(asked)
+    await open('lease:1')
+    if (held.outcome !== 'reserved') throw new Error('There is credit.')
+    const reservation = { ...held.reservation, fingerprint: 'another', parts: [] }
+    const { conflicts, lease } = await write({ leaseId: 'lease:1', requests: [{ reservation, attempts: [] }] })
+    expect(conflicts).toEqual(['r1'])
+    expect(lease?.amount).toBe(1_000n)
+  })
+})
