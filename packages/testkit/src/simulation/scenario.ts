@@ -33,9 +33,12 @@ export interface Scenario {
 const noonMs = Date.UTC(2026, 10, 10, 12)
 const monthEndMs = Date.UTC(2026, 11, 1)
 
-/** A short history, because many short ones find more than a long one. */
-export function drawScenario(random: Random): Scenario {
-  const accountIds = random.pick([['alice'], ['alice'], ['alice', 'bob']])
+/** How long many requests go on coming to an account whose processes are to lease. */
+const rushMs = 12_000
+
+/** A short history, because many short ones find more than a long one: but only who is busy leases. */
+export function drawScenario(random: Random, isBusy = false): Scenario {
+  const accountIds = isBusy ? ['alice'] : random.pick([['alice'], ['alice'], ['alice', 'bob']])
   // Many at once find other things than one after the other.
   const spanMs = random.pick([1, 50, 1_000, 20_000])
   const startMs = random.pick([noonMs, monthEndMs - random.below(2_000), monthEndMs - random.below(30_000)])
@@ -62,6 +65,12 @@ export function drawScenario(random: Random): Scenario {
     label: 'ask',
     question: drawQuestion(random, accountId, index),
   }))
+  if (isBusy) {
+    add(random.between(30, 90), rushMs, (accountId, _nowMs, index) => {
+      const question = { ...drawQuestion(random, accountId, index), member: undefined, key: undefined }
+      return { kind: 'ask', label: 'ask', question }
+    })
+  }
   add(random.pick([0, 0, 1, 2]), spanMs, (accountId) => manage(configure(random, accountId)))
   add(random.pick([0, 0, 1]), spanMs, (accountId) => manage(capMember(random, accountId)))
   add(random.pick([0, 0, 1]), spanMs, (accountId) => manage(look(accountId)))

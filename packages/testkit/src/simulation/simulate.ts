@@ -8,6 +8,8 @@ import { type Breakage, createSimulation, type Simulation } from './simulation.t
 import { judge, rest } from './verdict.ts'
 
 export interface SimulationOptions {
+  /** Whether every plan leases, and the account is busy enough for it. @default false */
+  readonly hasLeases?: boolean | undefined
   readonly breakage?: Breakage | undefined
   /** Gets every line of the log, as it is written. */
   readonly onLine?: ((line: string) => void) | undefined
@@ -70,13 +72,15 @@ export async function simulate(seed: number, options: SimulationOptions = {}): P
 
 async function play(seed: number, options: SimulationOptions): Promise<SimulationReport> {
   const random = seededRandom(seed)
-  const scenario = drawScenario(random)
+  const { hasLeases } = options
+  const scenario = drawScenario(random, hasLeases)
   const simulation = createSimulation({
     random,
     faults: (onFault) => drawFaults(random, onFault),
     startMs: scenario.startMs,
     processes: scenario.processes,
     lateTerms: scenario.lateTerms,
+    hasLeases,
     breakage: options.breakage,
     onLine: options.onLine,
   })

@@ -11,10 +11,12 @@ import {
   type LedgerStore,
   memoryStorage,
   nano,
+  type PlanTable,
   type Provider,
   type Reduce,
   type Reservation,
   type Storage,
+  usd,
 } from '@farebox/core'
 import { checkInvariants, type Reading } from '../ledger/check-invariants.ts'
 import { casePlans } from '../ledger/ledger-case.ts'
@@ -38,6 +40,8 @@ export interface SimulationParts extends WorldParts {
   readonly processes: number
   /** Whether there is a store for documents too, where settings and answers to repeats are kept. @default true */
   readonly hasDocuments?: boolean | undefined
+  /** Whether every plan leases. @default false */
+  readonly hasLeases?: boolean | undefined
   /** @default half an hour, then nothing is charged */
   readonly lateTerms?: LateTerms | undefined
   readonly breakage?: Breakage | undefined
@@ -48,6 +52,8 @@ export interface Simulation {
   readonly world: World
   readonly processes: readonly Process[]
   readonly lateTerms: LateTerms
+  /** Whether processes answer requests before the store knows of them: what dies with one is lost. */
+  readonly hasLeases: boolean
   /** The store itself, without the network before it. */
   readonly storage: Storage
   /** What the providers know, by attempt id. */
@@ -75,7 +81,7 @@ export interface Simulation {
 }
 
 export function createSimulation(parts: SimulationParts): Simulation {
-  const { random, breakage } = parts
+  const { random, breakage, hasLeases = false } = parts
   const world = createWorld(parts)
   const { count, log } = world
   const memory = memoryStorage({ clock: clockOf(world, world.nature, 0) })
@@ -104,7 +110,7 @@ export function createSimulation(parts: SimulationParts): Simulation {
       world,
       inner: storage,
       truth,
-      plans: casePlans,
+      plans: hasLeases ? leasedPlans : casePlans,
       lateTerms: parts.lateTerms ?? usualLateTerms,
       upstreams: providers().map((provider) => breakage?.upstream?.(provider) ?? provider),
       onEvent,
@@ -130,8 +136,8 @@ export function createSimulation(parts: SimulationParts): Simulation {
       () =>
         `  event: ${JSON.stringify(event, (_, value) => (typeof value === 'bigint' ? `${value}n` : value))}`,
     )
-    if (event.kind !== 'settle.failed') return
-    givenUp.add(event.requestId)
+    if (event.kind !== 'settle.failed' && event.kind !== 'checkpoint.failed') return
+    if (event.kind === 'settle.failed') givenUp.add(event.requestId)
     // Only a store that is out of reach is a reason.
     if (!isGatewayError(event.cause) || event.cause.code !== 'store_unavailable') fail(event.cause)
   }
@@ -156,6 +162,11 @@ export function createSimulation(parts: SimulationParts): Simulation {
       refused.add(requestId)
     }
     if (kind !== 'whole' || givenUp.has(requestId)) return
+    // The next checkpoint tells the store, whatever others have done to its hold meanwhile.
+    if (hasLeases && hold?.settledBy === undefined && hold?.reconciled === undefined) {
+      count('answered from a lease')
+      return
+    }
     // A provider that called back may have been faster, where a clock that jumped has ended the hold meanwhile.
     const isBooked = hold?.settledBy !== undefined || hold?.reconciled !== undefined
     assert.ok(isBooked, `${requestId} was answered whole and its hold is ${hold?.state}`)
@@ -177,6 +188,7 @@ export function createSimulation(parts: SimulationParts): Simulation {
     givenUp,
     left,
     refused,
+    hasLeases,
     lateTerms: parts.lateTerms ?? usualLateTerms,
     ask(running, question) {
       const asking = ask(world, running, question)
@@ -207,6 +219,12 @@ export function createSimulation(parts: SimulationParts): Simulation {
       return task
     },
   }
+}
+
+/** What plans lease changes nothing in what they give. */
+const leasedPlans: PlanTable = {
+  ...casePlans,
+  plans: casePlans.plans.map((plan) => ({ ...plan, lease: { most: usd('1.00') } })),
 }
 
 const usualLateTerms: LateTerms = { withinMs: 30 * 60_000, policy: 'waive' }

@@ -93,6 +93,8 @@ export async function judge(simulation: Simulation): Promise<void> {
       wasClockSteady,
       couldBeTold:
         wasClockSteady &&
+        // What a process had leased and not written is lost with it: nobody knows that there is something to ask.
+        (!simulation.hasLeases || living.includes(lifeOf(requestId))) &&
         record !== undefined &&
         record.providerId !== 'silent' &&
         record.costFromMs < withinMs - marginMs,

@@ -219,7 +219,10 @@ describe('a checkpoint', () => {
     await open('lease:1')
     if (held.outcome !== 'reserved') throw new Error('There is credit.')
     const reservation = { ...held.reservation, fingerprint: 'another', parts: [] }
-    const { conflicts, lease } = await write({ leaseId: 'lease:1', requests: [{ reservation, attempts: [] }] })
+    const { conflicts, lease } = await write({
+      leaseId: 'lease:1',
+      requests: [{ reservation, attempts: [] }],
+    })
     expect(conflicts).toEqual(['r1'])
     expect(lease?.amount).toBe(1_000n)
   })
