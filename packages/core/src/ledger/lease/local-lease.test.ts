@@ -139,7 +139,7 @@ describe('a lease in its process', () => {
     expect(() => lease.reserve(hold('r\0', 1n), 0)).toThrow(RangeError)
   })
 
-  it('leaves every settlement to the store that is not a final cost within the hold', () => {
+  it('leaves every settlement to the store that was not served at a final cost within the hold', () => {
     const lease = createLocalLease('alice', state(100n), 0)
     lease.reserve(hold('r1', 10n), 0)
     const rare = [
@@ -149,6 +149,8 @@ describe('a lease in its process', () => {
       [served(5n, { state: 'provisional' })],
       [served(null, { payer: 'own-key' })],
       [served(-1n)],
+      [served(1n, { outcome: 'failed', payer: 'operator' })],
+      [served(1n), served(1n, { outcome: 'aborted' })],
     ]
     for (const attempts of rare) expect(settle(lease, 'r1', attempts)).toBeUndefined()
     expect(settle(lease, 'unknown', [served(1n)])).toBeUndefined()

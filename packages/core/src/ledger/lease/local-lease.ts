@@ -23,7 +23,7 @@ export interface LocalLease {
   knows(reservationId: string): boolean
   /** Gives `undefined` when the store has to be asked. `nowMs` is monotonic. */
   reserve(request: ReserveRequest, nowMs: number): Reserved | undefined
-  /** Gives `undefined` when the store has to be asked: for whatever is not a final cost within the hold. */
+  /** Gives `undefined` when the store has to be asked: for whatever was not served at a final cost within the hold. */
   settle(request: SettleRequest, nowMs: number): Settled | undefined
   stop(): void
   /** Begins a checkpoint, or goes on with the one that nobody has answered. */
@@ -118,6 +118,8 @@ export function createLocalLease(accountId: string, first: LeaseState, openedAtM
       const entry = requests.get(reservationId)
       if (entry === undefined || entry.attempts !== undefined || untold !== undefined) return undefined
       if (!attempts.every(isFinal)) return undefined
+      // Who asks again after a failure must find the hold ended: a crash would leave it to the providers, who may charge it.
+      if (attempts.length > 0 && attempts.at(-1)?.outcome !== 'served') return undefined
       const owed = owedFor(attempts)
       const { reservation } = entry
       if (owed > reservation.amount) return undefined
