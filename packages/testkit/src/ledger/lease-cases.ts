@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { createLedger, type LedgerStore, nano, OutcomeUnknown } from '@farebox/core'
+import { createLedger, type LedgerStore, nano, OutcomeUnknown, Unavailable } from '@farebox/core'
 import { caseStartMs, type LedgerCase, type LedgerContext, ledgerCase } from './ledger-case.ts'
 import { leaseGraceMs, leaseMs, leasePlans, leasesOf, lessee, request, until, warm } from './lessees.ts'
 import {
@@ -223,6 +223,34 @@ export const leaseCases: readonly LedgerCase[] = [
     const ids = told.map(({ requestId }) => requestId)
     assert.equal(new Set(ids).size, 11)
     assert.ok(told.every(({ seq }) => seq !== null))
+  }),
+
+  leaseCase('failure 4: goes on while the store is down, until the lease is too old', async (context) => {
+    const { clock } = context
+    let isDown = false
+    const { ledger, failures } = lessee(context, 'a', (inner) => ({
+      ...inner,
+      async transact(...call) {
+        if (isDown) throw new Unavailable('The store is down.')
+        return inner.transact(...call)
+      },
+    }))
+    await give(context.ledger, 'g1', 100_000n)
+    const sent = await warm(ledger, 'w')
+    await ledger.balance('alice')
+    isDown = true
+    for (let index = 0; index < 5; index += 1) {
+      clock.advance(second)
+      assert.equal((await request(ledger, `r${index}`)).isUnwritten, true)
+    }
+    await assert.rejects(ledger.balance('alice'), { code: 'store_unavailable' })
+    clock.advance(leaseMs)
+    await assert.rejects(ledger.reserve(holdOf('too-late', 1n)), { code: 'store_unavailable' })
+    isDown = false
+    const { charged, absorbed } = await ledger.balance('alice')
+
+    assert.deepEqual([charged, absorbed], [30n * BigInt(sent + 5), 0n])
+    assert.ok(failures.length > 0)
   }),
 
   leaseCase('gives what a dead process had leased back when nobody can use it any more', async (context) => {
