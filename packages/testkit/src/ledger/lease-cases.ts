@@ -431,6 +431,26 @@ export const leaseCases: readonly LedgerCase[] = [
     },
   ),
 
+  leaseCase('leases nothing again soon after credit had to be asked back', async (context) => {
+    const { clock, store } = context
+    const a = lessee(context, 'a')
+    const b = lessee(context, 'b')
+    await give(context.ledger, 'g1', 10_000n)
+    await warm(a.ledger, 'w')
+    const { spendable } = await context.ledger.balance('alice')
+    const stop = keepTicking(clock)
+    reserved(await b.ledger.reserve(holdOf('large', spendable + 10n)))
+    stop()
+    assert.equal(await leasesOf(store), 0)
+    const recalledAtMs = clock.now()
+    await give(context.ledger, 'g2', 1_000_000n)
+    for (let index = 0; index < 30; index += 1) await request(b.ledger, `r${index}`)
+    assert.equal(await leasesOf(store), 0)
+    clock.advance(30 * second - (clock.now() - recalledAtMs))
+    await warm(b.ledger, 'v')
+    assert.equal(await leasesOf(store), 1)
+  }),
+
   leaseCase('gives a lease back that nobody uses', async (context) => {
     const { clock, store } = context
     const { ledger } = lessee(context, 'a')

@@ -211,6 +211,36 @@ describe('a checkpoint', () => {
     expect((await write({ leaseId: 'lease:1' })).lease).toBeNull()
   })
 
+  it('takes no request to have begun later than it is, however far ahead its process counts', async () => {
+    const { clock, ledger, open, write } = await account(100_000n)
+    await open('lease:1')
+    clock.advance(10)
+    const reservation = {
+      reservationId: 'r1',
+      state: 'held',
+      amount: nano(5n),
+      parts: [],
+      periodKey: '2026-11',
+      createdAtMs: startMs + 11,
+      expiresAtMs: startMs + 1_000,
+      extended: 0,
+      fingerprint: 'r1',
+      subject: { model: 'm', costProviderIds: [], attemptsMax: 1 },
+    } as const
+    const attempt = {
+      attemptId: 'r1.1',
+      providerId: 'p',
+      providerModel: 'm',
+      outcome: 'served',
+      costSource: 'provider',
+      cost: nano(5n),
+      payer: 'customer',
+    } as const
+    await write({ leaseId: 'lease:1', requests: [{ reservation, attempts: [attempt] }] })
+    const [, entry] = await ledger.journal('alice', 0n, 10)
+    expect(entry).toMatchObject({ requestId: 'r1', effectiveAtMs: startMs + 10 })
+  })
+
   it('books nothing for a request whose id is known for something else', async () => {
     const { ledger, open, write } = await account(100_000n)
     const subject = { model: 'm', costProviderIds: [], attemptsMax: 1 }
