@@ -139,7 +139,8 @@ function tell(outcome: string, { charged, absorbed, reason }: Book, isDone: bool
 /** What the receipt of a request shows now. */
 export function receiptOf(world: World, hold: Hold | undefined, nowMs: number): Answer | undefined {
   if (hold?.receipt === undefined) return undefined
-  const isOpen = hold.state !== 'released' && Math.max(world.at, nowMs) < hold.waitUntil
+  const isGivenUp = hold.state === 'released' && hold.hasEntry
+  const isOpen = hold.state === 'provisional' || (!isGivenUp && Math.max(world.at, nowMs) < hold.waitUntil)
   return {
     charged: sum(hold.books.map(({ charged }) => charged)),
     absorbed: sum(hold.books.map(({ absorbed }) => absorbed)),
