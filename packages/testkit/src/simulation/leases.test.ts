@@ -18,7 +18,6 @@ describe('processes that lease, over HTTP', () => {
       'caller: insufficient_credits',
       'process crash',
       'process close',
-      'checkpoint.failed',
       'clock ahead',
     ]
     expect(seen.filter((what) => !totals.has(what))).toEqual([])
