@@ -45,7 +45,7 @@ const composed = ['sinks', 'webhooks']
 const libraries: Readonly<Record<string, readonly string[]>> = {
   undici: ['dispatch/transport.ts'],
   zod: ['options.ts', 'dialects/', 'providers/'],
-  'lru-cache': ['auth/', 'catalog/'],
+  'lru-cache': ['auth/', 'catalog/', 'ledger/memory-counters.ts'],
 }
 
 interface Import {

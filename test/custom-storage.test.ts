@@ -136,7 +136,7 @@ describe('farebox conformance', () => {
   it('passes the example', async () => {
     const { code, out } = await conformance(['create.js', '--no-ledger'])
     expect(out).toMatch(
-      /^storage (\d+) of \1, trim none, keys (\d+) of \2, durability (\d+) of \3, ledger none: keeps the contract\.\n$/,
+      /^storage (\d+) of \1, trim none, keys (\d+) of \2, counters none, durability (\d+) of \3, ledger none: keeps the contract\.\n$/,
     )
     expect(code).toBe(0)
   })
@@ -172,7 +172,7 @@ describe('farebox conformance', () => {
     const { code, out } = await conformance([file, '--no-ledger', '--timeout', '2000'])
     expect(code).toBe(1)
     expect(out).toContain('FAILED storage: applies head, records and journal of one write together')
-    expect(out).toMatch(/keys none, durability none, ledger none: \d+ cases failed\.\n$/)
+    expect(out).toMatch(/keys none, counters none, durability none, ledger none: \d+ cases failed\.\n$/)
   })
 
   it('says what a module lacks, and exits with 3', async () => {

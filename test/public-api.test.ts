@@ -61,6 +61,7 @@ describe('the public names, under review', () => {
         'rate',
         'rateUsage',
         'readEntry',
+        'shareOf',
         'systemClock',
         'usd',
         'webhooks',

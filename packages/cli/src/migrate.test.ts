@@ -44,7 +44,7 @@ describe.skipIf(!hasPostgres())('farebox migrate, on a real server', () => {
     })
     expect(await farebox('migrate', ...place)).toEqual({
       code: 0,
-      out: 'money: 0001-accounts.sql\n',
+      out: 'money: 0001-accounts.sql\nmoney: 0002-counters.sql\n',
       error: '',
     })
     expect((await farebox('migrate', ...place)).out).toBe('The schema money is up to date.\n')

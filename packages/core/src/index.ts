@@ -67,6 +67,14 @@ export type { CapMemberRequest } from './ledger/cap-member.ts'
 export type { ClosePeriodResult } from './ledger/close-period.ts'
 export type { ConfigureRequest } from './ledger/configure.ts'
 export {
+  type Count,
+  type CounterStore,
+  type GiveBackRequest,
+  shareOf,
+  type Taken,
+  type TakeRequest,
+} from './ledger/counter-store.ts'
+export {
   chainHash,
   type Entry,
   type EntryKind,

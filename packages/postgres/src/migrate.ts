@@ -13,14 +13,16 @@ export interface Migration {
 }
 
 /** All migrations, in their order. For hosts that run them with a tool of their own. */
-export const migrations: readonly Migration[] = ['0001-accounts.sql'].map((name, index) => ({
-  version: index + 1,
-  name,
-  // Read when it is asked for: a server that was bundled into one file has no such folder, and does not need it.
-  get sql() {
-    return readFileSync(new URL(`../migrations/${name}`, import.meta.url), 'utf8')
-  },
-}))
+export const migrations: readonly Migration[] = ['0001-accounts.sql', '0002-counters.sql'].map(
+  (name, index) => ({
+    version: index + 1,
+    name,
+    // Read when it is asked for: a server that was bundled into one file has no such folder, and does not need it.
+    get sql() {
+      return readFileSync(new URL(`../migrations/${name}`, import.meta.url), 'utf8')
+    },
+  }),
+)
 
 export interface MigrateOptions {
   /** The schema to make the tables in; it is created when it is missing. @default 'farebox' */

@@ -9,6 +9,7 @@ import {
 } from '@farebox/core/batching'
 import { batchRunner } from './batch.ts'
 import { connections as connectionsOf } from './connections.ts'
+import { postgresCounters } from './counters.ts'
 import { togetherRunner } from './gather.ts'
 import { postgresKeys } from './keys.ts'
 import { mailboxes } from './mailboxes.ts'
@@ -116,7 +117,11 @@ export function postgres(pool: PostgresPool, options: PostgresOptions = {}): Sto
       return queue.close()
     },
   }
-  return { ledger, keys: postgresKeys(connections, names) }
+  return {
+    ledger,
+    keys: postgresKeys(connections, names),
+    counters: postgresCounters(connections, names),
+  }
 }
 
 const heard = new WeakSet<PostgresPool>()

@@ -13,7 +13,10 @@ it.each(['', 'Farebox', '1st', 'a-b', 'x; DROP TABLE users; --', 'pg_x', 'a'.rep
 )
 
 it('has its migrations as plain SQL for the schema farebox, each statement to be run again', () => {
-  expect(migrations.map(({ version, name }) => [version, name])).toEqual([[1, '0001-accounts.sql']])
+  expect(migrations.map(({ version, name }) => [version, name])).toEqual([
+    [1, '0001-accounts.sql'],
+    [2, '0002-counters.sql'],
+  ])
   const statements = migrations.flatMap(({ sql }) => sql.replace(/^--.*$/gm, '').split(';'))
   for (const statement of statements.map((text) => text.trim()).filter(Boolean)) {
     expect(statement).toMatch(/IF NOT EXISTS|ON CONFLICT .* DO NOTHING/)
@@ -48,7 +51,7 @@ describe.skipIf(!hasPostgres())('the tables on a real server', () => {
 
     await expect(ledger.transact('alice', [], () => ({ result: 0 }))).rejects.toThrow(missing)
     await expect(keys?.get('a')).rejects.toThrow(missing)
-    expect(await migrate(admin, { schema: 'later' })).toEqual(['0001-accounts.sql'])
+    expect(await migrate(admin, { schema: 'later' })).toEqual(['0001-accounts.sql', '0002-counters.sql'])
     expect(await ledger.transact('alice', [], () => ({ result: 0 }))).toBe(0)
   })
 
@@ -66,7 +69,7 @@ describe.skipIf(!hasPostgres())('the tables on a real server', () => {
         'version bigint NOT NULL, last_seq bigint NOT NULL, head text NOT NULL)',
     )
 
-    expect(await migrate(admin, { schema: 'half' })).toEqual(['0001-accounts.sql'])
+    expect(await migrate(admin, { schema: 'half' })).toEqual(['0001-accounts.sql', '0002-counters.sql'])
     expect(await migrate(admin, { schema: 'half' })).toEqual([])
   })
 
@@ -104,12 +107,12 @@ describe.skipIf(!hasPostgres())('the tables on a real server', () => {
 
   it('goes on beside tables of a later release, unless that release says it cannot', async () => {
     await migrate(admin, { schema: 'newer' })
-    await admin.query('INSERT INTO newer.migrations (version, readable_from) VALUES (2, 1)')
+    await admin.query('INSERT INTO newer.migrations (version, readable_from) VALUES (3, 1)')
     const look = () =>
       postgres(admin, { schema: 'newer' }).ledger.transact('a', [], () => ({ result: 'fine' }))
     expect(await look()).toBe('fine')
 
-    await admin.query('INSERT INTO newer.migrations (version, readable_from) VALUES (3, 3)')
+    await admin.query('INSERT INTO newer.migrations (version, readable_from) VALUES (4, 4)')
     await expect(look()).rejects.toThrow(/Update @farebox\/postgres/)
   })
 

@@ -6,6 +6,7 @@ export interface TableNames {
   readonly journal: string
   readonly documents: string
   readonly documentVersions: string
+  readonly counters: string
   readonly migrations: string
 }
 
@@ -23,6 +24,7 @@ export function tableNames(schema: string): TableNames {
     journal: `${schema}.journal`,
     documents: `${schema}.documents`,
     documentVersions: `${schema}.document_versions`,
+    counters: `${schema}.counters`,
     migrations: `${schema}.migrations`,
   }
 }

@@ -6,6 +6,8 @@ export interface AccountKeys {
   readonly due: string
   readonly keep: string
   readonly journal: string
+  /** Of a counter. */
+  count(name: string): string
 }
 
 /** The keys of one part of the index. All have one hash tag. */
@@ -51,6 +53,7 @@ export function keyNames(prefix: string): KeyNames {
         due: `${tag}:due`,
         keep: `${tag}:keep`,
         journal: `${tag}:journal`,
+        count: (name) => `${tag}:count:${name}`,
       }
     },
     bucketOf(id) {

@@ -1,11 +1,20 @@
 import { randomBytes } from 'node:crypto'
-import { type Clock, type LedgerStore, type Storage, type StoreTraits, Unavailable } from '@farebox/core'
+import {
+  type Clock,
+  type CounterStore,
+  type KeyStore,
+  type LedgerStore,
+  type Storage,
+  type StoreTraits,
+  Unavailable,
+} from '@farebox/core'
 import { accountCache, type CachedAccount, checkText, hostClock, serverClock } from '@farebox/core/batching'
 import { accountIndex } from './account-index.ts'
 import { accounts as accountsOf } from './accounts.ts'
 import { batchRunner } from './batch.ts'
 import type { RedisClient, RedisCluster } from './client.ts'
 import { commands as commandsOf } from './commands.ts'
+import { redisCounters } from './counters.ts'
 import { type RedisEvent, warn } from './event.ts'
 import { indexReader } from './index-reader.ts'
 import { keyNames } from './key-names.ts'
@@ -52,11 +61,17 @@ export interface RedisRecovery {
 }
 
 export interface RedisStorage extends Storage {
+  readonly keys: KeyStore
+  /** Also for the side of another store: `{ ...postgres(pool), counters: redis(client).counters }`. */
+  readonly counters: CounterStore
   readonly recovery: RedisRecovery
 }
 
 const cachedCharsMax = 16 * 1024 * 1024
 const rememberedCharsMax = 16 * 1024 * 1024
+/** How long a request waits to be counted, before its process counts by itself. */
+const counterWaitMs = 1000
+const counterAnswerMs = 2000
 /** However many a reducer asks for: `moreDue` tells it the rest. */
 const dueMost = 1000
 /** Entries forgotten in one script: less than a millisecond. */
@@ -84,6 +99,14 @@ export function redis(client: RedisClient | RedisCluster, options: RedisOptions 
     replicas: options.wait,
     chance,
     prepare: check.ensure,
+  })
+  // A server may throw counters away, and a request does not wait for them as long as for money.
+  const counterCommands = commandsOf(client, {
+    waitTimeoutMs: Math.min(waitTimeoutMs, counterWaitMs),
+    answerTimeoutMs: Math.min(answerTimeoutMs, counterAnswerMs),
+    replicas: undefined,
+    chance,
+    prepare: () => undefined,
   })
   const accounts = accountsOf({ names, commands, hasServerTime: options.clock === undefined })
   const reader = indexReader(names, commands)
@@ -147,6 +170,7 @@ export function redis(client: RedisClient | RedisCluster, options: RedisOptions 
   return {
     ledger,
     keys: redisKeys({ names, commands, reader }),
+    counters: redisCounters({ names, commands: counterCommands }),
     recovery: {
       repair: (accountId, writes = []) => recovery.repair(accountId, writes),
       async acceptLoss(accountId) {

@@ -77,7 +77,7 @@ function synchronous(database: SqliteDatabase): number {
 function createTables(database: SqliteDatabase, prefix: string): void {
   // Looked up first, so that a read-only database that has the tables can be opened.
   const isKnown = readVersion(database, prefix) === schemaVersion
-  if (isKnown && hasTable(database, `${prefix}documents`)) return
+  if (isKnown && hasTable(database, `${prefix}documents`) && hasTable(database, `${prefix}counters`)) return
   try {
     inTransaction(database, 'BEGIN IMMEDIATE', () => {
       for (const sql of tables(prefix)) database.exec(sql)
@@ -89,7 +89,7 @@ function createTables(database: SqliteDatabase, prefix: string): void {
       }
     })
   } catch (error) {
-    // A file from before there were documents can still be read by who may not write it.
+    // A file from before there were documents or counters can still be read by who may not write it.
     if (!isKnown || !isReadOnly(error)) throw error
   }
 }
@@ -140,6 +140,16 @@ function tables(prefix: string): readonly string[] {
       key TEXT NOT NULL UNIQUE,
       value TEXT NOT NULL
     ) STRICT`,
+    // `holder` is empty for what nobody gives back as a whole.
+    `CREATE TABLE IF NOT EXISTS ${prefix}counters (
+      account TEXT NOT NULL,
+      name TEXT NOT NULL,
+      holder TEXT NOT NULL,
+      amount INTEGER NOT NULL,
+      until_ms REAL NOT NULL,
+      PRIMARY KEY (account, name, holder)
+    ) STRICT, WITHOUT ROWID`,
+    `CREATE INDEX IF NOT EXISTS ${prefix}counters_until ON ${prefix}counters (until_ms)`,
   ]
 }
 

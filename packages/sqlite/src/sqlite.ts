@@ -11,6 +11,7 @@ import { accountCache, checkText } from '@farebox/core/batching'
 import { batchRunner } from './batch.ts'
 import type { CachedAccount } from './cached-account.ts'
 import { commitQueue } from './commit-queue.ts'
+import { sqliteCounters } from './counters.ts'
 import type { SqliteDatabase } from './database.ts'
 import { isDatabaseFault, unavailable } from './fault.ts'
 import { sqliteKeys } from './keys.ts'
@@ -48,7 +49,8 @@ export function sqlite(database: SqliteDatabase, options: SqliteOptions = {}): S
   const { clock = systemClock, prefix = 'farebox_', busyTimeoutMs = 5000 } = options
   // The ledger first: it creates the tables.
   const ledger = sqliteLedger(database, clock, { prefix, busyTimeoutMs })
-  return { ledger, keys: sqliteKeys(database, { prefix, busyTimeoutMs }) }
+  const schema = { prefix, busyTimeoutMs }
+  return { ledger, keys: sqliteKeys(database, schema), counters: sqliteCounters(database, schema) }
 }
 
 interface LedgerOptions {

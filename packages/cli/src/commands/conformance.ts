@@ -23,7 +23,7 @@ export const conformance: Command = {
 Usage: farebox conformance FILE [options]
 
 Runs the cases that every storage of Farebox passes against yours: atomicity, order, idempotency, what is due, sizes, failures,
-documents, what survives, and every rule of the ledger on top of it. FILE is a module that exports
+documents, counters, what survives, and every rule of the ledger on top of it. FILE is a module that exports
 
   export async function create(clock) {
     return { storage, dispose, reopen }
@@ -96,11 +96,10 @@ async function load(file: string): Promise<Create> {
 
 /** The cases that are for this kind of storage, found out by making one. */
 async function groupsFor(create: Create, isWithoutLedger: boolean): Promise<Group[]> {
-  const { storageCases, keyCases, trimCases, durableStorageCases, durableKeyCases } = await import(
-    '@farebox/testkit/storage'
-  )
+  const { storageCases, keyCases, trimCases, counterCases, durableStorageCases, durableKeyCases } =
+    await import('@farebox/testkit/storage')
   const { ledgerCases } = await import('@farebox/testkit/ledger')
-  const { hasKeys, canTrim, isDurable } = await lookAt(create)
+  const { hasKeys, hasCounters, canTrim, isDurable } = await lookAt(create)
   const subject: StorageSubject = { create: (clock) => create(clock as never) }
   const durable = subject as DurableStorageSubject
   const disposers = new WeakMap<Storage, () => Promise<void>>()
@@ -118,6 +117,7 @@ async function groupsFor(create: Create, isWithoutLedger: boolean): Promise<Grou
     { name: 'storage', cases: bound(storageCases, subject) },
     { name: 'trim', cases: canTrim ? bound(trimCases, subject) : [] },
     { name: 'keys', cases: hasKeys ? bound(keyCases, subject) : [] },
+    { name: 'counters', cases: hasCounters ? bound(counterCases, subject) : [] },
     {
       name: 'durability',
       cases: isDurable
@@ -128,14 +128,22 @@ async function groupsFor(create: Create, isWithoutLedger: boolean): Promise<Grou
   ]
 }
 
-async function lookAt(create: Create): Promise<{ hasKeys: boolean; canTrim: boolean; isDurable: boolean }> {
+interface Found {
+  readonly hasKeys: boolean
+  readonly hasCounters: boolean
+  readonly canTrim: boolean
+  readonly isDurable: boolean
+}
+
+async function lookAt(create: Create): Promise<Found> {
   try {
     const created = await create(fakeClock(0))
-    const hasKeys = created.storage.keys !== undefined
-    const canTrim = created.storage.ledger.trim !== undefined
-    await created.storage.ledger.close()
+    const { ledger, keys, counters } = created.storage
+    const canTrim = ledger.trim !== undefined
+    await ledger.close()
     await created.dispose()
-    return { hasKeys, canTrim, isDurable: 'reopen' in created && typeof created.reopen === 'function' }
+    const isDurable = 'reopen' in created && typeof created.reopen === 'function'
+    return { hasKeys: keys !== undefined, hasCounters: counters !== undefined, canTrim, isDurable }
   } catch (cause) {
     throw new CommandError('`create` gave no storage that can be closed and disposed of.', { cause })
   }

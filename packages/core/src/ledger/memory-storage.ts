@@ -1,5 +1,6 @@
 import { assert } from '../assert.ts'
 import { type Clock, systemClock } from '../clock.ts'
+import { memoryCounters } from './memory-counters.ts'
 import { memoryKeys } from './memory-keys.ts'
 import type { Cut, Decision, Key, LedgerStore, Put, Storage, StoredEntry, Value } from './storage.ts'
 import { Unavailable } from './storage.ts'
@@ -27,7 +28,7 @@ interface StoredAccount {
  * restart. Writes are applied synchronously, so two requests never see the same credit.
  */
 export function memoryStorage({ clock = systemClock }: { readonly clock?: Clock } = {}): Storage {
-  return { ledger: memoryLedger(clock), keys: memoryKeys() }
+  return { ledger: memoryLedger(clock), keys: memoryKeys(), counters: memoryCounters() }
 }
 
 function memoryLedger(clock: Clock): LedgerStore {

@@ -3,6 +3,7 @@
  * and every rule is in the reducer it is handed.
  */
 
+import type { CounterStore } from './counter-store.ts'
 import type { KeyStore } from './key-store.ts'
 
 /** Milliseconds since 1970 UTC, by the store's clock. */
@@ -138,6 +139,8 @@ export interface Storage {
   readonly ledger: LedgerStore
   /** Settings and encrypted keys of accounts. Without it everything works that needs none. */
   readonly keys?: KeyStore
+  /** Rate limits. Without it each process counts by itself. */
+  readonly counters?: CounterStore
 }
 
 /** Surely nothing was applied: the caller may try again or refuse. */

@@ -8,6 +8,7 @@ import { scanCases } from './scan-cases.ts'
 import type { StorageCase } from './storage-case.ts'
 import { valueCases } from './value-cases.ts'
 
+export { counterCases } from './counter-cases.ts'
 export { durableStorageCases } from './durability-cases.ts'
 export { durableKeyCases } from './durable-key-cases.ts'
 export { keyCases } from './key-cases.ts'
