@@ -25,6 +25,8 @@ export type ErrorCode =
   | 'idempotent_answer_lost'
   | 'request_too_large'
   | 'unsupported_encoding'
+  | 'rate_limit_exceeded'
+  | 'request_over_token_limit'
   | 'client_closed'
   | 'body_already_read'
   | 'provider_failed'
@@ -53,6 +55,8 @@ export const errorCodes: Readonly<Record<ErrorCode, ErrorKind>> = {
   idempotent_answer_lost: { status: 409, type: 'invalid_request_error', isRetryable: false },
   request_too_large: { status: 413, type: 'invalid_request_error', isRetryable: false },
   unsupported_encoding: { status: 415, type: 'invalid_request_error', isRetryable: false },
+  rate_limit_exceeded: { status: 429, type: 'rate_limit_error', isRetryable: true },
+  request_over_token_limit: { status: 429, type: 'rate_limit_error', isRetryable: false },
   client_closed: { status: 499, type: 'invalid_request_error', isRetryable: false },
   body_already_read: { status: 500, type: 'server_error', isRetryable: false },
   provider_failed: { status: 502, type: 'server_error', isRetryable: true },

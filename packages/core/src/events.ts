@@ -128,6 +128,11 @@ export type GatewayEvent =
       readonly reported: Nano
       readonly rated: Nano
     }
+  /**
+   * The store of counters is out of reach. For the next five seconds this process counts rate limits by itself; then it asks the
+   * store again. Told once each time.
+   */
+  | { readonly kind: 'counters.lost'; readonly cause: unknown }
   /** An event could not be delivered to a webhook, and will not be tried again. */
   | {
       readonly kind: 'webhook.dropped'

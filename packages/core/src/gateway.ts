@@ -1,9 +1,7 @@
 import { createAccountKeeping } from './account-keeping.ts'
-import { type AccountStatements, createAccountStatements } from './account-statements.ts'
+import { createAccountStatements } from './account-statements.ts'
 import { createAnnounce } from './announce.ts'
 import { createAnswer } from './answer.ts'
-import type { AccountSettings, ChangeSettingsRequest } from './auth/account-settings.ts'
-import type { ProviderKeys } from './auth/provider-keys.ts'
 import { createCatalog } from './catalog/catalog.ts'
 import { bookOf } from './catalog/price-book.ts'
 import { shippedPrices } from './catalog/shipped-prices.ts'
@@ -12,33 +10,22 @@ import { openaiError } from './dialects/openai-error.ts'
 import { createTransport } from './dispatch/transport.ts'
 import { GatewayError, isGatewayError } from './errors.ts'
 import { type GatewayEvent, guarded } from './events.ts'
+import type { Gateway } from './gateway-interface.ts'
 import { createGatewayLedger } from './gateway-ledger.ts'
 import type { GatewayRequest, GatewayResponse } from './http/exchange.ts'
 import { findRoute } from './http/routes.ts'
-import { type FetchOptions, fromWeb, toWeb } from './http/web.ts'
+import { fromWeb, toWeb } from './http/web.ts'
 import { randomIds } from './ids.ts'
-import { createJournalExport, type JournalExport } from './journal-export.ts'
-import type { Account } from './ledger/account.ts'
-import type { AdjustRequest, AdjustResult } from './ledger/adjust.ts'
-import type { AuditOptions } from './ledger/audit/audit.ts'
-import type { AuditReport } from './ledger/audit/report.ts'
-import type { Balance } from './ledger/balance.ts'
-import type { CapMemberRequest } from './ledger/cap-member.ts'
-import type { ConfigureRequest } from './ledger/configure.ts'
-import type { JournalEntry } from './ledger/entry.ts'
-import type { GrantRequest, GrantResult } from './ledger/grant.ts'
-import type { MemberBalance, MemberRequest } from './ledger/member-balance.ts'
+import { createJournalExport } from './journal-export.ts'
 import { memoryKeys } from './ledger/memory-keys.ts'
 import { memoryStorage } from './ledger/memory-storage.ts'
 import { planPreset } from './ledger/plan-presets.ts'
-import type { Receipt } from './ledger/receipt.ts'
-import type { RefundRequest, RefundResult } from './ledger/refund.ts'
 import { graceMs, resolveWithinMs } from './ledger/reservation.ts'
-import type { VoidGrantRequest, VoidGrantResult } from './ledger/void-grant.ts'
 import { checkOptions, type GatewayOptions } from './options.ts'
-import { createPrices, type Prices } from './prices.ts'
+import { createPrices } from './prices.ts'
 import { rateBy } from './rate-attempt.ts'
-import { type LateCost, type ReconcileReport, tellCost } from './reconcile.ts'
+import { createRateLimiting } from './rate-limits.ts'
+import { tellCost } from './reconcile.ts'
 import { createReconciliation } from './reconciliation.ts'
 import { createReplay } from './replay/replay.ts'
 import { errorResponse } from './response.ts'
@@ -49,76 +36,6 @@ import { createUnderWay } from './under-way.ts'
 
 /** How long requests that were cut off at closing may take to settle. */
 const cutOffMs = 5_000
-
-/** What a host mounts, and what it manages accounts with. */
-export interface Gateway extends AccountStatements {
-  /** Answers a request, or gives `undefined` when its path is not the gateway's. Rejects only on faults of the gateway itself. */
-  handle(request: GatewayRequest): Promise<GatewayResponse | undefined>
-  /**
-   * Answers a web-standard request, for hosts such as Hono or route handlers of Next.js. Gives `undefined` when its path is not
-   * below `prefix`, or is not the gateway's. `host` is handed to `authenticate`, by default the request itself.
-   */
-  fetch(request: Request, options?: FetchOptions): Promise<Response | undefined>
-  readonly accounts: {
-    /** Puts an account on a plan, with seats, a spending limit, and a cap for each member. */
-    configure(request: ConfigureRequest): Promise<Account>
-    balance(accountId: string): Promise<Balance>
-    /** Gives one member of an account a cap of their own, or takes it away. */
-    capMember(request: CapMemberRequest): Promise<MemberBalance>
-    /** What a member has used in this period, and may still use. */
-    member(request: MemberRequest): Promise<MemberBalance>
-    /** What an account has set for its requests. */
-    settings(accountId: string): Promise<AccountSettings>
-    /** Changes what an account has set: at once in this process, within ten seconds in others. */
-    changeSettings(request: ChangeSettingsRequest): Promise<AccountSettings>
-    /** Ids of all accounts, in order, up to a hundred at a time. Give the cursor of one page to get the next. */
-    list(
-      cursor?: string | null,
-    ): Promise<{ readonly accountIds: readonly string[]; readonly cursor: string | null }>
-    /** Entries of the account's journal after a sequence number, at most 1,000. */
-    journal(request: {
-      readonly accountId: string
-      readonly afterSeq?: bigint
-    }): Promise<readonly JournalEntry[]>
-  }
-  /** Hands journals over to somebody else: at least once, each account in order. */
-  readonly journal: JournalExport
-  readonly providerKeys: ProviderKeys
-  readonly credits: {
-    /** Adds credit. The same `grantId` adds it once, however often it is sent. */
-    grant(request: GrantRequest): Promise<GrantResult>
-    /** Takes back what is left of a grant, or some of it. What was spent stays spent. Once for each `opId`, as all below. */
-    void(request: VoidGrantRequest): Promise<VoidGrantResult>
-    /** Corrects an account by hand: lowers the bill and gives credit, or takes credit and raises the bill. */
-    adjust(request: AdjustRequest): Promise<AdjustResult>
-    /** Gives back what an attempt was charged, to where it came from. */
-    refund(request: RefundRequest): Promise<RefundResult>
-  }
-  readonly receipts: {
-    get(request: { readonly accountId: string; readonly requestId: string }): Promise<Receipt | undefined>
-  }
-  /** What past requests cost at other prices, and what differs between prices. Nothing there moves money. */
-  readonly prices: Prices
-  readonly costs: {
-    /**
-     * Takes the cost of an attempt from a provider that calls back instead of being asked. Gives whether it was news: a cost
-     * that is final is never changed.
-     */
-    report(cost: LateCost): Promise<boolean>
-  }
-  /**
-   * Finds out costs that are still unknown: of requests that a dead process left behind, and of those whose provider tells
-   * costs later. Runs by itself, see `lateCosts.everyMs`; may be called at any time.
-   */
-  reconcile(): Promise<ReconcileReport>
-  /**
-   * Replays an account's journal: proves that it is whole, that the balance is what it adds up to, and that nothing was
-   * charged beyond what the provider charges. Writes nothing. Rejects when the store is out of reach.
-   */
-  audit(accountId: string, options?: AuditOptions): Promise<AuditReport>
-  /** Refuses new requests, waits for those under way and their settlement, and closes connections and storage. */
-  close(): Promise<void>
-}
 
 /**
  * Builds a gateway.
@@ -135,9 +52,10 @@ export function createGateway(options: GatewayOptions): Gateway {
     if (event.kind === 'request.settled') foldLater.booked(event.receipt.accountId)
     observe(event)
   }
+  const plans = options.plans ?? planPreset('hf-2026-02-04')
   const { ledger, close: closeLedger } = createGatewayLedger({
     store: storage.ledger,
-    plans: options.plans ?? planPreset('hf-2026-02-04'),
+    plans,
     clock,
     ids,
     late: lateCosts,
@@ -183,6 +101,15 @@ export function createGateway(options: GatewayOptions): Gateway {
     isCharged: ledger.isCharged,
     onNotKept: (requestId, cause) => onEvent({ kind: 'answer.not-kept', requestId, cause }),
   })
+  const rateLimiting = createRateLimiting({
+    plans,
+    ledger,
+    counters: storage.counters,
+    clock,
+    onEvent,
+    limits,
+    slotMs: timeouts.totalMs + holdMarginMs,
+  })
   const requests = createUnderWay()
   const holds = createUnderWay()
   const stagesOf = createStages({
@@ -199,6 +126,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     announce,
     holds,
     replay,
+    limiter: rateLimiting.limiter,
   })
   let closing: Promise<void> | undefined
   const reconciliation = createReconciliation({
@@ -269,7 +197,11 @@ export function createGateway(options: GatewayOptions): Gateway {
       return response === undefined ? undefined : toWeb(response, request.method)
     },
     accounts: {
-      configure: (request) => ledger.configure(request),
+      async configure(request) {
+        const account = await ledger.configure(request)
+        rateLimiting.forget(request.accountId)
+        return account
+      },
       balance: (accountId) => ledger.balance(accountId),
       capMember: (request) => ledger.capMember(request),
       member: (request) => ledger.memberBalance(request),

@@ -29,7 +29,8 @@ export {
 } from './dispatch/transport.ts'
 export { type ErrorCode, errorCodes, GatewayError, isGatewayError } from './errors.ts'
 export type { GatewayEvent, OnEvent, WebhookDropReason } from './events.ts'
-export { createGateway, type Gateway } from './gateway.ts'
+export { createGateway } from './gateway.ts'
+export type { Gateway } from './gateway-interface.ts'
 export { ByteStream, type Sink, type Source as StreamSource } from './http/byte-stream.ts'
 export type {
   CallerSignal,
@@ -103,6 +104,7 @@ export { memoryStorage } from './ledger/memory-storage.ts'
 export type { Period } from './ledger/period.ts'
 export type { CreditScope, LeaseTerms, Overage, Plan, PlanTable } from './ledger/plan.ts'
 export { type PlanPreset, planPreset } from './ledger/plan-presets.ts'
+export type { RateLimits } from './ledger/rate-limits.ts'
 export type { AbsorbedReason, CostSource, Receipt, ReceiptAttempt } from './ledger/receipt.ts'
 export type { ReconcileRequest, ReconcileResult } from './ledger/reconcile.ts'
 export type { RefundPart, RefundRequest, RefundResult } from './ledger/refund.ts'

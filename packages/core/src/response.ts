@@ -29,6 +29,7 @@ export function inferenceResponse(admission: Admission, metered: Metered, dialec
   if (loweredTo !== undefined) headers['x-farebox-max-tokens'] = String(loweredTo)
   const warning = warningText(admission.warning, metered.kind === 'reply' ? metered.receipt : undefined)
   if (warning !== undefined) headers['x-hf-warning'] = warning
+  if (admission.counted !== undefined) Object.assign(headers, admission.counted.headers)
   if (metered.kind === 'stream') {
     headers['content-type'] = 'text/event-stream; charset=utf-8'
     // Proxies on the way must neither hold events back nor compress them together.

@@ -1,5 +1,7 @@
 import { hash } from 'node:crypto'
 import { createAdmit } from './admission/admit.ts'
+import { limitedAdmit, limitedSettle } from './admission/limited-admit.ts'
+import type { Limiter } from './admission/limiter.ts'
 import type { Announce } from './announce.ts'
 import type { AccountSetups } from './auth/account-documents.ts'
 import { authenticatePayer } from './auth/authenticate.ts'
@@ -67,6 +69,7 @@ export interface StageParts extends Pick<CheckedOptions, 'limits' | 'timeouts'> 
   /** Holds of this process that are not settled yet. */
   readonly holds: UnderWay
   readonly replay: Replay
+  readonly limiter: Limiter
 }
 
 /** The stages of one gateway, and the operation its route asks for. */
@@ -75,7 +78,7 @@ export type StagesOf = (operation: Operation) => Stages
 /** Binds every verb to what it needs. No decision is made here. */
 export function createStages(parts: StageParts): StagesOf {
   const { options, accounts, catalog, ledger, health, transport, clock } = parts
-  const { limits, timeouts, onEvent, announce, holds, replay } = parts
+  const { limits, timeouts, onEvent, announce, holds, replay, limiter } = parts
   const providers = new Map(options.providers.map((provider) => [provider.id, provider]))
   const policies = {
     default: options.policy ?? fastest(),
@@ -83,7 +86,7 @@ export function createStages(parts: StageParts): StagesOf {
     cheapest: cheapest(),
     preferred: preferred(),
   }
-  const admit = createAdmit({
+  const admitUnlimited = createAdmit({
     ledger,
     defaults: { outputTokens: limits.outputTokensDefault },
     outputTokensMin: limits.outputTokensMin,
@@ -93,6 +96,7 @@ export function createStages(parts: StageParts): StagesOf {
     onHeld: holds.enter,
     onRefused: createHardStops(onEvent),
   })
+  const admit = limitedAdmit(admitUnlimited, limiter)
   const dispatch = createDispatch({
     providers,
     transport,
@@ -103,7 +107,7 @@ export function createStages(parts: StageParts): StagesOf {
     timeouts,
     onAttemptFailed: (attempt) => onEvent(attemptFailed(attempt)),
   })
-  const settlement = createSettlement({
+  const settleUnlimited = createSettlement({
     ledger,
     providers,
     transport,
@@ -112,6 +116,7 @@ export function createStages(parts: StageParts): StagesOf {
     announce,
     onEnded: holds.leave,
   })
+  const settlement = limitedSettle(settleUnlimited, limiter)
 
   const shared: Omit<Stages, 'parse'> = {
     authenticate: ({ request }) => authenticatePayer(options.authenticate, accounts, request),

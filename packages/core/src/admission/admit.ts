@@ -5,7 +5,7 @@ import type { InferenceCall } from '../dialects/inference-call.ts'
 import { GatewayError } from '../errors.ts'
 import type { Alert } from '../ledger/alerts.ts'
 import type { Ledger } from '../ledger/ledger.ts'
-import type { Reservation } from '../ledger/reservation.ts'
+import type { Reservation, ReservationSubject } from '../ledger/reservation.ts'
 import type { Insufficient } from '../ledger/reserve.ts'
 import { formatUsd, type Nano, zero } from '../money.ts'
 import {
@@ -16,6 +16,7 @@ import {
   keepsLimitItself,
   outputLimit,
 } from './ceiling.ts'
+import type { Counted } from './limiter.ts'
 
 /** A request that may go ahead: its money is set aside. */
 export interface Admission {
@@ -33,6 +34,8 @@ export interface Admission {
   readonly ownKeys: ReadonlyMap<string, OwnKey>
   /** What the caller is warned of: most of the credit, or of the spending limit, is used up. */
   readonly warning: Alert | undefined
+  /** How the request was counted against rate limits, where there are any. */
+  readonly counted?: Counted
 }
 
 export interface AdmitOptions {
@@ -69,24 +72,26 @@ export type Admit = (request: AdmitRequest) => Promise<Admission>
  */
 export function createAdmit(options: AdmitOptions): Admit {
   return async ({ requestId, payer, call, candidates }) => {
-    const { accountId, memberId } = payer
+    const { accountId, memberId, keyId } = payer
     const ownKeys = payer.ownKeys.ready
     const isPaid = ({ providerId }: Target) => !ownKeys.has(providerId)
     for (let targets = candidates; ; ) {
       const floors = targets.map((target) => (isPaid(target) ? floor(call, target, options) : zero))
       const amount = dearest(targets.map((target) => (isPaid(target) ? most(call, target, options) : zero)))
-      const subject = {
+      const subject: { -readonly [Name in keyof ReservationSubject]: ReservationSubject[Name] } = {
         model: call.model,
         costProviderIds: costProviderIds(targets, ownKeys, options),
         attemptsMax: options.attemptsMax,
       }
+      if (memberId !== undefined) subject.memberId = memberId
+      if (keyId !== undefined) subject.keyId = keyId
       const result = await options.ledger.reserve({
         accountId,
         reservationId: requestId,
         amount,
         minimum: dearest(floors),
         timeToLiveMs: options.timeToLiveMs,
-        subject: memberId === undefined ? subject : { ...subject, memberId },
+        subject,
       })
       if (result.outcome === 'conflict') throw new Error(`The request id ${requestId} was used before.`)
       if (result.outcome === 'reserved') {

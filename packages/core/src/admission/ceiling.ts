@@ -68,7 +68,7 @@ function modelLimit({ limits }: Target): number | undefined {
 }
 
 /** Input tokens this call can have at this target. */
-function inputLimit(call: InferenceCall, { limits }: Target): number {
+export function inputLimit(call: InferenceCall, { limits }: Target): number {
   const images = call.inputImages * (limits.imageInputTokens ?? imageInputTokens)
   const context = (limits.contextTokens ?? Number.MAX_SAFE_INTEGER) * call.inputs
   return Math.min(call.inputTokensMax + images, context)

@@ -1,6 +1,7 @@
 import { GatewayError } from '../errors.ts'
 import type { GatewayRequest } from '../http/exchange.ts'
 import { checkMemberId } from '../ledger/member.ts'
+import { checkRateLimits, hasLimits, type RateLimits } from '../ledger/rate-limits.ts'
 import type { AccountSetup } from './account-documents.ts'
 import type { OwnKeys } from './own-keys.ts'
 import type { BillableAccount, Principal } from './principal.ts'
@@ -16,6 +17,17 @@ export interface Payer {
   readonly disabledProviders: readonly string[]
   /** The account's own keys: a request to a provider it has one for is paid with that. */
   readonly ownKeys: OwnKeys
+  /** The API key that asked. */
+  readonly keyId?: string | undefined
+  /** What limits this caller, besides the plan of the account that pays. */
+  readonly limits?: readonly LimitedBy[] | undefined
+}
+
+/** Who is limited, by a name that is theirs inside the account that pays. */
+export interface LimitedBy {
+  readonly who: 'caller' | 'key'
+  readonly name: string
+  readonly limits: RateLimits
 }
 
 /** Who is to pay by the caller's word, before it is known what that account has set. */
@@ -76,6 +88,8 @@ export function payerOf(
   )
   const memberId = offered === undefined ? principal.memberId : (offered.memberId ?? principal.accountId)
   if (memberId !== undefined) checkMemberId(memberId)
+  const { keyId } = principal
+  if (keyId !== undefined) checkKeyId(keyId)
   return {
     accountId,
     name: offered?.name ?? accountId,
@@ -83,6 +97,32 @@ export function payerOf(
     preferredProviders: offered?.preferredProviders ?? principal.preferredProviders ?? none,
     disabledProviders: forbidden ?? none,
     ownKeys,
+    keyId,
+    limits:
+      principal.limits === undefined && principal.keyLimits === undefined ? undefined : limitsOf(principal),
+  }
+}
+
+/** @throws RangeError when limits cannot be meant: the host gave them, so the caller cannot help it. */
+function limitsOf({ accountId, memberId, limits, keyId, keyLimits }: Principal): readonly LimitedBy[] {
+  const limited: LimitedBy[] = []
+  if (limits !== undefined) {
+    checkRateLimits(limits, 'The limits that authenticate gave')
+    const name = `caller:${JSON.stringify(memberId === undefined ? [accountId] : [accountId, memberId])}`
+    if (hasLimits(limits)) limited.push({ who: 'caller', name, limits })
+  }
+  if (keyLimits !== undefined) {
+    checkRateLimits(keyLimits, 'The keyLimits that authenticate gave')
+    if (keyId === undefined) throw new RangeError('keyLimits need the keyId that they are for.')
+    if (hasLimits(keyLimits)) limited.push({ who: 'key', name: `key:${keyId}`, limits: keyLimits })
+  }
+  return limited
+}
+
+/** @throws RangeError, not GatewayError: key ids come from the host, so the caller cannot help it. */
+function checkKeyId(keyId: string): void {
+  if (keyId.length === 0 || keyId.length > 128) {
+    throw new RangeError(`A key id has 1 to 128 characters, not ${keyId.length}.`)
   }
 }
 

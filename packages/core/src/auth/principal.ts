@@ -1,4 +1,5 @@
 import type { GatewayRequest } from '../http/exchange.ts'
+import type { RateLimits } from '../ledger/rate-limits.ts'
 
 /** Who asks, and which accounts they may bill. */
 export interface Principal {
@@ -14,6 +15,12 @@ export interface Principal {
   readonly payers?: readonly (string | BillableAccount)[]
   /** The payer of requests without `X-HF-Bill-To`, by account id or name. @default what the account has set, else accountId */
   readonly defaultPayer?: string
+  /** How much this caller may ask for in a while, for each account that pays. @default no limits but the plan's */
+  readonly limits?: RateLimits
+  /** The API key that asks, for usage by key. 1 to 128 characters. */
+  readonly keyId?: string
+  /** How much may be asked for with this key, for each account that pays. Needs `keyId`. @default no limits of its own */
+  readonly keyLimits?: RateLimits
 }
 
 /** An account that a caller may bill besides their own. */

@@ -1,4 +1,5 @@
 import { type Nano, zero } from '../money.ts'
+import type { RateLimits } from './rate-limits.ts'
 
 /** What an account gets each period, and what happens when it is used up. Tiers are data. */
 export interface Plan {
@@ -31,6 +32,8 @@ export interface Plan {
    * process that dies has not written yet, at most of the last second, is the operator's loss. @default none: every request asks
    */
   readonly lease?: LeaseTerms
+  /** How much an account on this plan may ask for in a while, all its members and keys together. @default no limits */
+  readonly limits?: RateLimits
 }
 
 /** How a process leases credit of an account. */

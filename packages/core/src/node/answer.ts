@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Readable } from 'node:stream'
-import type { Gateway } from '../gateway.ts'
+import type { Gateway } from '../gateway-interface.ts'
 import type { ByteStream } from '../http/byte-stream.ts'
 import { begin, type ServeOptions } from './begin.ts'
 import { afterBody } from './refused-body.ts'

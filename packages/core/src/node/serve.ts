@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { Gateway } from '../gateway.ts'
+import type { Gateway } from '../gateway-interface.ts'
 import type { ByteStream } from '../http/byte-stream.ts'
 import type { GatewayResponse } from '../http/exchange.ts'
 import { begin, type ServeOptions } from './begin.ts'
