@@ -1,6 +1,3 @@
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import {
   bearerKey,
   type Clock,
@@ -15,95 +12,19 @@ import {
   systemClock,
   Unavailable,
 } from '@farebox/core'
-import { migrate, postgres } from '@farebox/postgres'
-import { redis } from '@farebox/redis'
-import { sqlite } from '@farebox/sqlite'
 import { type Answer, accountId, chatBody, type Rig, startRig } from '@farebox/testkit/adapter'
-import { hasPostgres, hasRedis, startPostgres, startRedis, startRedisCluster } from '@farebox/testkit/servers'
-import Database from 'libsql'
 import OpenAI from 'openai'
-import pg from 'pg'
-import { createClient, createCluster } from 'redis'
 import { afterAll, describe, expect, it } from 'vitest'
 import { expressHost } from './express-host.ts'
+import { type OpenStorage, storageKinds } from './storage-kinds.ts'
 
-const undo: (() => Promise<unknown> | unknown)[] = []
+const undo: (() => unknown)[] = []
 afterAll(async () => {
   for (const step of undo.splice(0).reverse()) await step()
 })
 
 /** No minute ends in the middle of a test. */
 const clock: Clock = { ...systemClock, now: () => Date.UTC(2026, 10, 26, 12, 0, 30) }
-
-let made = 0
-
-const stores: Readonly<
-  Record<string, { readonly isHere: boolean; open(): Promise<() => Promise<Storage>> }>
-> = {
-  memory: { isHere: true, open: async () => async () => memoryStorage() },
-  SQLite: {
-    isHere: true,
-    async open() {
-      const folder = mkdtempSync(join(tmpdir(), 'farebox-limits-'))
-      undo.push(() => rmSync(folder, { recursive: true, force: true }))
-      return async () => {
-        made += 1
-        return sqlite(new Database(join(folder, `${made}.db`)))
-      }
-    },
-  },
-  PostgreSQL: {
-    isHere: hasPostgres(),
-    async open() {
-      const server = await startPostgres({ settings: { fsync: 'off' } })
-      const pool = new pg.Pool({ connectionString: server.url, max: 8 })
-      undo.push(async () => {
-        await pool.end()
-        await server.stop()
-      })
-      return async () => {
-        made += 1
-        const schema = `limits_${made}`
-        await migrate(pool, { schema })
-        return postgres(pool, { schema, acceptsLoss: true })
-      }
-    },
-  },
-  Redis: {
-    isHere: hasRedis(),
-    async open() {
-      const server = await startRedis()
-      const client = createClient({ url: server.url })
-      client.on('error', () => {})
-      await client.connect()
-      undo.push(async () => {
-        client.destroy()
-        await server.stop()
-      })
-      return async () => {
-        made += 1
-        return redis(client, { prefix: `limits-${made}` })
-      }
-    },
-  },
-  'Redis Cluster': {
-    isHere: hasRedis(),
-    async open() {
-      const cluster = await startRedisCluster()
-      const client = createCluster({ rootNodes: cluster.urls.map((url) => ({ url })) })
-      client.on('error', () => {})
-      await client.connect()
-      undo.push(async () => {
-        client.destroy()
-        await cluster.stop()
-      })
-      return async () => {
-        made += 1
-        return redis(client, { prefix: `limits-${made}` })
-      }
-    },
-  },
-}
 
 function limitedPlans(limits: RateLimits): PlanTable {
   const preset = planPreset('hf-latest')
@@ -150,11 +71,11 @@ const statusCounts = (answers: readonly Answer[]) => {
   return counts
 }
 
-describe.each(Object.entries(stores))('rate limits on %s', (_, { isHere, open }) => {
-  let opened: Promise<() => Promise<Storage>> | undefined
+describe.each(Object.entries(storageKinds))('rate limits on %s', (_, { isHere, open }) => {
+  let opened: Promise<OpenStorage> | undefined
   const create = async () => {
-    opened ??= open()
-    return (await opened)()
+    opened ??= open(undo)
+    return (await (await opened)())[0]
   }
 
   it.skipIf(!isHere)(

@@ -1,7 +1,7 @@
 import { type AccountRoute, answerAccountRoute } from './account-routes.ts'
 import type { AccountSetups } from './auth/account-documents.ts'
 import { authenticatePayer, authenticateRequest } from './auth/authenticate.ts'
-import type { Authenticate } from './auth/principal.ts'
+import type { Identify } from './auth/principal.ts'
 import type { Catalog } from './catalog/catalog.ts'
 import { listModels, showModel } from './catalog/models-list.ts'
 import type { Clock } from './clock.ts'
@@ -18,7 +18,7 @@ import type { createStages } from './stages.ts'
 export type Answer = (route: Route, requestId: string, request: GatewayRequest) => Promise<GatewayResponse>
 
 export interface AnswerOptions {
-  readonly authenticate: Authenticate
+  readonly authenticate: Identify
   readonly setups: AccountSetups
   readonly stagesOf: ReturnType<typeof createStages>
   readonly catalog: Catalog

@@ -9,7 +9,8 @@ import type { Provider } from './providers/provider.ts'
  * Where a call could run: what the catalog offers, without what the payer has disabled and without providers that cannot
  * serve this very call.
  *
- * @throws GatewayError what the catalog throws, and `model_not_supported` when nothing is left.
+ * @throws GatewayError what the catalog throws, `model_not_supported` when nothing is left, and `model_not_allowed` for a model
+ * that this caller may not ask for.
  */
 export function findCandidates(
   call: InferenceCall,
@@ -17,8 +18,19 @@ export function findCandidates(
   catalog: Catalog,
   providers: ReadonlyMap<string, Provider>,
 ): readonly Target[] {
+  if (payer.models !== undefined) checkModel(call.model, payer.models)
   const enabled = enabledFor(call, payer, catalog.candidates(call))
   return ableTo(call, unlockedFor(payer, enabled), providers)
+}
+
+function checkModel(model: string, models: readonly string[]): void {
+  const isAllowed = models.some((allowed) =>
+    allowed.endsWith('*') ? model.startsWith(allowed.slice(0, -1)) : model === allowed,
+  )
+  if (isAllowed) return
+  throw new GatewayError('model_not_allowed', `Your API key is not for the model '${model}'.`, {
+    param: 'model',
+  })
 }
 
 function enabledFor(call: InferenceCall, payer: Payer, offered: readonly Target[]): readonly Target[] {

@@ -16,6 +16,7 @@ export type ErrorCode =
   | 'invalid_api_key'
   | 'insufficient_credits'
   | 'payer_not_allowed'
+  | 'model_not_allowed'
   | 'model_not_found'
   | 'receipt_not_found'
   | 'invoice_not_found'
@@ -46,6 +47,7 @@ export const errorCodes: Readonly<Record<ErrorCode, ErrorKind>> = {
   invalid_api_key: { status: 401, type: 'invalid_request_error', isRetryable: false },
   insufficient_credits: { status: 402, type: 'insufficient_quota', isRetryable: false },
   payer_not_allowed: { status: 403, type: 'invalid_request_error', isRetryable: false },
+  model_not_allowed: { status: 403, type: 'invalid_request_error', isRetryable: false },
   model_not_found: { status: 404, type: 'invalid_request_error', isRetryable: false },
   receipt_not_found: { status: 404, type: 'invalid_request_error', isRetryable: false },
   invoice_not_found: { status: 404, type: 'invalid_request_error', isRetryable: false },

@@ -1,5 +1,6 @@
 import type { AccountStatements } from './account-statements.ts'
 import type { AccountSettings, ChangeSettingsRequest } from './auth/account-settings.ts'
+import type { ApiKeys } from './auth/api-keys.ts'
 import type { ProviderKeys } from './auth/provider-keys.ts'
 import type { GatewayRequest, GatewayResponse } from './http/exchange.ts'
 import type { FetchOptions } from './http/web.ts'
@@ -53,6 +54,9 @@ export interface Gateway extends AccountStatements {
   }
   /** Hands journals over to somebody else: at least once, each account in order. */
   readonly journal: JournalExport
+  /** Keys that callers authenticate with. */
+  readonly keys: ApiKeys
+  /** Keys that accounts bring to pay providers with themselves. */
   readonly providerKeys: ProviderKeys
   readonly credits: {
     /** Adds credit. The same `grantId` adds it once, however often it is sent. */

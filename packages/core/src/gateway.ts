@@ -2,6 +2,8 @@ import { createAccountKeeping } from './account-keeping.ts'
 import { createAccountStatements } from './account-statements.ts'
 import { createAnnounce } from './announce.ts'
 import { createAnswer } from './answer.ts'
+import { createApiKeys } from './auth/api-keys.ts'
+import type { Identify } from './auth/principal.ts'
 import { createCatalog } from './catalog/catalog.ts'
 import { bookOf } from './catalog/price-book.ts'
 import { shippedPrices } from './catalog/shipped-prices.ts'
@@ -15,7 +17,7 @@ import { createGatewayLedger } from './gateway-ledger.ts'
 import type { GatewayRequest, GatewayResponse } from './http/exchange.ts'
 import { findRoute } from './http/routes.ts'
 import { fromWeb, toWeb } from './http/web.ts'
-import { randomIds } from './ids.ts'
+import { randomIds, randomSecrets } from './ids.ts'
 import { createJournalExport } from './journal-export.ts'
 import { memoryKeys } from './ledger/memory-keys.ts'
 import { memoryStorage } from './ledger/memory-storage.ts'
@@ -78,6 +80,8 @@ export function createGateway(options: GatewayOptions): Gateway {
     clock,
     onEvent,
   })
+  const apiKeys = createApiKeys({ keys: storage.keys, clock, secrets: randomSecrets })
+  const authenticate = identifyBy(options, apiKeys.authenticate)
   const catalog = createCatalog({
     books: [shippedPrices(), bookOf(options.catalog ?? [])],
     providerIds: [...providers.keys()],
@@ -114,6 +118,7 @@ export function createGateway(options: GatewayOptions): Gateway {
   const holds = createUnderWay()
   const stagesOf = createStages({
     options,
+    authenticate,
     accounts: keeping.setups,
     limits,
     timeouts,
@@ -141,7 +146,7 @@ export function createGateway(options: GatewayOptions): Gateway {
   })
 
   const answer = createAnswer({
-    authenticate: options.authenticate,
+    authenticate,
     setups: keeping.setups,
     stagesOf,
     catalog,
@@ -211,6 +216,7 @@ export function createGateway(options: GatewayOptions): Gateway {
       journal: ({ accountId, afterSeq }) => ledger.journal(accountId, afterSeq ?? 0n, 1000),
     },
     journal: { export: journalExport.export, follow: journalExport.follow, trim: journalExport.trim },
+    keys: apiKeys,
     providerKeys: keeping.providerKeys,
     credits: {
       grant: (request) => ledger.grant(request),
@@ -229,4 +235,9 @@ export function createGateway(options: GatewayOptions): Gateway {
       return closing
     },
   }
+}
+
+/** The host's word on who asks, or that of the API keys. */
+function identifyBy({ authenticate }: GatewayOptions, byApiKey: Identify): Identify {
+  return authenticate === undefined ? byApiKey : (request) => authenticate(request, byApiKey)
 }

@@ -18,3 +18,8 @@ export function countedIds(prefix: string): Ids {
 export type Nonces = () => Uint8Array
 
 export const randomNonces: Nonces = () => randomBytes(12)
+
+/** The only source of secrets: so many random bytes. */
+export type Secrets = (bytes: number) => Uint8Array
+
+export const randomSecrets: Secrets = (bytes) => randomBytes(bytes)

@@ -1,6 +1,7 @@
 export type { AccountSettings, ChangeSettingsRequest } from './auth/account-settings.ts'
+export type { ApiKey, ApiKeys, CreatedKey, CreateKeyRequest } from './auth/api-keys.ts'
 export { bearerKey } from './auth/authenticate.ts'
-export type { Authenticate, BillableAccount, Principal } from './auth/principal.ts'
+export type { Authenticate, BillableAccount, Identify, Principal } from './auth/principal.ts'
 export type {
   ProviderKey,
   ProviderKeys,

@@ -13,12 +13,12 @@ import type { Storage } from './ledger/storage.ts'
 import type { Provider } from './providers/provider.ts'
 import type { RoutePolicy } from './routing/policy.ts'
 
-/** What a host configures. Only `providers` and `authenticate` are required. */
+/** What a host configures. Only `providers` are required. */
 export interface GatewayOptions {
   /** Where requests can go, in order of preference where nothing else decides. */
   readonly providers: readonly Provider[]
-  /** Who pays. */
-  readonly authenticate: Authenticate
+  /** Who asks. @default API keys, see `gateway.keys`: nobody else is let in */
+  readonly authenticate?: Authenticate
   /** Where money is kept, and what accounts have set. @default memoryStorage(), which forgets everything when the process ends */
   readonly storage?: Storage
   /** What encrypts the provider keys that accounts bring: the first one encrypts, all open. @default none, so that none can be kept */
@@ -138,8 +138,14 @@ export function checkOptions(options: GatewayOptions): CheckedOptions {
   const ids = options.providers.map((provider) => provider.id)
   const twice = ids.find((id, index) => ids.indexOf(id) !== index)
   if (twice !== undefined) throw new RangeError(`The provider "${twice}" is configured twice.`)
-  if (typeof options.authenticate !== 'function') {
-    throw new RangeError('createGateway needs authenticate(request), which says who pays.')
+  if (options.authenticate === undefined) {
+    if (options.storage !== undefined && options.storage.keys === undefined) {
+      throw new RangeError(
+        'createGateway needs authenticate(request), which says who asks, or a storage with `keys`, which has API keys.',
+      )
+    }
+  } else if (typeof options.authenticate !== 'function') {
+    throw new RangeError('authenticate must be a function of a request that says who asks.')
   }
   return {
     limits: check(limits, options.limits, 'limits'),

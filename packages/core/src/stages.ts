@@ -5,6 +5,7 @@ import type { Limiter } from './admission/limiter.ts'
 import type { Announce } from './announce.ts'
 import type { AccountSetups } from './auth/account-documents.ts'
 import { authenticatePayer } from './auth/authenticate.ts'
+import type { Identify } from './auth/principal.ts'
 import { findCandidates } from './candidates.ts'
 import type { Catalog } from './catalog/catalog.ts'
 import type { Target } from './catalog/target.ts'
@@ -58,6 +59,7 @@ export const holdMarginMs = 60_000
 
 export interface StageParts extends Pick<CheckedOptions, 'limits' | 'timeouts'> {
   readonly options: GatewayOptions
+  readonly authenticate: Identify
   readonly accounts: AccountSetups
   readonly catalog: Catalog
   readonly ledger: Ledger
@@ -119,7 +121,7 @@ export function createStages(parts: StageParts): StagesOf {
   const settlement = limitedSettle(settleUnlimited, limiter)
 
   const shared: Omit<Stages, 'parse'> = {
-    authenticate: ({ request }) => authenticatePayer(options.authenticate, accounts, request),
+    authenticate: ({ request }) => authenticatePayer(parts.authenticate, accounts, request),
     candidates: (call, payer) => findCandidates(call, payer, catalog, providers),
     admit: ({ requestId }, payer, call, candidates) => admit({ requestId, payer, call, candidates }),
     route: ({ call, targets }, payer) =>

@@ -2,7 +2,7 @@ import { GatewayError } from '../errors.ts'
 import { type GatewayRequest, header } from '../http/exchange.ts'
 import type { AccountSetups } from './account-documents.ts'
 import { billTo, checkAccountId, choosePayer, type Payer, payerOf } from './payer.ts'
-import type { Authenticate, Principal } from './principal.ts'
+import type { Identify, Principal } from './principal.ts'
 
 /**
  * Asks the host who asks, and decides who pays. Waits for the host if it has to, and for documents of accounts that are not
@@ -12,7 +12,7 @@ import type { Authenticate, Principal } from './principal.ts'
  * what an account has set, and what `choosePayer` throws.
  */
 export async function authenticatePayer(
-  authenticate: Authenticate,
+  authenticate: Identify,
   accounts: AccountSetups,
   request: GatewayRequest,
 ): Promise<Payer> {
@@ -38,7 +38,7 @@ export async function authenticatePayer(
  * @throws GatewayError `invalid_api_key` when the host knows nobody by this request.
  */
 export async function authenticateRequest(
-  authenticate: Authenticate,
+  authenticate: Identify,
   request: GatewayRequest,
 ): Promise<Principal> {
   return known(await authenticate(request), request)

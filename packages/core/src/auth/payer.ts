@@ -19,6 +19,8 @@ export interface Payer {
   readonly ownKeys: OwnKeys
   /** The API key that asked. */
   readonly keyId?: string | undefined
+  /** What this caller may ask for; `undefined` for everything. */
+  readonly models?: readonly string[] | undefined
   /** What limits this caller, besides the plan of the account that pays. */
   readonly limits?: readonly LimitedBy[] | undefined
 }
@@ -98,6 +100,7 @@ export function payerOf(
     disabledProviders: forbidden ?? none,
     ownKeys,
     keyId,
+    models: principal.models,
     limits:
       principal.limits === undefined && principal.keyLimits === undefined ? undefined : limitsOf(principal),
   }

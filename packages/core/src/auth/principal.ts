@@ -21,6 +21,8 @@ export interface Principal {
   readonly keyId?: string
   /** How much may be asked for with this key, for each account that pays. Needs `keyId`. @default no limits of its own */
   readonly keyLimits?: RateLimits
+  /** Models that may be asked for: `openai/gpt-oss-120b`, or `openai/*` for all that begin so. @default all */
+  readonly models?: readonly string[]
 }
 
 /** An account that a caller may bill besides their own. */
@@ -37,5 +39,11 @@ export interface BillableAccount {
   readonly disabledProviders?: readonly string[]
 }
 
-/** Says who asks: reads headers, or what the host's own middleware put on `request.host`. `undefined` is a 401. */
-export type Authenticate = (request: GatewayRequest) => Principal | undefined | Promise<Principal | undefined>
+/** Says who asks by what a request carries. `undefined` when that is nobody it knows. */
+export type Identify = (request: GatewayRequest) => Principal | undefined | Promise<Principal | undefined>
+
+/**
+ * Says who asks: reads headers, or what the host's own middleware put on `request.host`. `undefined` is a 401. `byApiKey` knows the
+ * keys that `gateway.keys` has made, for hosts that know callers by something else as well.
+ */
+export type Authenticate = (request: GatewayRequest, byApiKey: Identify) => ReturnType<Identify>

@@ -1,5 +1,5 @@
 /** How much may be asked for in a while. What is absent is not limited. Each is a whole number from 1 to 10^12. */
-export interface RateLimits {
+export type RateLimits = {
   /** In every minute of the clock, and in every hour. */
   readonly requestsPerMinute?: number
   readonly requestsPerHour?: number

@@ -89,9 +89,9 @@ export async function startRig(host: AdapterHost, options: RigOptions = {}): Pro
   let seen = 0
   const gateway = createGateway({
     ...options.gateway,
-    authenticate(request) {
+    authenticate(request, byApiKey) {
       seen += 1
-      return authenticate(request)
+      return authenticate(request, byApiKey)
     },
     providers: names.map((name) =>
       providersByName[name]({
