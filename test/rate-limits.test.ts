@@ -12,7 +12,7 @@ import {
   systemClock,
   Unavailable,
 } from '@farebox/core'
-import { type Answer, accountId, chatBody, type Rig, startRig } from '@farebox/testkit/adapter'
+import { type Answer, accountId, chatBody, eventually, type Rig, startRig } from '@farebox/testkit/adapter'
 import OpenAI from 'openai'
 import { afterAll, describe, expect, it } from 'vitest'
 import { expressHost } from './express-host.ts'
@@ -198,6 +198,67 @@ it('failure 24: the limits of a caller and of a key hold besides those of the pl
       },
     })
   })
+})
+
+it('failure 24: a caller who leaves makes room, and a later one does not wait for the longest request', async () => {
+  await withRig(memoryStorage(), { plan: { concurrentRequests: 1 } }, async (rig) => {
+    rig.simulator.fault('cerebras', { kind: 'stall', afterChunks: 2 })
+    const exchange = rig.client.open({
+      path: '/v1/chat/completions',
+      headers: { authorization: 'Bearer any' },
+      body: chatBody({ stream: true }),
+    })
+    await exchange.reads('answer:')
+    expect((await ask(rig)).status).toBe(429)
+    exchange.leave()
+    rig.simulator.fault('cerebras', undefined)
+    await rig.quiet()
+
+    await eventually('there is room again', async () => (await ask(rig)).status === 200)
+  })
+})
+
+it('failure 24: an Idempotency-Key whose request was refused is free, and its answer counts once', async () => {
+  await withRig(memoryStorage(), { plan: { requestsPerMinute: 2 } }, async (rig) => {
+    const askOnce = (key: string) =>
+      rig.client.ask({
+        path: '/v1/chat/completions',
+        headers: { authorization: 'Bearer any', 'idempotency-key': key },
+        body: chatBody(),
+      })
+    const first = await askOnce('a')
+    const repeated = await askOnce('a')
+    const second = await askOnce('b')
+    const refused = await askOnce('c')
+    const again = await askOnce('c')
+
+    expect([first, repeated, second].map(({ status }) => status)).toEqual([200, 200, 200])
+    expect(repeated.text).toBe(first.text)
+    expect([refused, again].map(({ status }) => status)).toEqual([429, 429])
+  })
+})
+
+it('failure 24: a plan without limits lets everything through at once, in the process that changed it', async () => {
+  const preset = planPreset('hf-latest')
+  const plans = preset.plans.map(
+    (plan): Plan => (plan.planId === 'free' ? { ...plan, limits: { requestsPerMinute: 1 } } : plan),
+  )
+  const rig = await startRig(expressHost, {
+    providers: ['cerebras'],
+    gateway: {
+      storage: memoryStorage(),
+      clock,
+      plans: { ...preset, plans },
+      authenticate: () => ({ accountId }),
+    },
+  })
+  try {
+    expect(statusCounts(await burst(rig, 3))).toEqual({ 200: 1, 429: 2 })
+    await rig.gateway.accounts.configure({ accountId, planId: 'pro' })
+    expect(statusCounts(await burst(rig, 3))).toEqual({ 200: 3 })
+  } finally {
+    await rig.close()
+  }
 })
 
 it('answers without limits tell of none', async () => {
