@@ -27,7 +27,11 @@ const catalog = createCatalog({
   now: () => 0,
 })
 
-function candidates(disabledProviders: readonly string[], model = 'acme/m'): readonly string[] {
+function candidates(
+  disabledProviders: readonly string[],
+  model = 'acme/m',
+  models?: readonly string[],
+): readonly string[] {
   const payer: Payer = {
     accountId: 'org:1',
     name: 'acme',
@@ -35,6 +39,7 @@ function candidates(disabledProviders: readonly string[], model = 'acme/m'): rea
     preferredProviders: [],
     disabledProviders,
     ownKeys: noOwnKeys,
+    models,
   }
   const value = { model, messages: [{ role: 'user', content: 'Hi' }] }
   const call = openaiChat.parse({ value, source: undefined, byteLength: 100 })
@@ -78,5 +83,15 @@ describe('candidates', () => {
       facts: { disabled: ['together'] },
     })
     expect(candidates(['together'], 'acme/m:cerebras')).toEqual(['cerebras'])
+  })
+
+  it('are none for a model that the caller may not ask for', () => {
+    for (const models of [['acme/m'], ['acme/*'], ['*'], ['other/x', 'acme/m']]) {
+      expect(candidates([], 'acme/m', models)).toEqual(providerIds)
+    }
+    for (const models of [['acme/'], ['acme/m2'], ['Acme/m'], ['other/*'], []]) {
+      expect(() => candidates([], 'acme/m', models)).toThrow("Your API key is not for the model 'acme/m'.")
+    }
+    expect(candidates([], 'acme/m:cerebras', ['acme/m'])).toEqual(['cerebras'])
   })
 })

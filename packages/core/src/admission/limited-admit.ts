@@ -8,7 +8,7 @@ import type { Limiter } from './limiter.ts'
  * if there were no such thing.
  */
 export function limitedAdmit(admit: Admit, limiter: Limiter): Admit {
-  const counted = async (...[request, plan]: Parameters<Limiter['take']>): Promise<Admission> => {
+  const admitCounted = async (...[request, plan]: Parameters<Limiter['take']>): Promise<Admission> => {
     const counted = await limiter.take(request, plan)
     if (counted === undefined) return admit(request)
     const { call } = request
@@ -33,7 +33,9 @@ export function limitedAdmit(admit: Admit, limiter: Limiter): Admit {
   return (request) => {
     const plan = limiter.planOf(request.payer)
     if (plan === undefined) return admit(request)
-    return plan instanceof Promise ? plan.then((limits) => counted(request, limits)) : counted(request, plan)
+    return plan instanceof Promise
+      ? plan.then((limits) => admitCounted(request, limits))
+      : admitCounted(request, plan)
   }
 }
 

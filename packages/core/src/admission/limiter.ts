@@ -92,10 +92,9 @@ export function createLimiter(options: LimiterOptions): Limiter {
     end({ accountId, by, limits, taken }, usedTokens) {
       const counts = limits.flatMap(({ kind, count: { name, holder } }, index) => {
         if (holder !== undefined) return [{ name, amount: 1, holder }]
-        const amount = (taken[index] ?? 0) - (usedTokens ?? Number.NaN)
-        return kind === 'tokensPerMinute' && usedTokens !== undefined && amount !== 0
-          ? [{ name, amount }]
-          : []
+        if (kind !== 'tokensPerMinute' || usedTokens === undefined) return []
+        const amount = (taken[index] ?? 0) - usedTokens
+        return amount === 0 ? [] : [{ name, amount }]
       })
       return counts.length === 0 ? Promise.resolve() : counting.giveBack(by, { accountId, counts })
     },

@@ -1,5 +1,5 @@
-import type { Taken } from '../ledger/counter-store.ts'
-import { shareOf } from '../ledger/counter-store.ts'
+import { shareOf, type Taken } from '../ledger/counter-store.ts'
+import type { RateLimitName } from '../ledger/rate-limits.ts'
 import type { Limit } from './limits.ts'
 
 /** A limit and what is left of it. */
@@ -50,10 +50,16 @@ export function rateLimitHeaders(states: readonly LimitState[]): Readonly<Record
   }
 }
 
+const names: Readonly<Record<RateLimitName, string>> = {
+  requestsPerMinute: 'requests_per_minute',
+  requestsPerHour: 'requests_per_hour',
+  tokensPerMinute: 'tokens_per_minute',
+  concurrentRequests: 'concurrent_requests',
+}
+
 /** Such as `requests_per_minute`, or `key_tokens_per_minute`. */
 export function limitName({ who, kind }: Limit): string {
-  const words = kind.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
-  return who === 'account' ? words : `${who}_${words}`
+  return who === 'account' ? names[kind] : `${who}_${names[kind]}`
 }
 
 function shareLeft({ remaining, limit }: LimitState): number {

@@ -1,4 +1,4 @@
-import { createHash, timingSafeEqual } from 'node:crypto'
+import { hash, timingSafeEqual } from 'node:crypto'
 import { crc32 } from 'node:zlib'
 import type { Secrets } from '../ids.ts'
 
@@ -35,12 +35,12 @@ export function keyIdOf(text: string): string | undefined {
  * the hash.
  */
 export function hashKey(text: string): Buffer {
-  return createHash('sha256').update(text).digest()
+  return hash('sha256', text, 'buffer')
 }
 
 /** Takes as long for every wrong key. */
-export function isKey(text: string, hash: Buffer): boolean {
-  return timingSafeEqual(hashKey(text), hash)
+export function isKey(text: string, kept: Buffer): boolean {
+  return timingSafeEqual(hashKey(text), kept)
 }
 
 function checksum(text: string): string {

@@ -222,3 +222,42 @@ describe('authentication', () => {
     expect(set.loaded).toEqual([])
   })
 })
+
+describe('the limits of a payer', () => {
+  it('are those of the caller and of the key, by names of their own in the account that pays', () => {
+    const principal = {
+      accountId: 'alice',
+      memberId: 'ada',
+      payers: ['acme'],
+      limits: { requestsPerMinute: 5 },
+      keyId: 'k1',
+      keyLimits: { tokensPerMinute: 7 },
+    }
+
+    for (const payer of [pay(principal), pay(principal, 'acme')]) {
+      expect(payer.keyId).toBe('k1')
+      expect(payer.limits).toEqual([
+        { who: 'caller', name: 'caller:["alice","ada"]', limits: { requestsPerMinute: 5 } },
+        { who: 'key', name: 'key:k1', limits: { tokensPerMinute: 7 } },
+      ])
+    }
+  })
+
+  it('are none where nobody said any, or nothing is in them', () => {
+    expect(pay({ accountId: 'alice' }).limits).toBeUndefined()
+    expect(pay({ accountId: 'alice', limits: {} }).limits).toEqual([])
+  })
+
+  it.each([
+    [{ limits: { requestsPerMinute: 0 } }, 'The limits that authenticate gave.requestsPerMinute must be'],
+    [
+      { keyId: 'k', keyLimits: { tokensPerMinute: 0.5 } },
+      'The keyLimits that authenticate gave.tokensPerMinute',
+    ],
+    [{ keyLimits: { requestsPerMinute: 1 } }, 'keyLimits need the keyId that they are for.'],
+    [{ keyId: '' }, 'A key id has 1 to 128 characters, not 0.'],
+    [{ keyId: 'k'.repeat(129) }, 'A key id has 1 to 128 characters, not 129.'],
+  ])('that cannot be meant are the host’s fault: %j', (members, message) => {
+    expect(() => pay({ accountId: 'alice', ...members })).toThrow(message)
+  })
+})
