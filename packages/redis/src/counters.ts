@@ -14,10 +14,9 @@ export function redisCounters({ names, commands }: RedisCountersOptions): Counte
   return {
     async take({ accountId, nowMs, counts }) {
       checkText(accountId, 'account id')
-      const { count } = names.of(accountId)
       const answer = (await commands.write(
         takeCounts,
-        counts.map(({ name }) => count(name)),
+        counts.map(({ name }) => names.countOf(accountId, name)),
         [
           String(nowMs),
           ...counts.flatMap(({ holder = '', amount, least, limit, untilMs }) =>
@@ -36,10 +35,9 @@ export function redisCounters({ names, commands }: RedisCountersOptions): Counte
 
     async giveBack({ accountId, counts }) {
       checkText(accountId, 'account id')
-      const { count } = names.of(accountId)
       await commands.write(
         giveBackCounts,
-        counts.map(({ name }) => count(name)),
+        counts.map(({ name }) => names.countOf(accountId, name)),
         counts.flatMap(({ holder = '', amount }) => [holder, String(amount)]),
       )
     },

@@ -6,8 +6,6 @@ export interface AccountKeys {
   readonly due: string
   readonly keep: string
   readonly journal: string
-  /** Of a counter. */
-  count(name: string): string
 }
 
 /** The keys of one part of the index. All have one hash tag. */
@@ -21,6 +19,8 @@ export interface BucketKeys {
 
 export interface KeyNames {
   of(accountId: string): AccountKeys
+  /** The key of a counter of an account, in its slot. */
+  countOf(accountId: string, counter: string): string
   bucketOf(id: string): BucketKeys
   readonly buckets: readonly BucketKeys[]
 }
@@ -45,17 +45,18 @@ export function keyNames(prefix: string): KeyNames {
       documentKeys: `${tag}:document-keys`,
     }
   })
+  const tagOf = (accountId: string) => `{${prefix}:${escaped(accountId)}}`
   return {
     of(accountId) {
-      const tag = `{${prefix}:${escaped(accountId)}}`
+      const tag = tagOf(accountId)
       return {
         account: `${tag}:account`,
         due: `${tag}:due`,
         keep: `${tag}:keep`,
         journal: `${tag}:journal`,
-        count: (name) => `${tag}:count:${name}`,
       }
     },
+    countOf: (accountId, counter) => `${tagOf(accountId)}:count:${counter}`,
     bucketOf(id) {
       const hash = createHash('sha1').update(id).digest()
       return buckets[(hash[0] ?? 0) % bucketCount] as BucketKeys
