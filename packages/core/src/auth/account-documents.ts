@@ -1,9 +1,9 @@
-import { LRUCache } from 'lru-cache'
 import type { Clock } from '../clock.ts'
 import { GatewayError } from '../errors.ts'
 import type { KeyStore } from '../ledger/key-store.ts'
 import { reach } from '../ledger/reach.ts'
 import { noOwnKeys, type OwnKeys, type StoredProviderKey } from './own-keys.ts'
+import { remember } from './remembered.ts'
 
 /** What is kept of an account outside the ledger. Every member is absent until it is set. */
 export type AccountDocument = {
@@ -50,9 +50,6 @@ export interface AccountDocumentsOptions {
 /** For how long a process goes by a document before it looks again. */
 const rememberedMs = 10_000
 
-/** How many accounts a process remembers. */
-const rememberedMax = 10_000
-
 /** How often a change is tried while others change the same document. */
 const changesMax = 20
 
@@ -64,17 +61,6 @@ const nothing: AccountDocument = {}
 
 export function createAccountDocuments(options: AccountDocumentsOptions): AccountDocuments {
   const { keys, clock } = options
-  const remembered = new LRUCache<string, AccountSetup>({
-    // Not `max`: that lays all places out at once, which takes longer than everything else at the start.
-    maxSize: rememberedMax,
-    sizeCalculation: () => 1,
-    ttl: rememberedMs,
-    // Zero keeps it from starting a timer for every look at the time. It takes a time of 0 for none at all.
-    ttlResolution: 0,
-    perf: { now: () => clock.monotonicMs() + 1 },
-  })
-  const loading = new Map<string, Promise<AccountSetup>>()
-
   const find = (accountId: string) => reach(clock, () => keys.get(keyStart + accountId))
 
   async function read(accountId: string): Promise<AccountDocument> {
@@ -86,22 +72,11 @@ export function createAccountDocuments(options: AccountDocumentsOptions): Accoun
     return { document, ownKeys: options.openKeys(accountId, document) }
   }
 
-  async function remember(accountId: string): Promise<AccountSetup> {
-    const reading = open(accountId)
-    loading.set(accountId, reading)
-    try {
-      const setup = await reading
-      // Whoever changed it meanwhile has taken the reading away: it may be older than the change.
-      if (loading.get(accountId) === reading) remembered.set(accountId, setup)
-      return setup
-    } finally {
-      if (loading.get(accountId) === reading) loading.delete(accountId)
-    }
-  }
+  const remembered = remember<AccountSetup>({ clock, forMs: rememberedMs, read: open })
 
   return {
-    known: (accountId) => remembered.get(accountId),
-    load: (accountId) => loading.get(accountId) ?? remember(accountId),
+    known: remembered.known,
+    load: remembered.load,
     read,
     async change(accountId, edit) {
       for (let tries = 0; tries < changesMax; tries += 1) {
@@ -112,8 +87,7 @@ export function createAccountDocuments(options: AccountDocumentsOptions): Accoun
         const put = () => keys.put(keyStart + accountId, after, found?.version ?? null)
         const isWritten = await reach(clock, put)
         // Forgotten rather than replaced, also when it was not written: two changes may come back in any order.
-        remembered.delete(accountId)
-        loading.delete(accountId)
+        remembered.forget(accountId)
         if (isWritten) return after
       }
       throw new GatewayError(

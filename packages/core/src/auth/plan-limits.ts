@@ -1,7 +1,7 @@
-import { LRUCache } from 'lru-cache'
 import type { Clock } from '../clock.ts'
 import type { PlanTable } from '../ledger/plan.ts'
 import { checkRateLimits, hasLimits, type RateLimits } from '../ledger/rate-limits.ts'
+import { remember } from './remembered.ts'
 
 /** The rate limits of accounts by their plans. */
 export interface PlanLimits {
@@ -17,9 +17,12 @@ export interface PlanLimitsOptions {
   readonly clock: Clock
 }
 
-/** For how long a process goes by a plan before it looks again, and of how many accounts. */
+/** For how long a process goes by a plan before it looks again. */
 const rememberedMs = 10_000
-const rememberedMax = 10_000
+
+interface AccountPlan {
+  readonly planId: string
+}
 
 /** @throws RangeError when the limits of a plan cannot be meant. */
 export function createPlanLimits({ plans, planIdOf, clock }: PlanLimitsOptions): PlanLimits {
@@ -30,39 +33,18 @@ export function createPlanLimits({ plans, planIdOf, clock }: PlanLimitsOptions):
   }
   if (byPlan.size === 0) return { of: () => undefined, forget: () => undefined }
 
-  const remembered = new LRUCache<string, { readonly planId: string }>({
-    // Not `max`: that lays all places out at once.
-    maxSize: rememberedMax,
-    sizeCalculation: () => 1,
-    ttl: rememberedMs,
-    ttlResolution: 0,
-    // It takes a time of 0 for none at all.
-    perf: { now: () => clock.monotonicMs() + 1 },
+  const remembered = remember<AccountPlan>({
+    clock,
+    forMs: rememberedMs,
+    read: async (accountId) => ({ planId: await planIdOf(accountId) }),
   })
-  const loading = new Map<string, Promise<RateLimits | undefined>>()
-
-  async function load(accountId: string): Promise<RateLimits | undefined> {
-    const reading = planIdOf(accountId)
-    const limits = reading.then((planId) => byPlan.get(planId))
-    loading.set(accountId, limits)
-    try {
-      const planId = await reading
-      // Whoever changed the plan meanwhile has taken the reading away: it may be older than the change.
-      if (loading.get(accountId) === limits) remembered.set(accountId, { planId })
-      return await limits
-    } finally {
-      if (loading.get(accountId) === limits) loading.delete(accountId)
-    }
-  }
+  const limitsOf = ({ planId }: AccountPlan) => byPlan.get(planId)
 
   return {
     of(accountId) {
-      const known = remembered.get(accountId)
-      return known === undefined ? (loading.get(accountId) ?? load(accountId)) : byPlan.get(known.planId)
+      const known = remembered.known(accountId)
+      return known === undefined ? remembered.load(accountId).then(limitsOf) : limitsOf(known)
     },
-    forget(accountId) {
-      remembered.delete(accountId)
-      loading.delete(accountId)
-    },
+    forget: remembered.forget,
   }
 }
