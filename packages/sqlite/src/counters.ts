@@ -116,13 +116,18 @@ interface Waiting {
 
 type Together = <T>(work: () => T) => Promise<T>
 
+/** Bounds how long one commit keeps the event loop. */
+const togetherMax = 512
+
 /** Hands over what was asked for in one turn of the event loop at its end. */
 function gathering(run: (works: readonly (() => unknown)[]) => Promise<readonly unknown[]>): Together {
-  let waiting: Waiting[] = []
+  const waiting: Waiting[] = []
 
   function flush(): void {
-    const batch = waiting
-    waiting = []
+    while (waiting.length > 0) start(waiting.splice(0, togetherMax))
+  }
+
+  function start(batch: readonly Waiting[]): void {
     run(batch.map(({ work }) => work)).then(
       (results) => {
         for (const [index, { resolve }] of batch.entries()) resolve(results[index])
