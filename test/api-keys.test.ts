@@ -9,18 +9,14 @@ import {
 import { cerebras } from '@farebox/core/providers/cerebras'
 import { chatBody, chatModel } from '@farebox/testkit/adapter'
 import { type Simulator, startSimulator } from '@farebox/testkit/simulator'
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
-import { type OpenStorage, storageKinds } from './storage-kinds.ts'
+import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest'
+import { describeStores } from './stores/store-kinds.ts'
 
-const undo: (() => unknown)[] = []
 let simulator: Simulator
 beforeAll(async () => {
   simulator = await startSimulator()
 })
-afterAll(async () => {
-  for (const step of undo.splice(0).reverse()) await step()
-  await simulator.close()
-})
+afterAll(() => simulator.close())
 
 type Options = Partial<Parameters<typeof createGateway>[0]>
 
@@ -47,16 +43,18 @@ async function codeOf(response: Response): Promise<[number, unknown]> {
   return [response.status, error?.code]
 }
 
-describe.each(Object.entries(storageKinds))('API keys on %s', (_, { isHere, open: openKind }) => {
-  let opened: Promise<OpenStorage> | undefined
-  const create = async (processes: number) => {
-    opened ??= openKind(undo)
-    return (await opened)(processes)
+describeStores('API keys', (store) => {
+  /** One store as two processes have it. */
+  const create = async (): Promise<readonly [Storage, Storage]> => {
+    const address = await store().create()
+    const opened = [await store().open(address), await store().open(address)] as const
+    for (const { close } of opened) onTestFinished(close)
+    return [opened[0].storage, opened[1].storage]
   }
 
-  it.skipIf(!isHere)('are good in every process, and their usage is told apart', async () => {
-    const [one, two] = await create(2)
-    const [here, there] = [open(one), open(two as Storage)]
+  it('are good in every process, and their usage is told apart', async () => {
+    const [one, two] = await create()
+    const [here, there] = [open(one), open(two)]
     const ci = await here.keys.create({ accountId: 'acme', name: 'ci' })
     const ada = await here.keys.create({ accountId: 'acme', memberId: 'ada' })
 
@@ -87,31 +85,28 @@ describe.each(Object.entries(storageKinds))('API keys on %s', (_, { isHere, open
     ])
   })
 
-  it.skipIf(!isHere)(
-    'that are revoked hold nothing and ask nobody, in every process a second later',
-    async () => {
-      const [one, two] = await create(2)
-      const clock = fakeClock(Date.UTC(2026, 10, 26))
-      const [here, there] = [open(one, { clock }), open(two as Storage, { clock })]
-      const { key, keyId } = await here.keys.create({ accountId: 'acme' })
-      await there.keys.authenticate(keyRequest(key))
-      expect(await here.keys.list('acme')).toMatchObject([{ keyId, accountId: 'acme' }])
-      expect(await here.keys.revoke({ accountId: 'acme', keyId })).toBe(true)
-      const served = simulator.servedTo('provider-key').length
+  it('that are revoked hold nothing and ask nobody, in every process a second later', async () => {
+    const [one, two] = await create()
+    const clock = fakeClock(Date.UTC(2026, 10, 26))
+    const [here, there] = [open(one, { clock }), open(two, { clock })]
+    const { key, keyId } = await here.keys.create({ accountId: 'acme' })
+    await there.keys.authenticate(keyRequest(key))
+    expect(await here.keys.list('acme')).toMatchObject([{ keyId, accountId: 'acme' }])
+    expect(await here.keys.revoke({ accountId: 'acme', keyId })).toBe(true)
+    const served = simulator.servedTo('provider-key').length
 
-      expect(await codeOf(await ask(here, key))).toEqual([401, 'invalid_api_key'])
-      clock.advance(1_000)
-      expect(await codeOf(await ask(there, key))).toEqual([401, 'invalid_api_key'])
-      expect(simulator.servedTo('provider-key')).toHaveLength(served)
-      expect(await there.keys.list('acme')).toEqual([])
-      expect(await here.accounts.journal({ accountId: 'acme' })).toEqual([])
-    },
-  )
+    expect(await codeOf(await ask(here, key))).toEqual([401, 'invalid_api_key'])
+    clock.advance(1_000)
+    expect(await codeOf(await ask(there, key))).toEqual([401, 'invalid_api_key'])
+    expect(simulator.servedTo('provider-key')).toHaveLength(served)
+    expect(await there.keys.list('acme')).toEqual([])
+    expect(await here.accounts.journal({ accountId: 'acme' })).toEqual([])
+  })
 
-  it.skipIf(!isHere)('failure 24: share their limits between processes', async () => {
-    const [one, two] = await create(2)
+  it('failure 24: share their limits between processes', async () => {
+    const [one, two] = await create()
     const clock = { ...systemClock, now: () => Date.UTC(2026, 10, 26, 12, 0, 30) }
-    const gateways = [open(one, { clock }), open(two as Storage, { clock })] as const
+    const gateways = [open(one, { clock }), open(two, { clock })] as const
     const { key } = await gateways[0].keys.create({ accountId: 'acme', limits: { requestsPerMinute: 5 } })
     const statuses = await Promise.all(
       Array.from({ length: 16 }, async (_, index) => {

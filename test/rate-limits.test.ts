@@ -14,14 +14,9 @@ import {
 } from '@farebox/core'
 import { type Answer, accountId, chatBody, eventually, type Rig, startRig } from '@farebox/testkit/adapter'
 import OpenAI from 'openai'
-import { afterAll, describe, expect, it } from 'vitest'
+import { expect, it, onTestFinished } from 'vitest'
 import { expressHost } from './express-host.ts'
-import { type OpenStorage, storageKinds } from './storage-kinds.ts'
-
-const undo: (() => unknown)[] = []
-afterAll(async () => {
-  for (const step of undo.splice(0).reverse()) await step()
-})
+import { describeStores } from './stores/store-kinds.ts'
 
 /** No minute ends in the middle of a test. */
 const clock: Clock = { ...systemClock, now: () => Date.UTC(2026, 10, 26, 12, 0, 30) }
@@ -71,41 +66,38 @@ const statusCounts = (answers: readonly Answer[]) => {
   return counts
 }
 
-describe.each(Object.entries(storageKinds))('rate limits on %s', (_, { isHere, open }) => {
-  let opened: Promise<OpenStorage> | undefined
-  const create = async () => {
-    opened ??= open(undo)
-    return (await (await opened)())[0]
+describeStores('rate limits', (store) => {
+  const create = async (): Promise<Storage> => {
+    const opened = await store().open(await store().create())
+    onTestFinished(opened.close)
+    return opened.storage
   }
 
-  it.skipIf(!isHere)(
-    'failure 24: a burst gets exactly as many requests as the limit has, and no other holds',
-    async () => {
-      await withRig(await create(), { plan: { requestsPerMinute: 7 } }, async (rig) => {
-        const answers = await burst(rig, 40)
-        await rig.quiet()
+  it('failure 24: a burst gets exactly as many requests as the limit has, and no other holds', async () => {
+    await withRig(await create(), { plan: { requestsPerMinute: 7 } }, async (rig) => {
+      const answers = await burst(rig, 40)
+      await rig.quiet()
 
-        expect(statusCounts(answers)).toEqual({ 200: 7, 429: 33 })
-        for (const { status, headers } of answers) {
-          if (status !== 429) continue
-          expect(headers).toMatchObject({
-            'retry-after': '30',
-            ratelimit: '"requests_per_minute";r=0;t=30',
-            'ratelimit-policy': '"fixed window";"requests_per_minute";q=7;w=60',
-            'x-error-code': 'rate_limit_exceeded',
-          })
-        }
-        // A refusal wrote nothing to the ledger: the grant, and seven settlements.
-        const journal = await rig.gateway.accounts.journal({ accountId })
-        expect(journal.map(({ kind }) => kind).filter((kind) => kind === 'settled')).toHaveLength(7)
-        expect(journal).toHaveLength(8)
-        expect(rig.simulator.servedTo('provider-key')).toHaveLength(7)
-        expect((await rig.balance()).held).toBe(0n)
-      })
-    },
-  )
+      expect(statusCounts(answers)).toEqual({ 200: 7, 429: 33 })
+      for (const { status, headers } of answers) {
+        if (status !== 429) continue
+        expect(headers).toMatchObject({
+          'retry-after': '30',
+          ratelimit: '"requests_per_minute";r=0;t=30',
+          'ratelimit-policy': '"fixed window";"requests_per_minute";q=7;w=60',
+          'x-error-code': 'rate_limit_exceeded',
+        })
+      }
+      // A refusal wrote nothing to the ledger: the grant, and seven settlements.
+      const journal = await rig.gateway.accounts.journal({ accountId })
+      expect(journal.map(({ kind }) => kind).filter((kind) => kind === 'settled')).toHaveLength(7)
+      expect(journal).toHaveLength(8)
+      expect(rig.simulator.servedTo('provider-key')).toHaveLength(7)
+      expect((await rig.balance()).held).toBe(0n)
+    })
+  })
 
-  it.skipIf(!isHere)('failure 24: a burst never uses more tokens than the limit', async () => {
+  it('failure 24: a burst never uses more tokens than the limit', async () => {
     const tokensPerMinute = 4000
     await withRig(await create(), { plan: { tokensPerMinute } }, async (rig) => {
       const answers = await burst(rig, 30, { max_tokens: 400, say: 400 })
@@ -124,22 +116,19 @@ describe.each(Object.entries(storageKinds))('rate limits on %s', (_, { isHere, o
     })
   })
 
-  it.skipIf(!isHere)(
-    'failure 24: a small limit lets small requests through one after another, as far as they go',
-    async () => {
-      await withRig(await create(), { plan: { tokensPerMinute: 1000 } }, async (rig) => {
-        const answers: Answer[] = []
-        for (let asked = 0; asked < 4; asked += 1) answers.push(await ask(rig, { say: 5 }))
+  it('failure 24: a small limit lets small requests through one after another, as far as they go', async () => {
+    await withRig(await create(), { plan: { tokensPerMinute: 1000 } }, async (rig) => {
+      const answers: Answer[] = []
+      for (let asked = 0; asked < 4; asked += 1) answers.push(await ask(rig, { say: 5 }))
 
-        expect(answers.map(({ status }) => status)).toEqual([200, 200, 200, 200])
-        expect(answers[0]?.headers['x-farebox-max-tokens']).toMatch(/^[56]\d\d$/)
-        const left = answers.map(({ headers }) => Number(/r=(\d+)/.exec(String(headers['ratelimit']))?.[1]))
-        expect(left).toEqual([0, 0, 0, 0])
-      })
-    },
-  )
+      expect(answers.map(({ status }) => status)).toEqual([200, 200, 200, 200])
+      expect(answers[0]?.headers['x-farebox-max-tokens']).toMatch(/^[56]\d\d$/)
+      const left = answers.map(({ headers }) => Number(/r=(\d+)/.exec(String(headers['ratelimit']))?.[1]))
+      expect(left).toEqual([0, 0, 0, 0])
+    })
+  })
 
-  it.skipIf(!isHere)('failure 24: as many requests as may are under way, and each makes room', async () => {
+  it('failure 24: as many requests as may are under way, and each makes room', async () => {
     await withRig(await create(), { caller: { limits: { concurrentRequests: 3 } } }, async (rig) => {
       const answers = await burst(rig, 20, { say: 50 })
       await rig.quiet()
