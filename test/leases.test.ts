@@ -1,35 +1,27 @@
-import type { Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import {
   type Account,
-  bearerKey,
   createGateway,
-  type Gateway,
-  type GatewayEvent,
   memoryStorage,
   type PlanTable,
-  perMillion,
   planPreset,
   type Storage,
   usd,
 } from '@farebox/core'
 import { cerebras } from '@farebox/core/providers/cerebras'
-import { middleware } from '@farebox/express'
 import { type Simulator, startSimulator } from '@farebox/testkit/simulator'
-import express from 'express'
 import { afterEach, describe, expect, it } from 'vitest'
 import { startServer } from './servers/child.ts'
+import { requestCost as cost, outputPrice, simulatorPrices } from './stores/gateway-on.ts'
+import { type ServedOn, servedOn } from './stores/served-on.ts'
 import { describeStores, storeKinds } from './stores/store-kinds.ts'
 
 // Ten output tokens at 199 USD per million cost 1,990,000 nano-USD: $0.3985 pay exactly 200 and leave 500,000.
-const outputPrice = '199'
 const included = '0.3985'
 const affordable = 200
 const sent = 1000
 const stormed = 500
-const cost = 1_990_000n
 
 const undo: (() => Promise<unknown> | unknown)[] = []
 afterEach(async () => {
@@ -64,54 +56,15 @@ function counted(): { readonly storage: Storage; readonly calls: () => number } 
 }
 
 async function simulator(): Promise<Simulator> {
-  const running = await startSimulator({
-    prices: { cerebras: { 'sim/ok': { input: '0', output: outputPrice } } },
-  })
+  const running = await startSimulator({ prices: simulatorPrices })
   undo.push(() => running.close())
   return running
 }
 
-interface Served {
-  readonly url: string
-  readonly gateway: Gateway
-  readonly events: readonly GatewayEvent[]
-}
-
-async function serve(running: Simulator, storage: Storage, plans: PlanTable): Promise<Served> {
-  const events: GatewayEvent[] = []
-  const gateway = createGateway({
-    providers: [cerebras({ apiKey: 'k', baseUrl: running.baseUrl('cerebras') })],
-    storage,
-    plans,
-    authenticate: (request) => {
-      const accountId = bearerKey(request)
-      return accountId === undefined ? undefined : { accountId }
-    },
-    onEvent: (event) => events.push(event),
-    catalog: [
-      {
-        providerId: 'cerebras',
-        providerModel: 'sim/ok',
-        model: 'test/output-only',
-        operation: 'chat',
-        price: { input_token: perMillion('0'), output_token: perMillion(outputPrice) },
-        limits: { contextTokens: 100_000, outputTokens: 1_000 },
-        source: 'https://example.com/test',
-        readOn: '2026-11-22',
-      },
-    ],
-  })
-  const server = await new Promise<Server>((resolve) => {
-    const listening = express()
-      .use('/ai', middleware(gateway))
-      .listen(0, '127.0.0.1', () => resolve(listening))
-  })
-  undo.push(async () => {
-    server.closeAllConnections()
-    server.close()
-    await gateway.close()
-  })
-  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/ai/v1`, gateway, events }
+async function serve(running: Simulator, storage: Storage, plans: PlanTable): Promise<ServedOn> {
+  const served = await servedOn(storage, running, { plans })
+  undo.push(served.close)
+  return served
 }
 
 /** So many requests, a few dozen at a time, in turns over these servers. Gives the status of each. */

@@ -1,17 +1,13 @@
-import type { Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { fileURLToPath } from 'node:url'
-import { bearerKey, createGateway, perMillion, type Storage } from '@farebox/core'
-import { cerebras } from '@farebox/core/providers/cerebras'
-import { middleware } from '@farebox/express'
+import type { Storage } from '@farebox/core'
 import { type Simulator, startSimulator } from '@farebox/testkit/simulator'
-import express from 'express'
 import { afterEach, expect, it } from 'vitest'
 import { type ServerProcess, startServer } from './servers/child.ts'
+import { outputPrice, requestCost, simulatorPrices } from './stores/gateway-on.ts'
+import { servedOn } from './stores/served-on.ts'
 import { describeStores } from './stores/store-kinds.ts'
 
 // Ten output tokens at 199 USD per million cost 1,990,000 nano-USD: the free $0.10 pays exactly 50 and leaves 500,000.
-const outputPrice = '199'
 const affordable = 50
 const remainder = '0.0005'
 const parallel = 200
@@ -22,43 +18,15 @@ afterEach(async () => {
 })
 
 function simulator(): Promise<Simulator> {
-  const started = startSimulator({ prices: { cerebras: { 'sim/ok': { input: '0', output: outputPrice } } } })
+  const started = startSimulator({ prices: simulatorPrices })
   undo.push(() => started.then((running) => running.close()))
   return started
 }
 
 async function serve(running: Simulator, storage: Storage): Promise<string> {
-  const gateway = createGateway({
-    providers: [cerebras({ apiKey: 'k', baseUrl: running.baseUrl('cerebras') })],
-    storage,
-    authenticate: (request) => {
-      const accountId = bearerKey(request)
-      return accountId === undefined ? undefined : { accountId }
-    },
-    catalog: [
-      {
-        providerId: 'cerebras',
-        providerModel: 'sim/ok',
-        model: 'test/output-only',
-        operation: 'chat',
-        price: { input_token: perMillion('0'), output_token: perMillion(outputPrice) },
-        limits: { contextTokens: 100_000, outputTokens: 1_000 },
-        source: 'https://example.com/test',
-        readOn: '2026-11-22',
-      },
-    ],
-  })
-  const server = await new Promise<Server>((resolve) => {
-    const listening = express()
-      .use('/ai', middleware(gateway))
-      .listen(0, '127.0.0.1', () => resolve(listening))
-  })
-  undo.push(async () => {
-    server.closeAllConnections()
-    server.close()
-    await gateway.close()
-  })
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}/ai/v1`
+  const { url, close } = await servedOn(storage, running)
+  undo.push(close)
+  return url
 }
 
 /** Two servers in processes of their own on one store. */
@@ -101,7 +69,7 @@ async function expectExactly(urls: readonly string[], running: Simulator): Promi
     expect(await credits.json()).toMatchObject({ spendable: remainder, held: '0.00', included: remainder })
   }
   const counted = running.served.reduce((sum, served) => sum + served.costNanoUsd, 0n)
-  expect(counted).toBe(BigInt(affordable) * 1_990_000n)
+  expect(counted).toBe(BigInt(affordable) * requestCost)
 }
 
 describeStores(

@@ -1,4 +1,5 @@
 import {
+  type CatalogRow,
   type Clock,
   createGateway,
   type Gateway,
@@ -12,13 +13,26 @@ import {
 import { cerebras } from '@farebox/core/providers/cerebras'
 import type { Simulator } from '@farebox/testkit/simulator'
 
-/** Ten output tokens at 199 USD per million, in nano-USD: what a request holds, and what a whole answer costs. */
-export const requestCost = 1_990_000n
+/** In USD per million tokens. */
+export const outputPrice = '199'
 
-const outputPrice = '199'
+/** Ten output tokens, in nano-USD: what a request holds, and what a whole answer costs. */
+export const requestCost = 1_990_000n
 
 /** What the simulator has to sell for the gateway to be right about it. */
 export const simulatorPrices = { cerebras: { 'sim/ok': { input: '0', output: outputPrice } } } as const
+
+/** A model that costs what it writes, at Cerebras as it is simulated. */
+export const outputOnly: CatalogRow = {
+  providerId: 'cerebras',
+  providerModel: 'sim/ok',
+  model: 'test/output-only',
+  operation: 'chat',
+  price: { input_token: perMillion('0'), output_token: perMillion(outputPrice) },
+  limits: { contextTokens: 100_000, outputTokens: 1_000 },
+  source: 'https://example.com/test',
+  readOn: '2026-11-22',
+}
 
 export interface GatewayOn {
   readonly gateway: Gateway
@@ -70,18 +84,7 @@ export function gatewayOn(
     storage,
     authenticate: ({ headers }) => ({ accountId: String(headers['x-account']) }),
     onEvent: (event) => events.push(event),
-    catalog: [
-      {
-        providerId: 'cerebras',
-        providerModel: 'sim/ok',
-        model: 'test/output-only',
-        operation: 'chat',
-        price: { input_token: perMillion('0'), output_token: perMillion(outputPrice) },
-        limits: { contextTokens: 100_000, outputTokens: 1_000 },
-        source: 'https://example.com/test',
-        readOn: '2026-11-22',
-      },
-    ],
+    catalog: [outputOnly],
   })
   return {
     gateway,
