@@ -2,7 +2,15 @@ import { mkdtempSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { chainHash, createGateway, createLedger, encodeValue, fakeClock, memoryStorage } from '@farebox/core'
+import {
+  chainHash,
+  createGateway,
+  createLedger,
+  encodeValue,
+  fakeClock,
+  memoryStorage,
+  systemClock,
+} from '@farebox/core'
 import { openaiCompatible } from '@farebox/core/providers/openai-compatible'
 import { migrate, postgres } from '@farebox/postgres'
 import { sqlite } from '@farebox/sqlite'
@@ -77,7 +85,8 @@ function readOptions() {
 
 async function main({ rows, fill, storage: kind, dir, trim, assert }) {
   const folder = mkdtempSync(join(dir, 'farebox-usage-'))
-  const clock = fakeClock(startMs)
+  // Stands still, but what waits for a store to answer again does wait.
+  const clock = { ...fakeClock(startMs), after: systemClock.after }
   const opened = await open(kind, { clock, file: join(folder, 'usage.db') })
   const { storage } = opened
   try {

@@ -60,7 +60,7 @@ export interface Tables extends SharedTables {
   ): Promise<readonly StoredEntry[]>
   /** The number of the first entry that is left. */
   firstEntry(connection: Connection, accountId: string): Promise<bigint | undefined>
-  deleteEntries(connection: Connection, accountId: string, throughSeq: bigint): Promise<void>
+  deleteEntries(connection: Connection, accountId: string, firstSeq: bigint, lastSeq: bigint): Promise<void>
   /** Goes through all accounts. */
   accountsAfter(connection: Connection, accountId: string, limit: number): Promise<readonly string[]>
   dueAccountsAfter(
@@ -148,9 +148,9 @@ export function tables(options: TablesOptions): Tables {
       const [row] = (await query(connection, text, [accountId])) as { seq: string | number | bigint }[]
       return row === undefined ? undefined : BigInt(row.seq)
     },
-    async deleteEntries(connection, accountId, throughSeq) {
-      const text = `DELETE FROM ${names.journal} WHERE account = $1 AND seq <= $2`
-      await query(connection, text, [accountId, String(throughSeq)])
+    async deleteEntries(connection, accountId, firstSeq, lastSeq) {
+      const text = `DELETE FROM ${names.journal} WHERE account = $1 AND seq BETWEEN $2 AND $3`
+      await query(connection, text, [accountId, String(firstSeq), String(lastSeq)])
     },
     async accountsAfter(connection, accountId, limit) {
       const text = `SELECT account FROM ${names.heads} WHERE account > $1 ORDER BY account LIMIT $2`
