@@ -64,7 +64,7 @@ export function createAnswer(options: AnswerOptions): Answer {
     }
     switch (route.kind) {
       case 'inference':
-        return handleInference(options.stagesOf(route.operation), { requestId, request })
+        return handleInference(options.stagesOf(route.dialect), { requestId, request, route })
       case 'models':
       case 'model':
         return answerModels(route, requestId, request)

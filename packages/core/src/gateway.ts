@@ -8,6 +8,7 @@ import { createCatalog } from './catalog/catalog.ts'
 import { bookOf } from './catalog/price-book.ts'
 import { shippedPrices } from './catalog/shipped-prices.ts'
 import { systemClock } from './clock.ts'
+import { allDialects } from './dialects/all-dialects.ts'
 import { openaiError } from './dialects/openai-error.ts'
 import { createTransport } from './dispatch/transport.ts'
 import { GatewayError, isGatewayError } from './errors.ts'
@@ -15,7 +16,7 @@ import { type GatewayEvent, guarded } from './events.ts'
 import type { Gateway } from './gateway-interface.ts'
 import { createGatewayLedger } from './gateway-ledger.ts'
 import type { GatewayRequest, GatewayResponse } from './http/exchange.ts'
-import { findRoute } from './http/routes.ts'
+import { findRoute, type Route } from './http/routes.ts'
 import { fromWeb, toWeb } from './http/web.ts'
 import { randomIds, randomSecrets } from './ids.ts'
 import { createJournalExport } from './journal-export.ts'
@@ -188,7 +189,7 @@ export function createGateway(options: GatewayOptions): Gateway {
       if (!isGatewayError(error)) throw error
       const { code, status, message } = error
       onEvent({ kind: 'request.refused', requestId, code, status, message })
-      return errorResponse(openaiError(error, requestId))
+      return errorResponse(errorWriter(route)(error, requestId))
     } finally {
       requests.leave()
     }
@@ -235,6 +236,11 @@ export function createGateway(options: GatewayOptions): Gateway {
       return closing
     },
   }
+}
+
+/** How the dialect of a route writes errors. */
+function errorWriter(route: Route): typeof openaiError {
+  return (route.kind === 'inference' ? allDialects[route.dialect].error : undefined) ?? openaiError
 }
 
 /** The host's word on who asks, or that of the API keys. */

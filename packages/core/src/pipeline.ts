@@ -4,6 +4,7 @@ import type { Target } from './catalog/target.ts'
 import type { InferenceCall } from './dialects/inference-call.ts'
 import type { Upstream } from './dispatch/upstream.ts'
 import type { GatewayRequest, GatewayResponse } from './http/exchange.ts'
+import type { InferenceRoute } from './http/routes.ts'
 import type { Receipt } from './ledger/receipt.ts'
 import type { Attempt } from './metering/attempt.ts'
 import type { Metered } from './response.ts'
@@ -12,6 +13,8 @@ import type { Metered } from './response.ts'
 export interface Exchange {
   readonly requestId: string
   readonly request: GatewayRequest
+  /** What its path asks for. */
+  readonly route: InferenceRoute
   /** Told when it fails and its reservation could not be ended: nobody knows yet whether it will be charged. */
   readonly onUnsettled?: () => void
 }

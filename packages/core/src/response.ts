@@ -26,6 +26,7 @@ export function inferenceResponse(admission: Admission, metered: Metered, dialec
     'x-inference-provider': metered.attempt.target.providerId,
     'x-farebox-receipt': requestId,
   }
+  if (dialect.requestIdHeader !== undefined) headers[dialect.requestIdHeader] = requestId
   if (loweredTo !== undefined) headers['x-farebox-max-tokens'] = String(loweredTo)
   const warning = warningText(admission.warning, metered.kind === 'reply' ? metered.receipt : undefined)
   if (warning !== undefined) headers['x-hf-warning'] = warning
@@ -35,13 +36,15 @@ export function inferenceResponse(admission: Admission, metered: Metered, dialec
     // Proxies on the way must neither hold events back nor compress them together.
     headers['cache-control'] = 'no-cache, no-transform'
     headers['x-accel-buffering'] = 'no'
-    return { status: 200, headers, body: metered.stream }
+    return { status: 200, headers, body: dialect.stream?.(call, metered.stream) ?? metered.stream }
   }
   const { receipt } = metered
   if (receipt !== undefined && receipt.state === undefined)
     headers['x-farebox-cost'] = formatUsd(receipt.cost)
-  headers['content-type'] = 'application/json; charset=utf-8'
-  return { status: 200, headers, body: dialect.reply?.(call, metered.reply) ?? metered.reply }
+  const reply = { bytes: metered.reply, contentType: 'application/json; charset=utf-8' }
+  const { bytes, contentType } = dialect.reply?.(call, reply) ?? reply
+  headers['content-type'] = contentType
+  return { status: 200, headers, body: bytes }
 }
 
 /** The bound on output the caller is told of: of the hold, or where there is none, of the model alone. */

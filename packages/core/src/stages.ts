@@ -10,20 +10,17 @@ import { findCandidates } from './candidates.ts'
 import type { Catalog } from './catalog/catalog.ts'
 import type { Target } from './catalog/target.ts'
 import type { Clock } from './clock.ts'
-import type { Dialect } from './dialects/dialect.ts'
+import { allDialects, dialectNames } from './dialects/all-dialects.ts'
 import type { InferenceCall, PolicyName } from './dialects/inference-call.ts'
-import { openaiChat } from './dialects/openai-chat.ts'
-import { openaiEmbeddings } from './dialects/openai-embeddings.ts'
 import { openaiErrorObject } from './dialects/openai-error.ts'
-import { openaiImages } from './dialects/openai-images.ts'
 import { createDispatch } from './dispatch/dispatch.ts'
 import type { Transport } from './dispatch/transport.ts'
 import type { OnEvent } from './events.ts'
 import { createHardStops } from './hard-stops.ts'
 import { ByteStream } from './http/byte-stream.ts'
-import { header } from './http/exchange.ts'
+import { type GatewayRequest, header } from './http/exchange.ts'
 import { readJsonBody } from './http/request-body.ts'
-import type { Operation } from './http/routes.ts'
+import type { DialectName } from './http/routes.ts'
 import { encodeEvent } from './http/sse.ts'
 import type { Ledger } from './ledger/ledger.ts'
 import type { Attempt } from './metering/attempt.ts'
@@ -44,12 +41,6 @@ import type { RoutePolicy } from './routing/policy.ts'
 import { createSettlement } from './settlement.ts'
 import type { UnderWay } from './under-way.ts'
 import type { Quantities } from './usage.ts'
-
-const dialects: Readonly<Record<Operation, Dialect>> = {
-  chat: openaiChat,
-  embeddings: openaiEmbeddings,
-  images: openaiImages,
-}
 
 /** Output of a typical chat answer, to compare costs by when the caller set no bound. */
 const typicalOutputTokens = 512
@@ -74,8 +65,8 @@ export interface StageParts extends Pick<CheckedOptions, 'limits' | 'timeouts'> 
   readonly limiter: Limiter
 }
 
-/** The stages of one gateway, and the operation its route asks for. */
-export type StagesOf = (operation: Operation) => Stages
+/** The stages of one gateway for callers who speak a dialect. */
+export type StagesOf = (dialect: DialectName) => Stages
 
 /** Binds every verb to what it needs. No decision is made here. */
 export function createStages(parts: StageParts): StagesOf {
@@ -120,7 +111,7 @@ export function createStages(parts: StageParts): StagesOf {
   })
   const settlement = limitedSettle(settleUnlimited, limiter)
 
-  const shared: Omit<Stages, 'parse'> = {
+  const shared: Omit<Stages, 'parse' | 'respond' | 'once'> = {
     authenticate: ({ request }) => authenticatePayer(parts.authenticate, accounts, request),
     candidates: (call, payer) => findCandidates(call, payer, catalog, providers),
     admit: ({ requestId }, payer, call, candidates) => admit({ requestId, payer, call, candidates }),
@@ -175,28 +166,31 @@ export function createStages(parts: StageParts): StagesOf {
       recordHealth(health, attempts.at(-1))
       return settlement(admission, attempts)
     },
-    respond: (admission, metered) =>
-      inferenceResponse(admission, metered, dialects[admission.call.operation]),
-    once({ requestId, request }, { accountId, memberId }, call, run) {
-      const key = header(request, 'idempotency-key') ?? ''
-      const asked = { accountId, memberId, key, fingerprint: fingerprintOf(call), requestId }
-      const patient = { ...request, signal: patientCaller }
-      return replay.once(asked, request.signal, (onUnsettled) =>
-        run({ requestId, request: patient, onUnsettled }),
-      )
-    },
   }
-  const stagesOf = (operation: Operation): Stages => ({
-    ...shared,
-    parse: async ({ request }) =>
-      dialects[operation].parse(await readJsonBody(request.body, limits.requestBytesMax)),
-  })
-  const byOperation = {
-    chat: stagesOf('chat'),
-    embeddings: stagesOf('embeddings'),
-    images: stagesOf('images'),
+  const operationsOf = (model: string) => [
+    ...new Set(catalog.targetsOf(model).map(({ operation }) => operation)),
+  ]
+
+  function stagesOf(name: DialectName): Stages {
+    const dialect = allDialects[name]
+    const read = dialect.read ?? (({ body }, bytesMax) => readJsonBody(body, bytesMax))
+    return {
+      ...shared,
+      parse: async ({ request, route }) =>
+        dialect.parse(await read(request, limits.requestBytesMax), { request, route, operationsOf }),
+      respond: (admission, metered) => inferenceResponse(admission, metered, dialect),
+      once({ requestId, request, route }, { accountId, memberId }, call, run) {
+        const key = header(request, 'idempotency-key') ?? ''
+        const asked = { accountId, memberId, key, fingerprint: fingerprintOf(request, call), requestId }
+        const patient = { ...request, signal: patientCaller }
+        return replay.once(asked, request.signal, (onUnsettled) =>
+          run({ requestId, request: patient, route, onUnsettled }),
+        )
+      },
+    }
   }
-  return (operation) => byOperation[operation]
+  const byDialect = new Map(dialectNames.map((name) => [name, stagesOf(name)]))
+  return (name) => byDialect.get(name) ?? stagesOf(name)
 }
 
 /** Healthy targets in the order of the policy, then the unhealthy ones: better a bad chance than none. */
@@ -247,16 +241,10 @@ function costMembers(
   return isOwnKey ? { cost: formatUsd(zero), memo_cost: cost } : { cost }
 }
 
-/** What makes a call this one and no other: what is done, and the body as it came. */
-function fingerprintOf({ operation, body }: InferenceCall): string {
-  return hash(
-    'sha256',
-    Buffer.concat([Buffer.from(`${operation}\n`), body.source?.bytes ?? valueBytes(body)]),
-  )
-}
-
-function valueBytes({ value }: InferenceCall['body']): Buffer {
-  return Buffer.from(JSON.stringify(value))
+/** What makes a call this one and no other: where it is asked for, and the body as it came. */
+function fingerprintOf({ path }: GatewayRequest, { body, translatedFrom = body }: InferenceCall): string {
+  const bytes = translatedFrom.source?.bytes ?? Buffer.from(JSON.stringify(translatedFrom.value))
+  return hash('sha256', Buffer.concat([Buffer.from(`${path}\n`), bytes]))
 }
 
 /** A whole event stream, for providers whose answer only exists once it is complete. */

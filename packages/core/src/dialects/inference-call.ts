@@ -8,7 +8,10 @@ export interface InferenceCall {
   /** Canonical id, without its suffix: `openai/gpt-oss-120b`. */
   readonly model: string
   readonly selector: Selector
+  /** As a provider of this operation understands it. */
   readonly body: JsonBody
+  /** What the caller sent, where that was another dialect. */
+  readonly translatedFrom?: JsonBody
   readonly isStreaming: boolean
   /** Whether the caller asked for usage in the stream. */
   readonly wantsUsage: boolean

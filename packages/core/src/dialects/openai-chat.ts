@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { GatewayError } from '../errors.ts'
 import type { JsonBody } from '../http/request-body.ts'
 import { isPricedApart } from '../rate-usage.ts'
-import type { Dialect } from './dialect.ts'
+import type { BodyDialect } from './dialect.ts'
 import { type InferenceCall, parseModel } from './inference-call.ts'
 import { flag, memberReader, positiveCount } from './members.ts'
 
@@ -27,7 +27,7 @@ const messageTokens = 16
 const unboundedParts: readonly unknown[] = ['video_url', 'audio_url', 'file', 'input_file']
 
 /** `POST /v1/chat/completions` (openai-openapi, 2026-08-21). */
-export const openaiChat: Dialect = { operation: 'chat', parse }
+export const openaiChat: BodyDialect = { parse }
 
 function parse(body: JsonBody): InferenceCall {
   const { model, selector } = parseModel(body.value['model'])

@@ -26,7 +26,8 @@ async function refusal(parsing: Promise<unknown>): Promise<unknown> {
 async function reply(format: string | undefined, body: unknown): Promise<string> {
   const call = await parse({ input: 'a', encoding_format: format })
   const bytes = Buffer.from(typeof body === 'string' ? body : JSON.stringify(body))
-  return (openaiEmbeddings.reply?.(call, bytes) ?? bytes).toString()
+  const whole = { bytes, contentType: 'application/json' }
+  return (openaiEmbeddings.reply?.(call, whole) ?? whole).bytes.toString()
 }
 
 describe('the inputs of an embeddings call', () => {

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { GatewayError } from '../errors.ts'
 import type { JsonBody } from '../http/request-body.ts'
-import type { Dialect } from './dialect.ts'
+import type { BodyDialect, Reply } from './dialect.ts'
 import { type InferenceCall, parseModel } from './inference-call.ts'
 import { memberReader } from './members.ts'
 
@@ -14,7 +14,7 @@ const inputsMax = 2048
 const inputTokens = 8
 
 /** `POST /v1/embeddings`. The answer is base64 exactly when the caller asked for base64, whatever the provider offers. */
-export const openaiEmbeddings: Dialect = { operation: 'embeddings', parse, reply }
+export const openaiEmbeddings: BodyDialect = { parse, reply }
 
 function parse(body: JsonBody): InferenceCall {
   const { model, selector } = parseModel(body.value['model'])
@@ -66,15 +66,16 @@ const replyShape = z.looseObject({
   data: z.array(z.looseObject({ embedding: z.union([z.string(), z.array(z.number())]) })),
 })
 
-function reply(call: InferenceCall, bytes: Buffer): Buffer {
+function reply(call: InferenceCall, whole: Reply): Reply {
+  const { bytes } = whole
   const wantsBase64 = call.body.value['encoding_format'] === 'base64'
   // Only the first vector tells the encoding; most providers answer in kind and the bytes go on untouched.
   const isBase64 = /"embedding"\s*:\s*"/.test(bytes.toString('latin1', 0, 4096))
-  if (wantsBase64 === isBase64) return bytes
+  if (wantsBase64 === isBase64) return whole
   const parsed = replyShape.safeParse(parseJson(bytes))
-  if (!parsed.success) return bytes
+  if (!parsed.success) return whole
   const data = parsed.data.data.map((item) => ({ ...item, embedding: convert(item.embedding, wantsBase64) }))
-  return Buffer.from(JSON.stringify({ ...parsed.data, data }))
+  return { ...whole, bytes: Buffer.from(JSON.stringify({ ...parsed.data, data })) }
 }
 
 /** Some servers write numbers that JSON does not know. Such an answer is handed on for the caller to judge. */

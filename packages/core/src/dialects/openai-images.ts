@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { GatewayError } from '../errors.ts'
 import type { JsonBody } from '../http/request-body.ts'
-import type { Dialect } from './dialect.ts'
+import type { BodyDialect } from './dialect.ts'
 import { type InferenceCall, parseModel } from './inference-call.ts'
 import { memberReader } from './members.ts'
 
@@ -20,7 +20,7 @@ const defaultSize = '1024x1024'
 const defaultSteps = 4
 
 /** `POST /v1/images/generations`. `steps` is an extension that providers of open models understand. */
-export const openaiImages: Dialect = { operation: 'images', parse }
+export const openaiImages: BodyDialect = { parse }
 
 function parse(body: JsonBody): InferenceCall {
   const { model, selector } = parseModel(body.value['model'])

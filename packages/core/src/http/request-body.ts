@@ -34,6 +34,13 @@ export async function readJsonBody(body: RequestBody, bytesMax: number): Promise
   return fromBytes(Buffer.from(read.buffer, read.byteOffset, read.byteLength))
 }
 
+/** A body that was made of another one. */
+export function jsonBodyOf(value: Readonly<Record<string, unknown>>): JsonBody {
+  const bytes = Buffer.from(JSON.stringify(value))
+  const object = scanObject(bytes)
+  return { value, source: object && { bytes, object }, byteLength: bytes.length }
+}
+
 function fromValue(value: unknown, bytesMax: number): JsonBody {
   if (typeof value === 'string') return fromValue(Buffer.from(value), bytesMax)
   if (Buffer.isBuffer(value)) {

@@ -3,9 +3,9 @@ import { findRoute, methodsOf } from './routes.ts'
 
 describe('findRoute', () => {
   it.each([
-    ['/v1/chat/completions', { kind: 'inference', operation: 'chat' }],
-    ['/v1/embeddings', { kind: 'inference', operation: 'embeddings' }],
-    ['/v1/images/generations', { kind: 'inference', operation: 'images' }],
+    ['/v1/chat/completions', { kind: 'inference', dialect: 'openai-chat' }],
+    ['/v1/embeddings', { kind: 'inference', dialect: 'openai-embeddings' }],
+    ['/v1/images/generations', { kind: 'inference', dialect: 'openai-images' }],
     ['/v1/models', { kind: 'models' }],
     ['/v1/credits', { kind: 'credits' }],
     ['/v1/models/openai/gpt-oss-120b', { kind: 'model', model: 'openai/gpt-oss-120b' }],
@@ -23,7 +23,7 @@ describe('findRoute', () => {
   it.each(['/v1/chat/completions/', '//v1/chat//completions', '/v1//chat/completions//'])(
     'finds the metered route behind %s too, so that no spelling of it goes past the meter',
     (path) => {
-      expect(findRoute(path)).toEqual({ kind: 'inference', operation: 'chat' })
+      expect(findRoute(path)).toEqual({ kind: 'inference', dialect: 'openai-chat' })
     },
   )
 
@@ -41,7 +41,7 @@ describe('findRoute', () => {
 
 describe('methodsOf', () => {
   it('lets inference be posted and everything else be read', () => {
-    expect(methodsOf({ kind: 'inference', operation: 'chat' })).toEqual(['POST'])
+    expect(methodsOf({ kind: 'inference', dialect: 'openai-chat' })).toEqual(['POST'])
     expect(methodsOf({ kind: 'models' })).toEqual(['GET', 'HEAD'])
     expect(methodsOf({ kind: 'credits' })).toEqual(['GET', 'HEAD'])
   })

@@ -1,6 +1,6 @@
 /** What a path asks for. */
 export type Route =
-  | { readonly kind: 'inference'; readonly operation: Operation }
+  | InferenceRoute
   | { readonly kind: 'models' }
   | { readonly kind: 'model'; readonly model: string }
   | { readonly kind: 'credits' }
@@ -10,20 +10,28 @@ export type Route =
   | { readonly kind: 'invoices' }
   | { readonly kind: 'invoice'; readonly periodKey: string }
 
+export interface InferenceRoute {
+  readonly kind: 'inference'
+  readonly dialect: DialectName
+}
+
+/** What a caller speaks: who defined it, and what it is for. */
+export type DialectName = 'openai-chat' | 'openai-embeddings' | 'openai-images'
+
 /** What an inference call does, in the words of OpenTelemetry where it has them. */
 export type Operation = 'chat' | 'embeddings' | 'images'
 
-const inference: ReadonlyMap<string, Operation> = new Map([
-  ['/v1/chat/completions', 'chat'],
-  ['/v1/embeddings', 'embeddings'],
-  ['/v1/images/generations', 'images'],
+const inference: ReadonlyMap<string, InferenceRoute> = new Map([
+  ['/v1/chat/completions', routeOf('openai-chat')],
+  ['/v1/embeddings', routeOf('openai-embeddings')],
+  ['/v1/images/generations', routeOf('openai-images')],
 ])
 
 /** The route of a path below the mount; `undefined` when the path is not ours and the host goes on. */
 export function findRoute(path: string): Route | undefined {
   const clean = inference.has(path) ? path : path.replace(/\/{2,}/g, '/').replace(/(?<=.)\/$/, '')
-  const operation = inference.get(clean)
-  if (operation !== undefined) return { kind: 'inference', operation }
+  const asked = inference.get(clean)
+  if (asked !== undefined) return asked
   if (clean === '/v1/models') return { kind: 'models' }
   if (clean === '/v1/credits') return { kind: 'credits' }
   if (clean === '/v1/usage') return { kind: 'usage' }
@@ -43,6 +51,10 @@ export function findRoute(path: string): Route | undefined {
 /** The methods a route answers. */
 export function methodsOf(route: Route): readonly string[] {
   return route.kind === 'inference' ? ['POST'] : ['GET', 'HEAD']
+}
+
+function routeOf(dialect: DialectName): InferenceRoute {
+  return { kind: 'inference', dialect }
 }
 
 function decode(segment: string): string {

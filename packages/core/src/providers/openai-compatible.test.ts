@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { Target } from '../catalog/target.ts'
-import type { Dialect } from '../dialects/dialect.ts'
+import type { BodyDialect } from '../dialects/dialect.ts'
 import type { InferenceCall } from '../dialects/inference-call.ts'
 import { openaiChat } from '../dialects/openai-chat.ts'
 import { openaiEmbeddings } from '../dialects/openai-embeddings.ts'
@@ -36,12 +36,12 @@ function targetOf(providerModel: string): Target {
   }
 }
 
-async function callOf(text: string, dialect: Dialect = openaiChat): Promise<InferenceCall> {
+async function callOf(text: string, dialect: BodyDialect = openaiChat): Promise<InferenceCall> {
   return dialect.parse(await readJsonBody({ kind: 'parsed', value: Buffer.from(text) }, 1_000_000))
 }
 
 interface Encoding {
-  readonly dialect?: Dialect
+  readonly dialect?: BodyDialect
   readonly outputTokens?: number
 }
 
