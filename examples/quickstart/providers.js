@@ -1,3 +1,4 @@
+import { perUnit } from '@farebox/core'
 import { startSimulator } from '@farebox/testkit/simulator'
 
 /**
@@ -21,6 +22,7 @@ export async function simulateMissing(keys) {
     ...options,
     simulated: missing,
     isSimulated: missing.length > 0,
+    catalog: missing.includes('together') ? simulatedRows : [],
     notice:
       missing.length === 0
         ? 'Answers come from the real providers and cost real money.'
@@ -30,3 +32,15 @@ export async function simulateMissing(keys) {
     close: async () => simulator?.close(),
   }
 }
+
+/** Models that only the simulated Together AI has. Your own rows look like this, with the place where you read the price. */
+const simulatedRows = [
+  {
+    providerId: 'together',
+    providerModel: 'openai/whisper-large-v3',
+    model: 'openai/whisper-large-v3',
+    operation: 'transcriptions',
+    price: { audio_second: perUnit('0.000025') },
+    limits: { audioSeconds: 4 * 3600 },
+  },
+].map((row) => ({ ...row, source: 'https://localhost/simulator', readOn: '2026-11-26' }))

@@ -42,6 +42,7 @@ const upstream = await simulateMissing({
 const database = new Database(file)
 const gateway = createGateway({
   providers: [cerebras(upstream.cerebras), together(upstream.together), replicate(upstream.replicate)],
+  catalog: upstream.catalog,
   storage: sqlite(database),
   // Encrypts the provider keys that accounts bring. Yours comes from where you keep secrets.
   keyRing: [{ id: 'demo', key: process.env.FAREBOX_KEY ?? randomBytes(32) }],

@@ -23,6 +23,7 @@ export async function createProduct(settings, principalOf) {
   const { storage, close: closeStorage } = await openStorage(settings.storage, log)
   const gateway = createGateway({
     providers: [cerebras(upstream.cerebras), together(upstream.together), replicate(upstream.replicate)],
+    catalog: upstream.catalog,
     storage,
     keyRing: [{ id: 'demo', key: settings.encryptionKey }],
     authenticate: ({ host }) => principalOf(host),

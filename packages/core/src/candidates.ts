@@ -70,7 +70,10 @@ function ableTo(
 ): readonly Target[] {
   const reasons: string[] = []
   const able = candidates.filter(({ providerId }) => {
-    const reason = providers.get(providerId)?.refuses?.(call)
+    const provider = providers.get(providerId)
+    // A chat model is sold for completions too, which not every provider has.
+    const does = provider?.operations.has(call.operation) ?? true
+    const reason = does ? provider?.refuses?.(call) : `it does not do ${call.operation}`
     if (reason !== undefined) reasons.push(`${providerId}: ${reason}`)
     return reason === undefined
   })

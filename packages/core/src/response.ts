@@ -13,6 +13,8 @@ export type Metered =
       readonly kind: 'reply'
       readonly attempt: Attempt
       readonly reply: Buffer
+      /** Of what is not JSON. */
+      readonly contentType?: string | undefined
       readonly receipt: Receipt | undefined
     }
   | { readonly kind: 'stream'; readonly attempt: Attempt; readonly stream: ByteStream }
@@ -41,7 +43,10 @@ export function inferenceResponse(admission: Admission, metered: Metered, dialec
   const { receipt } = metered
   if (receipt !== undefined && receipt.state === undefined)
     headers['x-farebox-cost'] = formatUsd(receipt.cost)
-  const reply = { bytes: metered.reply, contentType: 'application/json; charset=utf-8' }
+  const reply = {
+    bytes: metered.reply,
+    contentType: metered.contentType ?? 'application/json; charset=utf-8',
+  }
   const { bytes, contentType } = dialect.reply?.(call, reply) ?? reply
   headers['content-type'] = contentType
   return { status: 200, headers, body: bytes }

@@ -20,7 +20,7 @@ import { createHardStops } from './hard-stops.ts'
 import { ByteStream } from './http/byte-stream.ts'
 import { type GatewayRequest, header } from './http/exchange.ts'
 import { readJsonBody } from './http/request-body.ts'
-import type { DialectName } from './http/routes.ts'
+import type { DialectName, Operation } from './http/routes.ts'
 import { encodeEvent } from './http/sse.ts'
 import type { Ledger } from './ledger/ledger.ts'
 import type { Attempt } from './metering/attempt.ts'
@@ -41,6 +41,9 @@ import type { RoutePolicy } from './routing/policy.ts'
 import { createSettlement } from './settlement.ts'
 import type { UnderWay } from './under-way.ts'
 import type { Quantities } from './usage.ts'
+
+/** Where replies tell all that was used in `usage`. Elsewhere they are small, or files. */
+const tellsInUsage: ReadonlySet<Operation> = new Set<Operation>(['chat', 'completions', 'embeddings'])
 
 /** Output of a typical chat answer, to compare costs by when the caller set no bound. */
 const typicalOutputTokens = 512
@@ -133,14 +136,14 @@ export function createStages(parts: StageParts): StagesOf {
         return provider?.usage(reply, call)
       }
       if (upstream.kind === 'reply' && !call.isStreaming) {
-        const { reply } = upstream
+        const { reply, object, contentType } = upstream
         if (attempt.reported === undefined) {
-          const told = call.operation === 'images' ? parseJson(reply) : findUsage(reply, upstream.object)
+          const told = tellsInUsage.has(call.operation) ? findUsage(reply, object) : (parseJson(reply) ?? {})
           if (told !== undefined) attempt.reported = readUsage(told)
         }
         attempt.outcome = 'served'
         attempt.endedMs = clock.monotonicMs()
-        return { kind: 'reply', attempt, reply, receipt: await settle() }
+        return { kind: 'reply', attempt, reply, contentType, receipt: await settle() }
       }
       const stream = meterStream({
         upstream: upstream.kind === 'stream' ? upstream.stream : streamOf(upstream.reply),
@@ -242,9 +245,10 @@ function costMembers(
 }
 
 /** What makes a call this one and no other: where it is asked for, and the body as it came. */
-function fingerprintOf({ path }: GatewayRequest, { body, translatedFrom = body }: InferenceCall): string {
-  const bytes = translatedFrom.source?.bytes ?? Buffer.from(JSON.stringify(translatedFrom.value))
-  return hash('sha256', Buffer.concat([Buffer.from(`${path}\n`), bytes]))
+function fingerprintOf({ path }: GatewayRequest, call: InferenceCall): string {
+  const { source, value, file } = call.translatedFrom ?? call.body
+  const bytes = source?.bytes ?? Buffer.from(JSON.stringify(value))
+  return hash('sha256', Buffer.concat([Buffer.from(`${path}\n`), bytes, file?.bytes ?? Buffer.alloc(0)]))
 }
 
 /** A whole event stream, for providers whose answer only exists once it is complete. */

@@ -116,6 +116,11 @@ function boundOf(unit: Unit, call: InferenceCall, { limits }: Target, tokens: To
       return BigInt(call.choices)
     case 'megapixel':
       return megapixels(call)
+    case 'character':
+      return BigInt(call.characters ?? 0)
+    case 'audio_second':
+      // A row without a limit does not get into the catalog.
+      return call.audioSeconds ?? String(limits.audioSeconds ?? 0)
     case 'compute_second':
       return String((limits.computeSeconds ?? computeSeconds) * call.choices)
     case 'web_search_request':

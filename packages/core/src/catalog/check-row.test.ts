@@ -69,11 +69,19 @@ describe('a row is refused as the catalog is built', () => {
     ['chat', 'character'],
     ['embeddings', 'output_token'],
     ['images', 'audio_second'],
+    ['completions', 'web_search_request'],
+    ['moderations', 'output_token'],
+    ['speech', 'audio_second'],
+    ['transcriptions', 'input_audio_token'],
   ])('when it sells %s by %s too, which nothing in a request bounds', (operation, unit) => {
     const bases: Record<Operation, Price> = {
       chat: tokens,
+      completions: tokens,
       embeddings: { input_token: one },
       images: { megapixel: one },
+      moderations: { request: one },
+      speech: { character: one },
+      transcriptions: { audio_second: one },
     }
     expect(check({ operation, price: { ...bases[operation], [unit]: one } })).toThrow(
       `m-1 on cerebras has a price for "${unit}", which nothing in a request for ${operation} bounds.`,

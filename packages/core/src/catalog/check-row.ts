@@ -8,6 +8,7 @@ import type { CatalogRow } from './target.ts'
 /** The sets of measures that pay for an operation: all of one of them must have a rate. */
 const billableBases: Readonly<Record<Operation, readonly (readonly Unit[])[]>> = {
   chat: [['input_token', 'output_token'], ['compute_second']],
+  completions: [['input_token', 'output_token'], ['compute_second']],
   embeddings: [['input_token'], ['compute_second']],
   images: [
     ['output_image'],
@@ -17,13 +18,20 @@ const billableBases: Readonly<Record<Operation, readonly (readonly Unit[])[]>> =
     ['input_token', 'output_token'],
     ['input_token', 'output_image_token'],
   ],
+  moderations: [['request'], ['input_token']],
+  speech: [['character'], ['compute_second']],
+  transcriptions: [['audio_second'], ['compute_second']],
 }
 
 /** What a request of an operation is bounded in, so that its cost can be held. Nothing else can be sold. */
 const boundedMeasures: Readonly<Record<Operation, readonly Measure[]>> = {
   chat: ['input', 'output', 'compute', 'request', 'web-search'],
+  completions: ['input', 'output', 'compute', 'request'],
   embeddings: ['input', 'compute', 'request'],
   images: ['input', 'output', 'image', 'sized-image', 'megapixel', 'compute', 'request'],
+  moderations: ['input', 'request'],
+  speech: ['character', 'compute', 'request'],
+  transcriptions: ['audio', 'compute', 'request'],
 }
 
 /**
@@ -130,6 +138,11 @@ function checkLimits({ operation, limits }: CatalogRow, all: Price, row: string)
   if (all.web_search_request !== undefined && limits?.webSearches === undefined) {
     throw new RangeError(
       `${row} sells web searches and needs limits.webSearches, because no request bounds them.`,
+    )
+  }
+  if (all.audio_second !== undefined && limits?.audioSeconds === undefined) {
+    throw new RangeError(
+      `${row} sells audio by the second and needs limits.audioSeconds, because files do not tell how long they are.`,
     )
   }
   const isByToken = Object.keys(all).some((unit) => measureOf(unit) === 'output')

@@ -1,5 +1,6 @@
 import type { InferenceCall } from '../dialects/inference-call.ts'
 import { GatewayError } from '../errors.ts'
+import type { Operation } from '../http/routes.ts'
 import { isPriceFor, rateOf } from '../price.ts'
 import { imageUnit } from './image-unit.ts'
 import type { Target } from './target.ts'
@@ -29,7 +30,7 @@ export function offersFor(
       { param: 'model' },
     )
   }
-  const able = offered.filter((target) => target.operation === call.operation)
+  const able = offered.filter(({ operation }) => sells(operation, call.operation))
   if (able.length === 0) {
     const does = [...new Set(offered.map((target) => target.operation))].join(', ')
     throw new GatewayError(
@@ -41,6 +42,11 @@ export function offersFor(
     )
   }
   return soldInTier(call, soldInSize(call, pinnedTo(call, able)))
+}
+
+/** A chat model completes texts at the same price, where its provider lets it. */
+function sells(sold: Operation, asked: Operation): boolean {
+  return sold === asked || (sold === 'chat' && asked === 'completions')
 }
 
 function pinnedTo(call: InferenceCall, able: readonly Target[]): readonly Target[] {

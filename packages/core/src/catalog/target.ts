@@ -37,6 +37,8 @@ export interface TargetLimits {
   readonly imageInputTokens?: number
   /** Seconds one job may run; it is cancelled beyond. */
   readonly computeSeconds?: number
+  /** Seconds of audio that the provider takes in one file. */
+  readonly audioSeconds?: number
   /** Web searches the model may make for one answer, where they are priced. */
   readonly webSearches?: number
 }

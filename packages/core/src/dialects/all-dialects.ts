@@ -1,14 +1,22 @@
 import type { DialectName } from '../http/routes.ts'
 import type { Dialect } from './dialect.ts'
 import { openaiChat } from './openai-chat.ts'
+import { openaiCompletions } from './openai-completions.ts'
 import { openaiEmbeddings } from './openai-embeddings.ts'
 import { openaiImages } from './openai-images.ts'
+import { openaiModerations } from './openai-moderations.ts'
+import { openaiSpeech } from './openai-speech.ts'
+import { openaiTranscriptions } from './openai-transcriptions.ts'
 
 /** Everything that callers may speak, by the name that a route has. */
 export const allDialects: Readonly<Record<DialectName, Dialect>> = {
   'openai-chat': openaiChat,
+  'openai-completions': openaiCompletions,
   'openai-embeddings': openaiEmbeddings,
   'openai-images': openaiImages,
+  'openai-moderations': openaiModerations,
+  'openai-speech': openaiSpeech,
+  'openai-transcriptions': openaiTranscriptions,
 }
 
 export const dialectNames: readonly DialectName[] = Object.keys(allDialects) as DialectName[]

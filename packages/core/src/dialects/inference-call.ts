@@ -29,6 +29,10 @@ export interface InferenceCall {
   readonly inputAudios?: number
   /** The service tier the caller asks for, where it is another one than that of the list price. */
   readonly serviceTier?: string
+  /** Characters that are spoken, for speech. */
+  readonly characters?: number
+  /** How long the audio of its file plays, in seconds as decimal text, where the file itself says so beyond doubt. */
+  readonly audioSeconds?: string
   /** For images: pixels of one image and denoising steps. */
   readonly image: { readonly width: number; readonly height: number; readonly steps: number } | undefined
 }

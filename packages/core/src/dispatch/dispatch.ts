@@ -167,7 +167,7 @@ async function tryTarget(
     const stream = await openStream(request, context)
     return { kind: 'stream', attempt, stream }
   }
-  const { reply, object } = await fetchReply(request, context)
+  const { reply, object, contentType } = await fetchReply(request, context)
   attempt.replyBytes = reply.byteLength
-  return { kind: 'reply', attempt, reply, object }
+  return { kind: 'reply', attempt, reply, object, contentType }
 }

@@ -9,5 +9,7 @@ export type Upstream =
       readonly attempt: Attempt
       readonly reply: Buffer
       readonly object: JsonObject | undefined
+      /** Of what is not JSON. */
+      readonly contentType?: string | undefined
     }
   | { readonly kind: 'stream'; readonly attempt: Attempt; readonly stream: ByteStream }

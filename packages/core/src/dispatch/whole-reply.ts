@@ -32,8 +32,11 @@ export interface ReplyContext {
 export interface Reply {
   readonly reply: Buffer
   readonly object: JsonObject | undefined
+  /** Of what is not JSON. */
+  readonly contentType?: string | undefined
 }
 
+const openBracket = 0x5b
 const closeBracket = 0x5d
 
 /** Consecutive polls that may fail before a job is given up. */
@@ -48,6 +51,7 @@ export async function fetchReply(request: UpstreamRequest, context: ReplyContext
   if (provider.follow !== undefined)
     return { reply: await followJob(toAnswer(response, bytes), context), object: undefined }
   if (response.status >= 300) throw refusal(toAnswer(response, bytes), context)
+  if (context.call.operation === 'speech') return checkFile(response, bytes, context)
   return { reply: bytes, object: checkReply(response, bytes, context) }
 }
 
@@ -147,10 +151,22 @@ function rethrow(error: unknown): never {
 }
 
 /** What every answer holds at least one of. */
-const answerMember: Readonly<Record<Operation, string>> = {
+const answerMember: Readonly<Record<Exclude<Operation, 'speech'>, string>> = {
   chat: 'choices',
+  completions: 'choices',
   embeddings: 'data',
   images: 'data',
+  moderations: 'results',
+  transcriptions: 'text',
+}
+
+/** A file is bytes of some kind of media. JSON in its place is an error, or nothing anybody asked for. */
+function checkFile(response: TransportResponse, bytes: Buffer, context: ReplyContext): Reply {
+  const told = response.headers['content-type']
+  const contentType = typeof told === 'string' ? told : ''
+  if (/json/i.test(contentType)) throw refusal(toAnswer(response, bytes), context)
+  if (bytes.length === 0 || /^text\//i.test(contentType)) throw malformed('sent an answer without content')
+  return { reply: bytes, object: undefined, contentType: contentType || undefined }
 }
 
 /** Some providers answer 200 with an error, or with nothing at all. */
@@ -162,12 +178,17 @@ function checkReply(response: TransportResponse, bytes: Buffer, context: ReplyCo
   if (error !== undefined && bytes.toString('latin1', error.valueStart, error.valueEnd) !== 'null') {
     throw refusal(toAnswer(response, bytes), context)
   }
-  const answers = member(answerMember[context.call.operation])
+  const { operation } = context.call
+  const answers = operation === 'speech' ? undefined : member(answerMember[operation])
   // An array that closes where it opens is empty. The rest is not looked at: it may be megabytes of vectors.
-  if (answers === undefined || bytes[skipSpace(bytes, answers.valueStart + 1)] === closeBracket) {
+  if (answers === undefined || isEmptyArray(bytes, answers.valueStart)) {
     throw malformed('sent an answer without content')
   }
   return object
+}
+
+function isEmptyArray(bytes: Buffer, start: number): boolean {
+  return bytes[start] === openBracket && bytes[skipSpace(bytes, start + 1)] === closeBracket
 }
 
 /** What an answer that is none means, in an error that holds no key. */

@@ -3,13 +3,22 @@ import { GatewayError } from '../errors.ts'
 import type { RequestBody } from './exchange.ts'
 import { type JsonObject, scanObject } from './json-object.ts'
 
-/** A request body that is a JSON object. */
+/** A request body that is a JSON object, or a form that reads like one. */
 export interface JsonBody {
   readonly value: Readonly<Record<string, unknown>>
   /** The caller's own bytes and where their members are; absent when the host's parser has consumed them. */
   readonly source: { readonly bytes: Buffer; readonly object: JsonObject } | undefined
-  /** Length as UTF-8 JSON. */
+  /** Length as UTF-8 JSON, without the file. */
   readonly byteLength: number
+  /** What came beside it, in a form. */
+  readonly file?: UploadedFile
+}
+
+export interface UploadedFile {
+  /** As the caller named it, without a path. */
+  readonly name: string
+  readonly contentType: string
+  readonly bytes: Buffer
 }
 
 /** Deeper than any real request; parsers of providers refuse or crash beyond. */
@@ -23,15 +32,32 @@ const byteOrderMark = Buffer.from([0xef, 0xbb, 0xbf])
  * @throws GatewayError `request_too_large`, `invalid_json`, `invalid_request` (not an object), `body_already_read`.
  */
 export async function readJsonBody(body: RequestBody, bytesMax: number): Promise<JsonBody> {
-  if (body.kind === 'drained') {
-    throw new GatewayError(
-      'body_already_read',
-      'The request body was read before it reached the gateway. Mount the gateway before other body parsers, or use a JSON parser.',
-    )
-  }
+  if (body.kind === 'drained') throw alreadyRead()
   if (body.kind === 'parsed') return fromValue(body.value, bytesMax)
   const read = await body.read(bytesMax)
   return fromBytes(Buffer.from(read.buffer, read.byteOffset, read.byteLength))
+}
+
+/**
+ * Reads a body as it is.
+ *
+ * @throws GatewayError `request_too_large`, and `body_already_read` also where a parser of the host has made a value of it.
+ */
+export async function readBytes(body: RequestBody, bytesMax: number): Promise<Buffer> {
+  if (body.kind === 'unread') {
+    const read = await body.read(bytesMax)
+    return Buffer.from(read.buffer, read.byteOffset, read.byteLength)
+  }
+  if (body.kind === 'drained' || !Buffer.isBuffer(body.value)) throw alreadyRead()
+  if (body.value.byteLength > bytesMax) throw tooLarge(bytesMax)
+  return body.value
+}
+
+function alreadyRead(): GatewayError {
+  return new GatewayError(
+    'body_already_read',
+    'The request body was read before it reached the gateway. Mount the gateway before other body parsers, or use a JSON parser.',
+  )
 }
 
 /** A body that was made of another one. */

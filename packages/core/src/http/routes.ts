@@ -16,15 +16,33 @@ export interface InferenceRoute {
 }
 
 /** What a caller speaks: who defined it, and what it is for. */
-export type DialectName = 'openai-chat' | 'openai-embeddings' | 'openai-images'
+export type DialectName =
+  | 'openai-chat'
+  | 'openai-completions'
+  | 'openai-embeddings'
+  | 'openai-images'
+  | 'openai-moderations'
+  | 'openai-speech'
+  | 'openai-transcriptions'
 
-/** What an inference call does, in the words of OpenTelemetry where it has them. */
-export type Operation = 'chat' | 'embeddings' | 'images'
+/** What an inference call does, in the words of OpenAI's paths. */
+export type Operation =
+  | 'chat'
+  | 'completions'
+  | 'embeddings'
+  | 'images'
+  | 'moderations'
+  | 'speech'
+  | 'transcriptions'
 
 const inference: ReadonlyMap<string, InferenceRoute> = new Map([
   ['/v1/chat/completions', routeOf('openai-chat')],
+  ['/v1/completions', routeOf('openai-completions')],
   ['/v1/embeddings', routeOf('openai-embeddings')],
   ['/v1/images/generations', routeOf('openai-images')],
+  ['/v1/moderations', routeOf('openai-moderations')],
+  ['/v1/audio/speech', routeOf('openai-speech')],
+  ['/v1/audio/transcriptions', routeOf('openai-transcriptions')],
 ])
 
 /** The route of a path below the mount; `undefined` when the path is not ours and the host goes on. */

@@ -8,6 +8,9 @@ import { completeUsage, type Quantities, type Usage } from '../usage.ts'
 /** English text averages about four bytes a token; a rule of thumb for estimates, never for a bound. */
 const bytesPerToken = 4
 
+/** Speech is mostly kept at 64 kbit/s or so: a rule of thumb for files that do not tell how long they play. */
+const bytesPerAudioSecond = 8_000
+
 /** What is known of an output without the provider's word. */
 export interface OutputGuess {
   readonly outputTokens: number
@@ -50,6 +53,10 @@ function estimate(
       return { [unit]: megapixels(call) }
     case 'request':
       return { [unit]: 1n }
+    case 'character':
+      return { [unit]: BigInt(call.characters ?? 0) }
+    case 'audio_second':
+      return { [unit]: audioSeconds(call, target) }
     default:
       if (unit.startsWith('compute_second')) return { [unit]: String(target.limits.computeSeconds ?? 10) }
       if (unit.startsWith('output_image:')) return { [imageUnit(call) ?? unit]: BigInt(call.choices) }
@@ -65,6 +72,13 @@ function estimate(
 export function megapixels(call: InferenceCall): string {
   const { width, height, steps } = call.image ?? { width: 1024, height: 1024, steps: 4 }
   return formatDecimal({ digits: BigInt(width * height) * BigInt(steps * call.choices * 25), scale: 8 })
+}
+
+/** How long the audio of a call plays, at a guess where nobody says so: never longer than the provider takes. */
+function audioSeconds({ audioSeconds, body }: InferenceCall, { limits }: Target): string {
+  if (audioSeconds !== undefined) return audioSeconds
+  const guess = Math.max(1, Math.ceil((body.file?.bytes.length ?? 0) / bytesPerAudioSecond))
+  return String(Math.min(guess, limits.audioSeconds ?? guess))
 }
 
 /** Tokens of a text of this many bytes, at a guess. */

@@ -7,6 +7,7 @@ export function cerebras(options: ProviderOptions = {}): Provider {
     ...options,
     id: 'cerebras',
     baseUrl: options.baseUrl ?? 'https://api.cerebras.ai/v1',
+    operations: ['chat', 'completions'],
     quirks: {
       outputBound: 'max_completion_tokens',
       drop: ['store', 'metadata', 'verbosity', 'safety_identifier', 'modalities', 'prompt_cache_retention'],

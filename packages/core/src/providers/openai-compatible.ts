@@ -1,13 +1,15 @@
 import { imageUnit } from '../catalog/image-unit.ts'
 import type { InferenceCall } from '../dialects/inference-call.ts'
 import { editObject, type JsonEdits } from '../http/json-object.ts'
+import { encodeForm } from '../http/multipart.ts'
+import type { UploadedFile } from '../http/request-body.ts'
 import type { Operation } from '../http/routes.ts'
 import { megapixels } from '../metering/estimate.ts'
 import type { TokenConvention } from '../metering/partition.ts'
 import { openaiConvention, openaiImageTokens, openaiTokens, type Reported } from '../metering/token-shapes.ts'
-import type { Quantities } from '../usage.ts'
+import { measure, type Quantities } from '../usage.ts'
 import { costLookupOf } from './cost-lookup.ts'
-import type { EncodeContext, Provider, Verdict } from './provider.ts'
+import type { EncodeContext, Provider, UpstreamRequest, Verdict } from './provider.ts'
 
 /** What every provider is configured with. */
 export interface ProviderOptions {
@@ -40,6 +42,8 @@ export interface Quirks {
   readonly drop?: readonly string[]
   /** Streams carry usage without being asked, and asking is refused or pointless. @default false */
   readonly alwaysTellsUsage?: boolean
+  /** How transcriptions are asked for, so that the reply says how long the audio was. @default 'verbose_json' */
+  readonly transcriptionFormat?: 'json' | 'verbose_json'
   /** Further members to write differently, as JSON text, or `undefined` to leave out. */
   readonly rewrite?: (call: InferenceCall) => JsonEdits
   /** Where tokens are counted otherwise than at OpenAI. @default cached ones inside the prompt, reasoning as the total says */
@@ -51,7 +55,11 @@ export interface Quirks {
 const paths: Readonly<Record<Operation, string>> = {
   chat: 'chat/completions',
   embeddings: 'embeddings',
+  completions: 'completions',
   images: 'images/generations',
+  moderations: 'moderations',
+  speech: 'audio/speech',
+  transcriptions: 'audio/transcriptions',
 }
 
 /** A provider that speaks OpenAI's API, which most do. */
@@ -77,8 +85,10 @@ export function openaiCompatible(options: OpenAICompatibleOptions): Provider {
     encode(call, context) {
       const url = urls.get(call.operation)
       if (url === undefined) throw new RangeError(`${id} does not do ${call.operation}.`)
-      const body = encodeBody(call, context, quirks)
-      return { method: 'POST', url, headers: headersOf(context.attemptId), body }
+      const sent = headersOf(context.attemptId)
+      if (call.body.file !== undefined)
+        return encodeUpload(call, call.body.file, { context, quirks, url, headers: sent })
+      return { method: 'POST', url, headers: sent, body: encodeBody(call, context, quirks) }
     },
     usage: (reply, call) => readUsage(reply, call, convention),
     serviceTier: readServiceTier,
@@ -103,6 +113,27 @@ function encodeBody(call: InferenceCall, context: EncodeContext, quirks: Quirks)
   return JSON.stringify(edited)
 }
 
+/** Writes a form with the caller's fields and file. */
+function encodeUpload(
+  call: InferenceCall,
+  file: UploadedFile,
+  upload: {
+    readonly context: EncodeContext
+    readonly quirks: Quirks
+    readonly url: URL
+    readonly headers: Readonly<Record<string, string>>
+  },
+): UpstreamRequest {
+  const { context, quirks, url } = upload
+  const fields: Record<string, unknown> = { ...call.body.value, model: context.target.providerModel }
+  for (const name of quirks.drop ?? []) delete fields[name]
+  // Texts and subtitles do not tell how long the audio was; the dialect makes them of this.
+  if (fields['response_format'] !== 'verbose_json')
+    fields['response_format'] = quirks.transcriptionFormat ?? 'verbose_json'
+  const { contentType, body } = encodeForm(fields, file, `farebox-${context.attemptId}`)
+  return { method: 'POST', url, headers: { ...upload.headers, 'content-type': contentType }, body }
+}
+
 /** Members that are written by the gateway, or whose price is not in the list: never passed on as they came. */
 const ownChatMembers = ['service_tier', 'max_tokens', 'max_completion_tokens', 'stream_options']
 
@@ -114,10 +145,11 @@ function bodyEdits(
   const { value } = call.body
   const edits: Record<string, string | undefined> = { model: JSON.stringify(context.target.providerModel) }
   for (const name of quirks.drop ?? []) if (name in value) edits[name] = undefined
-  if (call.operation !== 'chat') return edits
+  if (call.operation !== 'chat' && call.operation !== 'completions') return edits
   for (const name of ownChatMembers) if (name in value) edits[name] = undefined
   const outputTokens = context.outputTokens ?? call.outputTokensMax
-  if (outputTokens !== undefined) edits[quirks.outputBound ?? 'max_tokens'] = String(outputTokens)
+  const bound = call.operation === 'chat' ? quirks.outputBound : undefined
+  if (outputTokens !== undefined) edits[bound ?? 'max_tokens'] = String(outputTokens)
   // Only targets with a price for the tier are asked for it.
   if (call.serviceTier !== undefined) edits['service_tier'] = JSON.stringify(call.serviceTier)
   if (call.isStreaming && quirks.alwaysTellsUsage !== true) {
@@ -132,8 +164,21 @@ function bodyEdits(
 
 /** Reads OpenAI's usage and the variants of it. */
 function readUsage(reply: unknown, call: InferenceCall, convention: TokenConvention): Quantities | undefined {
-  if (call.operation === 'images') return readImages(reply, call)
-  return openaiTokens((reply as { readonly usage?: Reported } | undefined)?.usage, convention)
+  const { usage, duration } = (reply ?? {}) as { readonly [name: string]: Reported }
+  switch (call.operation) {
+    case 'images':
+      return readImages(reply, call)
+    case 'speech':
+      return call.characters === undefined ? undefined : { character: BigInt(call.characters) }
+    case 'moderations':
+      return { request: 1n, ...openaiTokens(usage, convention) }
+    case 'transcriptions': {
+      const seconds = measure(usage?.['seconds']) ?? measure(duration)
+      return seconds === undefined ? undefined : { audio_second: seconds }
+    }
+    default:
+      return openaiTokens(usage, convention)
+  }
 }
 
 /** Images are counted, measured in pixels, and told in tokens by models that are priced so: a price names what counts. */

@@ -1,5 +1,6 @@
 import type { InferenceCall } from '../dialects/inference-call.ts'
 import type { JsonEdits } from '../http/json-object.ts'
+import type { Operation } from '../http/routes.ts'
 import { openaiCompatible, type ProviderOptions } from './openai-compatible.ts'
 import type { Provider } from './provider.ts'
 
@@ -9,16 +10,19 @@ export function together(options: ProviderOptions = {}): Provider {
     ...options,
     id: 'together',
     baseUrl: options.baseUrl ?? 'https://api.together.xyz/v1',
-    operations: ['chat', 'embeddings', 'images'],
+    operations: ['chat', 'completions', 'embeddings', 'images', 'speech', 'transcriptions'],
     quirks: {
       drop: ['store', 'metadata', 'encoding_format'],
       alwaysTellsUsage: true,
-      rewrite: (call) => rewriters[call.operation](call),
+      rewrite: (call) => rewriters[call.operation]?.(call) ?? {},
     },
   })
 }
 
-const rewriters = { chat: rewriteChat, embeddings: () => ({}), images: rewriteImages } as const
+const rewriters: { readonly [operation in Operation]?: (call: InferenceCall) => JsonEdits } = {
+  chat: rewriteChat,
+  images: rewriteImages,
+}
 
 /** Structured output is unwrapped, `logprobs` is a count, and `stop` is always an array. */
 function rewriteChat(call: InferenceCall): JsonEdits {

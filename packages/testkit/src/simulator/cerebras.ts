@@ -1,19 +1,21 @@
 import { errorEvent, rateHeaders, refuse, refuseModel, wrongFormat } from './cerebras-errors.ts'
 import { answerChat, type Chat, type ChatShape, deltaOf, messageOf } from './chat.ts'
 import { type ChatBody, chatProblem } from './chat-request.ts'
+import { type CompletionsApi, completeText } from './completions.ts'
 import { beginInference, type Context, type ProviderSimulation } from './context.ts'
 import { asObject, type Exchange, type Reply, send, sendJson } from './exchange.ts'
 import { findPrice, isChatPrice } from './price-list.ts'
 
 const provider = 'cerebras'
 
-/** Cerebras: chat only, strict about unknown fields, flat errors, usage on the finish chunk when asked for. */
+/** Cerebras: chat and completions, strict about unknown fields, flat errors, usage on the finish chunk when asked for. */
 export function cerebras(context: Context): ProviderSimulation {
   return {
     refuse,
     async answer(exchange, path) {
       const route = `${exchange.request.method} ${path}`
       if (route === 'POST /v1/chat/completions') return chat(context, exchange)
+      if (route === 'POST /v1/completions') return completeText(context, exchange, completions)
       if (route === 'GET /v1/tcp_warming') return send(exchange, { status: 200, body: '' })
       if (route === 'GET /v1/models') return sendJson(exchange, ok({ object: 'list', data: models(context) }))
       if (route.startsWith('GET /v1/models/')) {
@@ -42,6 +44,16 @@ async function chat(context: Context, exchange: Exchange): Promise<void> {
   if (price === undefined || !isChatPrice(price)) return sendJson(exchange, refuseModel(model))
   const id = chatId(context.nextId())
   await answerChat(context, exchange, { shape, id, body, fault, schema: schemaOf(body), price })
+}
+
+const completions: CompletionsApi = {
+  provider,
+  refuse,
+  refuseModel,
+  headers: (id) => ({ ...rateHeaders, 'inference-id': id }),
+  nextId: (context) => chatId(context.nextId()),
+  errorEvent,
+  alwaysTellsUsage: false,
 }
 
 const shape: ChatShape = {

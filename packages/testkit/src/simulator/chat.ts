@@ -3,7 +3,7 @@ import { type ChatBody, keyParts, promptTokens, readQuestion } from './chat-requ
 import { type Context, openEntry, seedKey } from './context.ts'
 import type { Exchange, Headers } from './exchange.ts'
 import { deliver, type Fault, shownUsage } from './faults.ts'
-import { type ModelPrice, type ProviderName, tokenQuantities } from './price-list.ts'
+import { type ModelPrice, type Operation, type ProviderName, tokenQuantities } from './price-list.ts'
 import { generate, paceOf, playStream } from './stream.ts'
 import type { OpenEntry, Outcome } from './truth.ts'
 
@@ -57,6 +57,7 @@ export async function answerChat(
     fault,
     schema,
     price,
+    operation = 'chat',
   }: {
     shape: ChatShape
     id: string
@@ -64,6 +65,7 @@ export async function answerChat(
     fault: Fault | undefined
     schema: unknown
     price: ModelPrice
+    operation?: Operation
   },
 ): Promise<void> {
   const model = String(body.model)
@@ -86,7 +88,7 @@ export async function answerChat(
     provider: shape.provider,
     providerRequestId: id,
     model,
-    operation: 'chat',
+    operation,
     price,
   })
   if (body.stream === true) await streamChat(context, exchange, { shape, chat, entry })

@@ -45,14 +45,17 @@ export async function beginInference<Body extends object>(
     refuse,
     model,
     firstEvent,
+    read = async ({ request }) => parseObject(request.body) as Body | undefined,
   }: {
     provider: ProviderName
     refuse: Refuse
     model?: (body: Body) => unknown
     firstEvent?: (body: Body) => string | undefined
+    /** For bodies that are not JSON. */
+    read?: (exchange: Exchange) => Promise<Body | undefined>
   },
 ): Promise<Inference<Body> | undefined> {
-  const body = parseObject(exchange.request.body) as Body | undefined
+  const body = await read(exchange)
   const fault = context.plan.next(provider) ?? (body === undefined ? undefined : faultOfModel(model?.(body)))
   const errorEvent = body === undefined ? undefined : firstEvent?.(body)
   if (await playBeforeAnswer(exchange, fault, { refuse, firstEvent: errorEvent })) return undefined

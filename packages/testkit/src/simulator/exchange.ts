@@ -16,6 +16,8 @@ export interface SeenRequest {
 /** One request being answered. `gone` aborts when the client's socket closes before the answer is written. */
 export interface Exchange {
   readonly request: SeenRequest
+  /** The body as it came, which need not be text. */
+  readonly bytes: Buffer
   readonly response: ServerResponse
   readonly gone: AbortSignal
 }
@@ -30,8 +32,8 @@ export interface Reply {
 
 const bodyBytesMax = 64 * 1024 * 1024
 
-/** The body as text; undefined when the client left before its end or sent more than 64 MiB. */
-export async function readBody(message: IncomingMessage): Promise<string | undefined> {
+/** The body; undefined when the client left before its end or sent more than 64 MiB. */
+export async function readBody(message: IncomingMessage): Promise<Buffer | undefined> {
   const parts: Buffer[] = []
   let bytes = 0
   try {
@@ -44,7 +46,7 @@ export async function readBody(message: IncomingMessage): Promise<string | undef
     // The only failure of an incoming body is that its sender went away; nobody is left to be told.
     return undefined
   }
-  return Buffer.concat(parts).toString('utf8')
+  return Buffer.concat(parts)
 }
 
 /** The key a request came with, as Bearer or, at Replicate, as Token. */

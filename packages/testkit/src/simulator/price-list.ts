@@ -5,16 +5,32 @@ export const providerNames: readonly ProviderName[] = ['cerebras', 'together', '
 
 /**
  * What a price is for: `input` and `output` are USD per million tokens, `output_image` USD per image, `megapixel` USD per
- * million pixels at the model's default number of steps, `compute_second` USD per second of compute.
+ * million pixels at the model's default number of steps, `compute_second` USD per second of compute, `character` USD per million
+ * characters that are spoken, `audio_second` USD per second of audio that is written down, `request` USD for each.
  */
-export type Unit = 'input' | 'output' | 'output_image' | 'megapixel' | 'compute_second'
+export type Unit =
+  | 'input'
+  | 'output'
+  | 'output_image'
+  | 'megapixel'
+  | 'compute_second'
+  | 'character'
+  | 'audio_second'
+  | 'request'
 
 /** Decimal text per unit. A unit without a price is free. */
 export type ModelPrice = { readonly [unit in Unit]?: string }
 
 export type PriceList = { readonly [provider in ProviderName]?: { readonly [model: string]: ModelPrice } }
 
-export type Operation = 'chat' | 'embeddings' | 'images'
+export type Operation =
+  | 'chat'
+  | 'completions'
+  | 'embeddings'
+  | 'images'
+  | 'moderations'
+  | 'speech'
+  | 'transcriptions'
 
 /** `amount / per` of one unit, as integers so that nothing is rounded before the end. */
 export interface Quantity {
@@ -38,6 +54,9 @@ export const defaultPrices: {
     'intfloat/multilingual-e5-large-instruct': { input: '0.02' },
     'meta-llama/Llama-3.3-70B-Instruct-Turbo': { input: '0.88', output: '0.88' },
     'black-forest-labs/FLUX.1-schnell': { megapixel: '0.0027' },
+    'hexgrad/Kokoro-82M': { character: '4' },
+    'openai/whisper-large-v3': { audio_second: '0.000025' },
+    'omni-moderation-latest': { request: '0' },
   },
   replicate: {
     'black-forest-labs/flux-schnell': { output_image: '0.003' },
@@ -72,8 +91,7 @@ export function findPrice(
   const models = prices[provider] ?? {}
   if (Object.hasOwn(models, model)) return models[model]
   if (!model.startsWith('sim/')) return undefined
-  const wanted = operation === 'images' ? isImagePrice : isChatPrice
-  return Object.values(models).find(wanted)
+  return Object.values(models).find(kinds[operation])
 }
 
 export function isChatPrice(price: ModelPrice): boolean {
@@ -82,6 +100,28 @@ export function isChatPrice(price: ModelPrice): boolean {
 
 export function isImagePrice(price: ModelPrice): boolean {
   return [price.output_image, price.megapixel, price.compute_second].some((text) => text !== undefined)
+}
+
+export function isSpeechPrice(price: ModelPrice): boolean {
+  return price.character !== undefined
+}
+
+export function isTranscriptionPrice(price: ModelPrice): boolean {
+  return price.audio_second !== undefined
+}
+
+export function isRequestPrice(price: ModelPrice): boolean {
+  return price.request !== undefined
+}
+
+const kinds: Readonly<Record<Operation, (price: ModelPrice) => boolean>> = {
+  chat: isChatPrice,
+  completions: isChatPrice,
+  embeddings: isChatPrice,
+  images: isImagePrice,
+  moderations: isRequestPrice,
+  speech: isSpeechPrice,
+  transcriptions: isTranscriptionPrice,
 }
 
 /** The exact cost summed as one fraction of whole numbers, then rounded up once to a billionth of a US dollar. */

@@ -100,12 +100,12 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
     const { headers, method = 'GET', url: target = '/' } = message
     const provider = providerNames.find((name) => target.startsWith(`/${name}/`))
     const gone = whenGone(response)
-    const body = await readBody(message)
-    if (body === undefined) return void response.destroy()
-    const request = { provider, method, path: target, headers, body }
+    const bytes = await readBody(message)
+    if (bytes === undefined) return void response.destroy()
+    const request = { provider, method, path: target, headers, body: bytes.toString('utf8') }
     requests.push(request)
     if (requests.length > requestsMax) requests.shift()
-    await route({ request, response, gone })
+    await route({ request, bytes, response, gone })
   }
 
   async function route(exchange: Exchange): Promise<void> {

@@ -108,7 +108,7 @@ describe('together chat', () => {
       type: 'chat',
       pricing: { input: 0.15, output: 0.6 },
     })
-    expect(list).toHaveLength(5)
+    expect(list).toHaveLength(8)
   })
 })
 

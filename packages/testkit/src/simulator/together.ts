@@ -1,14 +1,24 @@
 import { createDraw } from './answer.ts'
 import { answerChat, type Chat, type ChatShape, deltaOf, messageOf } from './chat.ts'
 import { type ChatBody, chatProblem } from './chat-request.ts'
+import { type CompletionsApi, completeText } from './completions.ts'
 import { beginInference, type Context, type ProviderSimulation, seedKey } from './context.ts'
 import { asObject, type Exchange, type Headers, type Reply, sendJson } from './exchange.ts'
-import { findPrice, isChatPrice, isImagePrice, type ModelPrice } from './price-list.ts'
+import { moderate } from './moderations.ts'
+import {
+  findPrice,
+  isChatPrice,
+  isImagePrice,
+  isSpeechPrice,
+  isTranscriptionPrice,
+  type ModelPrice,
+} from './price-list.ts'
+import { createSpeech, createTranscription } from './together-audio.ts'
 import { createEmbeddings, createImages, type TogetherApi } from './together-media.ts'
 
 const provider = 'together'
 
-/** Together AI: chat, embeddings and images; errors in an `error` member; usage always on the finish chunk. */
+/** Together AI: chat, completions, embeddings, images and audio; errors in an `error` member; usage always on the finish chunk. */
 export function together(context: Context): ProviderSimulation {
   return {
     refuse,
@@ -16,6 +26,14 @@ export function together(context: Context): ProviderSimulation {
       switch (`${exchange.request.method} ${path}`) {
         case 'POST /v1/chat/completions':
           return chat(context, exchange)
+        case 'POST /v1/completions':
+          return completeText(context, exchange, completions)
+        case 'POST /v1/moderations':
+          return moderate(context, exchange, api)
+        case 'POST /v1/audio/speech':
+          return createSpeech(context, exchange, api)
+        case 'POST /v1/audio/transcriptions':
+          return createTranscription(context, exchange, api)
         case 'POST /v1/embeddings':
           return createEmbeddings(context, exchange, api)
         case 'POST /v1/images/generations':
@@ -171,6 +189,8 @@ function models(context: Context): readonly object[] {
 
 function typeOf(price: ModelPrice): string {
   if (isChatPrice(price)) return 'chat'
+  if (isSpeechPrice(price)) return 'audio'
+  if (isTranscriptionPrice(price)) return 'transcribe'
   return isImagePrice(price) ? 'image' : 'embedding'
 }
 
@@ -219,6 +239,8 @@ const api: TogetherApi = {
   nextId: togetherId,
   seedKey: (context, parts) => seedKey(context, [provider, ...parts]),
 }
+
+const completions: CompletionsApi = { ...api, provider, errorEvent, alwaysTellsUsage: true }
 
 /** An id of the form `oV1nHvx-28Eivz-9c4b16f37c27e605`. */
 function togetherId(context: Context): string {

@@ -86,7 +86,7 @@ export async function startStripeSimulator(options: StripeSimulatorOptions = {})
     options.webhookUrl === undefined ? undefined : createDelivery({ url: options.webhookUrl, clock, sign })
 
   async function answer(message: IncomingMessage, response: ServerResponse): Promise<void> {
-    const body = await readBody(message)
+    const body = (await readBody(message))?.toString('utf8')
     if (body === undefined) return void response.destroy()
     const target = new URL(message.url ?? '/', url)
     const { method = 'GET', headers } = message

@@ -20,6 +20,8 @@ const operations: Readonly<Record<string, Operation>> = {
   chat: 'chat',
   embedding: 'embeddings',
   image: 'images',
+  moderation: 'moderations',
+  speech: 'speech',
 }
 
 /**

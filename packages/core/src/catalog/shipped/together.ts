@@ -166,4 +166,34 @@ export const togetherRows: readonly CatalogRow[] = [
     source: 'https://www.together.ai/pricing',
     readOn: '2025-11-01',
   },
+  {
+    providerId: 'together',
+    providerModel: 'hexgrad/Kokoro-82M',
+    model: 'hexgrad/Kokoro-82M',
+    operation: 'speech',
+    price: { character: perMillion('4') },
+    source:
+      'https://github.com/togethercomputer/skills/blob/main/skills/together-audio/references/tts-models.md',
+    readOn: '2026-08-18',
+  },
+  {
+    providerId: 'together',
+    providerModel: 'canopylabs/orpheus-3b-0.1-ft',
+    model: 'canopylabs/orpheus-3b-0.1-ft',
+    operation: 'speech',
+    price: { character: perMillion('15') },
+    source:
+      'https://github.com/togethercomputer/skills/blob/main/skills/together-audio/references/tts-models.md',
+    readOn: '2026-08-18',
+  },
+  {
+    providerId: 'together',
+    providerModel: 'cartesia/sonic-2',
+    model: 'cartesia/sonic-2',
+    operation: 'speech',
+    price: { character: perMillion('65') },
+    source:
+      'https://github.com/togethercomputer/skills/blob/main/skills/together-audio/references/tts-models.md',
+    readOn: '2026-08-18',
+  },
 ]

@@ -1,0 +1,74 @@
+import { z } from 'zod'
+import { GatewayError } from '../errors.ts'
+import { readFormBody } from '../http/multipart.ts'
+import type { JsonBody } from '../http/request-body.ts'
+import { audioSecondsOf } from './audio-seconds.ts'
+import type { BodyDialect, Reply } from './dialect.ts'
+import { type InferenceCall, parseModel } from './inference-call.ts'
+import { memberReader } from './members.ts'
+import { subtitles } from './subtitles.ts'
+
+const formats = ['json', 'text', 'srt', 'verbose_json', 'vtt'] as const
+
+const readMembers = memberReader({
+  response_format: z.enum(formats).nullish(),
+  temperature: z.string().nullish(),
+  language: z.string().nullish(),
+  prompt: z.string().nullish(),
+})
+
+/**
+ * `POST /v1/audio/transcriptions`, a form with a file. Providers are asked for a reply that says how long the audio was, because
+ * that is billed; texts and subtitles are made of it here.
+ */
+export const openaiTranscriptions: BodyDialect = { read: readFormBody, parse, reply }
+
+function parse(body: JsonBody): InferenceCall {
+  const { model, selector } = parseModel(body.value['model'])
+  readMembers(body)
+  if (body.value['stream'] === 'true') {
+    throw new GatewayError('invalid_request', 'Transcriptions cannot be streamed.', { param: 'stream' })
+  }
+  const audioSeconds = body.file === undefined ? undefined : audioSecondsOf(body.file.bytes)
+  const call: InferenceCall = {
+    operation: 'transcriptions',
+    model,
+    selector,
+    body,
+    isStreaming: false,
+    wantsUsage: false,
+    outputTokensMax: undefined,
+    choices: 1,
+    inputs: 1,
+    inputTokensMax: body.byteLength,
+    inputImages: 0,
+    inputAudios: 1,
+    image: undefined,
+  }
+  return audioSeconds === undefined ? call : { ...call, audioSeconds }
+}
+
+const transcription = z.looseObject({
+  text: z.string(),
+  duration: z.number().optional(),
+  usage: z.looseObject({}).optional(),
+  segments: z.array(z.looseObject({ start: z.number(), end: z.number(), text: z.string() })).optional(),
+})
+
+function reply(call: InferenceCall, whole: Reply): Reply {
+  const format = (call.body.value['response_format'] ?? 'json') as (typeof formats)[number]
+  if (format === 'verbose_json') return whole
+  const parsed = transcription.safeParse(JSON.parse(whole.bytes.toString('utf8')))
+  if (!parsed.success) return whole
+  const {
+    text,
+    duration,
+    usage = duration === undefined ? undefined : { type: 'duration', seconds: duration },
+  } = parsed.data
+  if (format === 'json') return { ...whole, bytes: Buffer.from(JSON.stringify({ text, usage })) }
+  const { segments = [{ start: 0, end: duration ?? 0, text }] } = parsed.data
+  return {
+    bytes: Buffer.from(format === 'text' ? `${text}\n` : subtitles(segments, format)),
+    contentType: 'text/plain; charset=utf-8',
+  }
+}
