@@ -126,7 +126,8 @@ describe('the examples', () => {
     expect(missing).toEqual([])
   })
 
-  it('compile', () => {
+  // A whole run of the compiler, which takes its time on a busy machine.
+  it('compile', { timeout: 180_000 }, () => {
     const examples = documents.flatMap((document) =>
       blocksOf(document, 'ts').map((text, index) => ({ document, index, text })),
     )

@@ -3,6 +3,7 @@ import type { AccountSetups } from './auth/account-documents.ts'
 import { authenticatePayer, authenticateRequest } from './auth/authenticate.ts'
 import type { Identify } from './auth/principal.ts'
 import type { Catalog } from './catalog/catalog.ts'
+import { hubModel } from './catalog/hub-model.ts'
 import { listModels, showModel } from './catalog/models-list.ts'
 import type { Clock } from './clock.ts'
 import { GatewayError } from './errors.ts'
@@ -32,14 +33,15 @@ export function createAnswer(options: AnswerOptions): Answer {
   const { authenticate, setups, catalog, stats, ledger, clock } = options
 
   async function answerModels(
-    route: Extract<Route, { kind: 'models' | 'model' }>,
+    route: Extract<Route, { kind: 'models' | 'model' | 'hub-model' }>,
     requestId: string,
     request: GatewayRequest,
   ): Promise<GatewayResponse> {
     // The list is public, but a key that is sent must be good: clients use this call to check their key.
     if (header(request, 'authorization') !== undefined) await authenticateRequest(authenticate, request)
     if (route.kind === 'models') return jsonResponse(requestId, listModels(catalog, stats))
-    const model = showModel(catalog, route.model, stats)
+    const show = route.kind === 'model' ? showModel : hubModel
+    const model = show(catalog, route.model, stats)
     if (model !== undefined) return jsonResponse(requestId, model)
     throw new GatewayError('model_not_found', `The requested model '${route.model}' does not exist.`, {
       param: 'model',
@@ -67,6 +69,7 @@ export function createAnswer(options: AnswerOptions): Answer {
         return handleInference(options.stagesOf(route.dialect), { requestId, request, route })
       case 'models':
       case 'model':
+      case 'hub-model':
         return answerModels(route, requestId, request)
       default:
         return answerAccount(route, requestId, request)

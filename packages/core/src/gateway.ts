@@ -175,7 +175,7 @@ export function createGateway(options: GatewayOptions): Gateway {
   async function handle(request: GatewayRequest): Promise<GatewayResponse | undefined> {
     const route = findRoute(request.path)
     // Preflights belong to the host's CORS middleware.
-    if (route === undefined || request.method === 'OPTIONS') return undefined
+    if (route === undefined || request.method === 'OPTIONS' || !isOurs(route, request)) return undefined
     const requestId = ids()
     requests.enter()
     try {
@@ -193,6 +193,14 @@ export function createGateway(options: GatewayOptions): Gateway {
     } finally {
       requests.leave()
     }
+  }
+
+  /** Paths outside of `/v1` are taken only for what they are known for: the host may have such ones too. */
+  function isOurs(route: Route, { method, query = '' }: GatewayRequest): boolean {
+    if (route.kind === 'hub-model') return query.includes('inferenceProviderMapping')
+    if (route.kind !== 'inference') return true
+    if (route.providerId !== undefined) return providers.has(route.providerId)
+    return route.model === undefined || method === 'POST'
   }
 
   return {

@@ -28,6 +28,7 @@ import { estimateUsage } from './metering/estimate.ts'
 import { findUsage } from './metering/reply-meter.ts'
 import { type CostMembers, meterStream } from './metering/stream-meter.ts'
 import { formatUsd, zero } from './money.ts'
+import { namedModel } from './named-model.ts'
 import type { CheckedOptions, GatewayOptions } from './options.ts'
 import type { Stages } from './pipeline.ts'
 import { cheapest } from './policies/cheapest.ts'
@@ -180,7 +181,11 @@ export function createStages(parts: StageParts): StagesOf {
     return {
       ...shared,
       parse: async ({ request, route }) =>
-        dialect.parse(await read(request, limits.requestBytesMax), { request, route, operationsOf }),
+        dialect.parse(namedModel(await read(request, limits.requestBytesMax), route, catalog), {
+          request,
+          route,
+          operationsOf,
+        }),
       respond: (admission, metered) => inferenceResponse(admission, metered, dialect),
       once({ requestId, request, route }, { accountId, memberId }, call, run) {
         const key = header(request, 'idempotency-key') ?? ''

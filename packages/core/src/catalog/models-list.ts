@@ -1,3 +1,4 @@
+import type { Operation } from '../http/routes.ts'
 import type { Catalog } from './catalog.ts'
 import type { Target, TargetStats } from './target.ts'
 
@@ -20,6 +21,13 @@ export function showModel(
   return targets.length === 0 ? undefined : JSON.stringify(describe(model, targets, status))
 }
 
+/** What comes out, where that is no text. */
+const outputs: { readonly [operation in Operation]?: string } = {
+  embeddings: 'embedding',
+  images: 'image',
+  speech: 'audio',
+}
+
 function describe(model: string, targets: readonly Target[], status: (target: Target) => TargetStats) {
   const [first] = targets
   const takesImages = targets.some((target) => target.supports?.imageInput === true)
@@ -29,10 +37,9 @@ function describe(model: string, targets: readonly Target[], status: (target: Ta
     created: first === undefined ? 0 : Math.floor(Date.parse(first.readOn) / 1000),
     owned_by: model.split('/')[0],
     architecture: {
-      input_modalities: takesImages ? ['text', 'image'] : ['text'],
-      output_modalities: [
-        first?.operation === 'images' ? 'image' : first?.operation === 'embeddings' ? 'embedding' : 'text',
-      ],
+      input_modalities:
+        first?.operation === 'transcriptions' ? ['audio'] : takesImages ? ['text', 'image'] : ['text'],
+      output_modalities: [outputs[first?.operation ?? 'chat'] ?? 'text'],
     },
     providers: targets.map((target) => describeTarget(target, status(target))),
   }

@@ -1,5 +1,6 @@
 import type { DialectName } from '../http/routes.ts'
 import type { Dialect } from './dialect.ts'
+import { huggingFaceTask } from './hugging-face-task.ts'
 import { openaiChat } from './openai-chat.ts'
 import { openaiCompletions } from './openai-completions.ts'
 import { openaiEmbeddings } from './openai-embeddings.ts'
@@ -10,6 +11,7 @@ import { openaiTranscriptions } from './openai-transcriptions.ts'
 
 /** Everything that callers may speak, by the name that a route has. */
 export const allDialects: Readonly<Record<DialectName, Dialect>> = {
+  'hugging-face-task': huggingFaceTask,
   'openai-chat': openaiChat,
   'openai-completions': openaiCompletions,
   'openai-embeddings': openaiEmbeddings,

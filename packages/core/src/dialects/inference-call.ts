@@ -12,6 +12,8 @@ export interface InferenceCall {
   readonly body: JsonBody
   /** What the caller sent, where that was another dialect. */
   readonly translatedFrom?: JsonBody
+  /** What that dialect calls it, where it has more words than there are operations. */
+  readonly task?: string
   readonly isStreaming: boolean
   /** Whether the caller asked for usage in the stream. */
   readonly wantsUsage: boolean

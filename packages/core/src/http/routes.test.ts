@@ -6,6 +6,20 @@ describe('findRoute', () => {
     ['/v1/chat/completions', { kind: 'inference', dialect: 'openai-chat' }],
     ['/v1/embeddings', { kind: 'inference', dialect: 'openai-embeddings' }],
     ['/v1/images/generations', { kind: 'inference', dialect: 'openai-images' }],
+    ['/v1/completions', { kind: 'inference', dialect: 'openai-completions' }],
+    ['/v1/moderations', { kind: 'inference', dialect: 'openai-moderations' }],
+    ['/v1/audio/speech', { kind: 'inference', dialect: 'openai-speech' }],
+    ['/v1/audio/transcriptions', { kind: 'inference', dialect: 'openai-transcriptions' }],
+    ['/models/org/m', { kind: 'inference', dialect: 'hugging-face-task', model: 'org/m' }],
+    ['/hf-inference/models/org%2Fm', { kind: 'inference', dialect: 'hugging-face-task', model: 'org/m' }],
+    [
+      '/models/org/m/pipeline/feature-extraction',
+      { kind: 'inference', dialect: 'hugging-face-task', model: 'org/m', task: 'feature-extraction' },
+    ],
+    ['/models/org/m/v1/chat/completions', { kind: 'inference', dialect: 'openai-chat', model: 'org/m' }],
+    ['/models/org/m/v1/completions', { kind: 'inference', dialect: 'openai-completions', model: 'org/m' }],
+    ['/together/v1/embeddings', { kind: 'inference', dialect: 'openai-embeddings', providerId: 'together' }],
+    ['/api/models/org/m', { kind: 'hub-model', model: 'org/m' }],
     ['/v1/models', { kind: 'models' }],
     ['/v1/credits', { kind: 'credits' }],
     ['/v1/models/openai/gpt-oss-120b', { kind: 'model', model: 'openai/gpt-oss-120b' }],
@@ -27,12 +41,21 @@ describe('findRoute', () => {
     },
   )
 
-  it.each(['/', '', '/v1', '/v2/chat/completions', '/v1/chat', '/v1/chat/completions/x', '/v1/files'])(
-    'leaves %j to the host',
-    (path) => {
-      expect(findRoute(path)).toBeUndefined()
-    },
-  )
+  it.each([
+    '/',
+    '',
+    '/v1',
+    '/v2/chat/completions',
+    '/v1/chat',
+    '/v1/chat/completions/x',
+    '/v1/files',
+    '/models',
+    '/models/',
+    '/together/v1/files',
+    '/a/b/v1/embeddings',
+  ])('leaves %j to the host', (path) => {
+    expect(findRoute(path)).toBeUndefined()
+  })
 
   it.each(['constructor', '__proto__', 'toString'])('leaves %j to the host, which is no path', (path) => {
     expect(findRoute(path)).toBeUndefined()

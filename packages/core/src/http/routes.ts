@@ -3,6 +3,7 @@ export type Route =
   | InferenceRoute
   | { readonly kind: 'models' }
   | { readonly kind: 'model'; readonly model: string }
+  | { readonly kind: 'hub-model'; readonly model: string }
   | { readonly kind: 'credits' }
   | { readonly kind: 'receipt'; readonly requestId: string }
   | { readonly kind: 'usage' }
@@ -13,10 +14,17 @@ export type Route =
 export interface InferenceRoute {
   readonly kind: 'inference'
   readonly dialect: DialectName
+  /** The model that the path names, in place of the body. */
+  readonly model?: string
+  /** The provider that the path names: the body has this provider's own id of the model. */
+  readonly providerId?: string
+  /** What the path says is to be done with the model. */
+  readonly task?: string
 }
 
 /** What a caller speaks: who defined it, and what it is for. */
 export type DialectName =
+  | 'hugging-face-task'
   | 'openai-chat'
   | 'openai-completions'
   | 'openai-embeddings'
@@ -45,6 +53,18 @@ const inference: ReadonlyMap<string, InferenceRoute> = new Map([
   ['/v1/audio/transcriptions', routeOf('openai-transcriptions')],
 ])
 
+/**
+ * Paths of Hugging Face's router and of the per-model API before it, which name a model: `/models/org/name`, also behind
+ * `/hf-inference`, and then perhaps what to do with it.
+ */
+const modelPath =
+  /^(?:\/hf-inference)?\/models\/(.+?)(?:\/pipeline\/([a-z-]+)|(\/v1\/(?:chat\/)?completions))?$/
+
+/** Paths that name a provider, in front of what it calls its own: `/together/v1/chat/completions`. */
+const providerPath = /^\/([a-z0-9][a-z0-9-]{0,62})(\/v1\/.+)$/
+
+const hubModels = '/api/models/'
+
 /** The route of a path below the mount; `undefined` when the path is not ours and the host goes on. */
 export function findRoute(path: string): Route | undefined {
   const clean = inference.has(path) ? path : path.replace(/\/{2,}/g, '/').replace(/(?<=.)\/$/, '')
@@ -63,7 +83,26 @@ export function findRoute(path: string): Route | undefined {
   if (clean.startsWith('/v1/invoices/')) {
     return { kind: 'invoice', periodKey: decode(clean.slice('/v1/invoices/'.length)) }
   }
-  return undefined
+  if (clean.startsWith(hubModels)) return { kind: 'hub-model', model: decode(clean.slice(hubModels.length)) }
+  return modelRoute(clean) ?? providerRoute(clean)
+}
+
+function modelRoute(path: string): InferenceRoute | undefined {
+  const [, name, task, openaiPath] = modelPath.exec(path) ?? []
+  if (name === undefined) return undefined
+  const model = decode(name)
+  if (openaiPath !== undefined) {
+    const route = inference.get(openaiPath)
+    return route && { ...route, model }
+  }
+  const route: InferenceRoute = { kind: 'inference', dialect: 'hugging-face-task', model }
+  return task === undefined ? route : { ...route, task }
+}
+
+function providerRoute(path: string): InferenceRoute | undefined {
+  const [, providerId, openaiPath] = providerPath.exec(path) ?? []
+  const route = openaiPath === undefined ? undefined : inference.get(openaiPath)
+  return providerId === undefined || route === undefined ? undefined : { ...route, providerId }
 }
 
 /** The methods a route answers. */
