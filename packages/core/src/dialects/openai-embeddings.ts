@@ -4,6 +4,7 @@ import type { JsonBody } from '../http/request-body.ts'
 import type { BodyDialect, Reply } from './dialect.ts'
 import { type InferenceCall, parseModel } from './inference-call.ts'
 import { memberReader } from './members.ts'
+import { readReply } from './read-reply.ts'
 
 const readMembers = memberReader({ encoding_format: z.enum(['float', 'base64']).nullish() })
 
@@ -72,19 +73,10 @@ function reply(call: InferenceCall, whole: Reply): Reply {
   // Only the first vector tells the encoding; most providers answer in kind and the bytes go on untouched.
   const isBase64 = /"embedding"\s*:\s*"/.test(bytes.toString('latin1', 0, 4096))
   if (wantsBase64 === isBase64) return whole
-  const parsed = replyShape.safeParse(parseJson(bytes))
-  if (!parsed.success) return whole
-  const data = parsed.data.data.map((item) => ({ ...item, embedding: convert(item.embedding, wantsBase64) }))
-  return { ...whole, bytes: Buffer.from(JSON.stringify({ ...parsed.data, data })) }
-}
-
-/** Some servers write numbers that JSON does not know. Such an answer is handed on for the caller to judge. */
-function parseJson(bytes: Buffer): unknown {
-  try {
-    return JSON.parse(bytes.toString('utf8'))
-  } catch {
-    return undefined
-  }
+  const told = readReply(replyShape, whole)
+  if (told === undefined) return whole
+  const data = told.data.map((item) => ({ ...item, embedding: convert(item.embedding, wantsBase64) }))
+  return { ...whole, bytes: Buffer.from(JSON.stringify({ ...told, data })) }
 }
 
 /** Little-endian IEEE 754 float32, as OpenAI encodes vectors. */

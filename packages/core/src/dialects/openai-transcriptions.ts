@@ -6,6 +6,7 @@ import { audioSecondsOf } from './audio-seconds.ts'
 import type { BodyDialect, Reply } from './dialect.ts'
 import { type InferenceCall, parseModel } from './inference-call.ts'
 import { memberReader } from './members.ts'
+import { readReply } from './read-reply.ts'
 import { subtitles } from './subtitles.ts'
 
 const formats = ['json', 'text', 'srt', 'verbose_json', 'vtt'] as const
@@ -58,15 +59,15 @@ const transcription = z.looseObject({
 function reply(call: InferenceCall, whole: Reply): Reply {
   const format = (call.body.value['response_format'] ?? 'json') as (typeof formats)[number]
   if (format === 'verbose_json') return whole
-  const parsed = transcription.safeParse(JSON.parse(whole.bytes.toString('utf8')))
-  if (!parsed.success) return whole
+  const told = readReply(transcription, whole)
+  if (told === undefined) return whole
   const {
     text,
     duration,
     usage = duration === undefined ? undefined : { type: 'duration', seconds: duration },
-  } = parsed.data
+  } = told
   if (format === 'json') return { ...whole, bytes: Buffer.from(JSON.stringify({ text, usage })) }
-  const { segments = [{ start: 0, end: duration ?? 0, text }] } = parsed.data
+  const { segments = [{ start: 0, end: duration ?? 0, text }] } = told
   return {
     bytes: Buffer.from(format === 'text' ? `${text}\n` : subtitles(segments, format)),
     contentType: 'text/plain; charset=utf-8',

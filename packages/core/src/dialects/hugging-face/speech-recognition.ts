@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import type { JsonBody, UploadedFile } from '../../http/request-body.ts'
 import { openaiTranscriptions } from '../openai-transcriptions.ts'
+import { readReply } from '../read-reply.ts'
 import { parametersOf, wrongInputs } from './inputs.ts'
 import type { Task } from './task.ts'
 
@@ -18,9 +19,9 @@ export const speechRecognition: Task = {
     return { value, source: undefined, byteLength: JSON.stringify(value).length, file: soundOf(body) }
   },
   reply(call, reply) {
-    const parsed = transcript.safeParse(JSON.parse(reply.bytes.toString('utf8')))
-    if (!parsed.success) return reply
-    const { text, segments } = parsed.data
+    const heard = readReply(transcript, reply)
+    if (heard === undefined) return reply
+    const { text, segments } = heard
     const wantsTimes =
       call.translatedFrom !== undefined && parametersOf(call.translatedFrom)['return_timestamps']
     const told =

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { jsonBodyOf } from '../../http/request-body.ts'
 import { openaiCompletions } from '../openai-completions.ts'
+import { readReply } from '../read-reply.ts'
 import { translatedStream } from '../translated-stream.ts'
 import { parametersOf, renamed, textInput } from './inputs.ts'
 import type { Task } from './task.ts'
@@ -43,13 +44,13 @@ export const textGeneration: Task = {
     })
   },
   reply(call, reply) {
-    const parsed = completion.safeParse(JSON.parse(reply.bytes.toString('utf8')))
-    if (!parsed.success) return reply
-    const [{ text }] = parsed.data.choices
+    const told = readReply(completion, reply)
+    if (told === undefined) return reply
+    const [{ text }] = told.choices
     const { translatedFrom } = call
     const isWhole = translatedFrom !== undefined && parametersOf(translatedFrom)['return_full_text'] === true
-    const told = isWhole ? textInput(translatedFrom) + text : text
-    return { ...reply, bytes: Buffer.from(JSON.stringify([{ generated_text: told }])) }
+    const written = isWhole ? textInput(translatedFrom) + text : text
+    return { ...reply, bytes: Buffer.from(JSON.stringify([{ generated_text: written }])) }
   },
   stream: (_call, stream) => translatedStream(stream, tokenEvents()),
 }

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { jsonBodyOf } from '../../http/request-body.ts'
 import { openaiImages } from '../openai-images.ts'
+import { readReply } from '../read-reply.ts'
 import { parametersOf, renamed, textInput } from './inputs.ts'
 import type { Task } from './task.ts'
 
@@ -32,9 +33,9 @@ export const textToImage: Task = {
     })
   },
   reply(_call, reply) {
-    const parsed = image.safeParse(JSON.parse(reply.bytes.toString('utf8')))
-    if (!parsed.success) return reply
-    const bytes = Buffer.from(parsed.data.data[0].b64_json, 'base64')
+    const told = readReply(image, reply)
+    if (told === undefined) return reply
+    const bytes = Buffer.from(told.data[0].b64_json, 'base64')
     return { bytes, contentType: imageType(bytes) }
   },
 }
