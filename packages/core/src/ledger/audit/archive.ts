@@ -1,7 +1,7 @@
 import { isPast, type JournalBase } from '../journal-base.ts'
 import type { StoredEntry, Value } from '../storage.ts'
 import { encodeValue } from '../value-text.ts'
-import { valueOfFold } from './fold-value.ts'
+import { type FoldValue, valueOfFold } from './fold-value.ts'
 import { createReplay, type Replay, type ReplayOptions, replayEntry } from './replay.ts'
 
 /** An entry as it was exported: `text` is what was hashed. */
@@ -31,26 +31,30 @@ export async function replayArchive(
     if (entry.seq > base.seq) break
     replayEntry(replay, entry)
   }
-  const { seq, chain } = replay.last
+  const { seq } = replay.last
   if (seq < base.seq) {
     const message = `The archive lacks entries ${seq + 1n} to ${base.seq}, which were trimmed.`
     findings.add({ kind: 'missing-entry', seq: seq + 1n, message })
-  } else if (chain !== base.chain || !isSumOf(base, replay)) {
+  } else if (!replay.chain.endsWith(base.chain) || !isSumOf(base, replay)) {
     const message = `The base of the journal is not what its archive adds up to at entry ${seq}.`
     findings.add({ kind: 'wrong-base', seq, message })
   }
   if (findings.count === before) return { replay, isProved: true }
-  return { replay: createReplay({ ...options, since: undefined }), isProved: false }
+  // A mark that the archive has is compared already.
+  const since = options.since !== undefined && options.since.seq > seq ? options.since : undefined
+  return { replay: createReplay({ ...options, since }), isProved: false }
 }
 
 /** Whether a base has the sums of a fold, and every source of it that may still be needed. */
 function isSumOf({ fold: kept }: JournalBase, { fold }: Replay): boolean {
-  const { sources, ...sums } = kept
-  const { sources: found, ...foundSums } = valueOfFold(fold)
-  if (encodeValue(sums) !== encodeValue(foundSums as Value)) return false
-  const texts = new Set(sources.map(encodeValue))
+  if (sumsOf(kept) !== sumsOf(valueOfFold(fold))) return false
+  const texts = new Set(kept.sources.map(encodeValue))
   const missing = [...fold.sources.values()].filter(
     (source) => !texts.delete(encodeValue(source as unknown as Value)),
   )
-  return texts.size === 0 && found.length >= sources.length && missing.every((source) => isPast(source, fold))
+  return texts.size === 0 && missing.every((source) => isPast(source, fold))
+}
+
+function sumsOf(value: FoldValue): string {
+  return encodeValue({ ...value, sources: [] })
 }

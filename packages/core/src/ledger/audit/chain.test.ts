@@ -201,4 +201,21 @@ describe('the check of a chain', () => {
       { kind: 'rewritten-journal', seq: 4n },
     ])
   })
+
+  it('says whether it ends with a hash that is told elsewhere, and finds what is broken up to there', () => {
+    const endsWith = (entries: readonly StoredEntry[], hash = end.chain) => {
+      const findings = createFindings('alice', 100)
+      const chain = createChainCheck(findings)
+      for (const entry of entries) chain.follow(entry)
+      return [chain.endsWith(hash), ...findings.list.map(({ message }) => message)]
+    }
+    expect(endsWith(written)).toEqual([true])
+    expect(endsWith(written, 'other')).toEqual([false])
+    expect(endsWith(at(6, { text: 'x' }))).toEqual([true, expect.stringMatching(/^The text of entry 6 was/)])
+    expect(endsWith(at(6, { hash: 'x' }))).toEqual([true, expect.stringMatching(/^The hash of entry 6 was/)])
+    expect(endsWith(at(6, { text: 'x', hash: 'x' }))).toEqual([
+      false,
+      expect.stringContaining('Entry 6 does not follow'),
+    ])
+  })
 })

@@ -14,6 +14,8 @@ export interface ChainCheck {
   readonly seq: bigint
   /** Whether the entry stands after the last one; others are found and left out. */
   follow(entry: StoredEntry): boolean
+  /** Whether the last entry has a hash that is told elsewhere; what is broken up to there is found. */
+  endsWith(hash: string): boolean
   /** Compares the end with what the head says it is, if there is one that can be read. */
   end(head: ChainMark | undefined): void
 }
@@ -101,6 +103,11 @@ export function createChainCheck(
       }
       return true
     },
+    endsWith(hash) {
+      const isSo = continues((last) => last === hash)
+      tell('both', seq)
+      return isSo
+    },
     end(head) {
       if (head !== undefined && head.seq > seq) {
         findings.add({ kind: 'missing-entry', seq: seq + 1n, message: missing(seq + 1n, head.seq) })
@@ -126,7 +133,7 @@ export function createChainCheck(
 
 /** What an earlier audit saw is before the first entry that is left: nothing there says any more what it was. */
 function compareStart(start: ChainMark, since: ChainMark | undefined, findings: Findings): void {
-  if (since === undefined || since.seq > start.seq || start.seq === 0n) return
+  if (since === undefined || since.seq > start.seq) return
   if (since.seq < start.seq) {
     findings.add({
       kind: 'unproved-mark',
