@@ -1,16 +1,15 @@
 import { setImmediate } from 'node:timers/promises'
 import type { Access } from './access.ts'
 import { createChainCheck } from './audit/chain.ts'
+import { decodeEntry, unreadable } from './audit/entry.ts'
 import { emptyFold, type Fold, foldEntry } from './audit/fold.ts'
 import { foldOfValue } from './audit/fold-value.ts'
 import { createFindings, type Findings } from './audit/report.ts'
-import { emptyChain, readEntry } from './entry.ts'
+import { emptyChain, type JournalEntry } from './entry.ts'
 import { type JournalBase, tellsOf } from './journal-base.ts'
 import type { PlanTable } from './plan.ts'
 import type { Statements } from './statements.ts'
-import type { StoredEntry } from './storage.ts'
 import { type TrimPlace, trimKeys, trimPlace, trimStep } from './trim.ts'
-import { decodeValue } from './value-text.ts'
 
 export interface TrimAccountRequest {
   readonly accountId: string
@@ -40,10 +39,13 @@ export interface TrimContext {
   readonly access: Access
   readonly statements: Pick<Statements, 'fold'>
   readonly plans: PlanTable
+  /**
+   * Entries in one step: each leaves an entry about itself, and a run that broke off goes on with the next.
+   *
+   * @default 50000
+   */
+  readonly stepMax?: number
 }
-
-/** Entries in one step: each leaves an entry about itself, and a run that broke off goes on with the next. */
-const stepMax = 50_000
 
 /** An account that fewer entries may go of is left alone: the entry that tells of it would be most of what was gained. */
 const trimLeast = 100
@@ -58,30 +60,29 @@ export async function trimJournal(
   context: TrimContext,
   request: TrimAccountRequest,
 ): Promise<TrimAccountResult> {
-  const { access, plans } = context
+  const { access, plans, stepMax = 50_000 } = context
   const { accountId, consumers, isDryRun } = request
   const findings = createFindings(accountId, 1)
   let entries = 0n
   for (let dry: Progress | undefined; ; ) {
     const place = await readPlace(context, request)
     const beforeMs = place.now - request.olderThanMs
-    const isOld = ({ text }: StoredEntry) => readRecordedAt(text) < beforeMs
+    const isOld: IsOld = (entry) => entry === undefined || entry.recordedAtMs < beforeMs
     if (!isDryRun && place.base !== undefined) await forgetRest(access, accountId, place.base)
     const start = dry ?? (await beginningOf(access, accountId, place.base, findings))
     const [next] = await access.journal(accountId, start.seq, 1)
-    if (next === undefined || !isOld(next)) return { outcome: 'trimmed', entries }
-    if (!isDryRun && place.summed < place.free)
-      await context.statements.fold(accountId, Number.MAX_SAFE_INTEGER)
-    const read = await readOld(context, request, { start, through: place.free, isOld, findings })
+    if (next === undefined || !isOld(decodeEntry(next))) return { outcome: 'trimmed', entries }
+    const read = await readOld(access, request, { start, through: place.free, stepMax, isOld, findings })
     const [finding] = findings.list
     if (finding !== undefined) return { outcome: 'unsound', message: finding.message }
     const gained = read.seq - start.seq
-    const waitsFor = await consumerBehind(access, accountId, { place, read, isOld })
+    const waitsFor = await consumerBehind(access, accountId, { behind: place.behind, read, isOld })
     if (gained < trimLeast) return { outcome: 'trimmed', entries, ...waitsFor }
     if (isDryRun) {
       dry = read
     } else {
       const { seq, chain, fold } = read
+      if (place.summed < seq) await context.statements.fold(accountId, Number.MAX_SAFE_INTEGER)
       const step = trimStep({ accountId, consumers, beforeMs, from: start.seq, seq, chain, fold }, plans)
       const { outcome } = await access.run(accountId, trimKeys(consumers), step, allHolds)
       // Somebody else trims this account right now, or uses it: what is left comes with the next run.
@@ -99,6 +100,12 @@ interface Progress {
   readonly chain: string
   readonly fold: Fold
 }
+
+/**
+ * Entries are recorded in the order of the account's time, so those that are old come first. One that can not be read counts as
+ * old: it is found then, where nothing behind it could ever go.
+ */
+type IsOld = (entry: JournalEntry | undefined) => boolean
 
 /** With all open holds in the cut. */
 const allHolds = { dueBy: Number.MAX_SAFE_INTEGER, dueMax: 1000 } as const
@@ -135,15 +142,16 @@ async function beginningOf(
 interface OldEntries {
   readonly start: Progress
   readonly through: bigint
-  readonly isOld: (entry: StoredEntry) => boolean
+  readonly stepMax: number
+  readonly isOld: IsOld
   readonly findings: Findings
 }
 
 /** Reads and proves entries that may go, as many as one step takes. */
 async function readOld(
-  { access }: TrimContext,
+  access: Access,
   { accountId, signal, onRead }: TrimAccountRequest,
-  { start, through, isOld, findings }: OldEntries,
+  { start, through, stepMax, isOld, findings }: OldEntries,
 ): Promise<Progress> {
   const chain = createChainCheck(findings, undefined, { seq: start.seq, chain: start.chain })
   const { fold } = start
@@ -152,13 +160,17 @@ async function readOld(
     signal?.throwIfAborted()
     const left = through - last.seq
     const page = await access.journal(accountId, last.seq, left < pageMax ? Number(left) : pageMax)
-    const old = page.filter(isOld)
-    for (const entry of old) {
-      if (chain.follow(entry)) foldEntry(fold, readEntry(entry), findings)
-      last = { seq: entry.seq, chain: entry.hash }
+    let read = 0
+    for (const stored of page) {
+      const entry = decodeEntry(stored)
+      if (!isOld(entry)) break
+      if (entry === undefined) findings.add(unreadable(stored.seq))
+      else if (chain.follow(stored)) foldEntry(fold, entry, findings)
+      last = { seq: stored.seq, chain: stored.hash }
+      read += 1
     }
-    onRead?.(old.length)
-    if (old.length < pageMax) break
+    onRead?.(read)
+    if (read < pageMax) break
     // Each page is some milliseconds of work, after which requests get their turn.
     await setImmediate()
   }
@@ -166,22 +178,13 @@ async function readOld(
   return { ...last, fold }
 }
 
+/** A consumer that keeps entries from going that are old enough. */
 async function consumerBehind(
   access: Access,
   accountId: string,
-  {
-    place: { behind, seq },
-    read,
-    isOld,
-  }: { readonly place: TrimPlace; readonly read: Progress; readonly isOld: (entry: StoredEntry) => boolean },
+  { behind, read, isOld }: Pick<TrimPlace, 'behind'> & { readonly read: Progress; readonly isOld: IsOld },
 ): Promise<{ readonly waitsFor?: string }> {
-  if (behind === undefined || behind.seq > read.seq || behind.seq >= seq) return {}
+  if (behind === undefined || behind.seq > read.seq) return {}
   const [next] = await access.journal(accountId, read.seq, 1)
-  return next !== undefined && isOld(next) ? { waitsFor: behind.consumer } : {}
-}
-
-/** Entries are recorded in the order of the account's time, so those that are old come first. */
-function readRecordedAt(text: string): number {
-  const { recordedAtMs } = decodeValue(text) as { readonly recordedAtMs?: unknown }
-  return typeof recordedAtMs === 'number' ? recordedAtMs : Number.NaN
+  return next !== undefined && isOld(decodeEntry(next)) ? { waitsFor: behind.consumer } : {}
 }

@@ -34,11 +34,12 @@ const freeOf = (cut: Cut) => trimPlace(consumers)(cut).result.free
 
 describe('how far a journal may be trimmed', () => {
   it('is up to its last entry when nobody needs one any more', () => {
-    expect(trimPlace(consumers)(cutOf()).result).toMatchObject({ seq: 500n, free: 500n, summed: 500n, now })
+    expect(trimPlace(consumers)(cutOf()).result).toMatchObject({ free: 500n, summed: 500n, now })
   })
 
   it('is not beyond what the consumer has that is furthest behind, or was never there', () => {
     expect(freeOf(cutOf({ [exportKey('warehouse')]: { seq: 70n } }))).toBe(70n)
+    expect(freeOf(cutOf({ [exportKey('archive')]: { seq: 70n } }))).toBe(70n)
     expect(trimPlace(['archive', 'new'])(cutOf()).result).toMatchObject({
       free: 0n,
       behind: { consumer: 'new', seq: 0n },
@@ -50,9 +51,33 @@ describe('how far a journal may be trimmed', () => {
     expect(freeOf(cutOf({}, due))).toBe(89n)
   })
 
+  it('names the first of the consumers that are equally far behind', () => {
+    const seq = 70n
+    const cut = cutOf({ [exportKey('archive')]: { seq }, [exportKey('warehouse')]: { seq } })
+    expect(trimPlace(consumers)(cut).result.behind).toEqual({ consumer: 'archive', seq })
+    expect(trimPlace(['warehouse', 'archive'])(cut).result.behind).toEqual({ consumer: 'warehouse', seq })
+  })
+
+  it('is unknown while holds are open that one reading does not show, unless all of these still have time', () => {
+    const late = (untilMs: number) => ({ ...hold('a', 300n).value, late: { untilMs } })
+    const free = (untilMs: number, moreDue: boolean) =>
+      freeOf({ ...cutOf({}, [{ key: 'hold:a', value: late(untilMs) }]), moreDue })
+    expect(free(now, true)).toBe(0n)
+    expect(free(now + 1, true)).toBe(299n)
+    expect(free(now, false)).toBe(299n)
+    expect(freeOf({ ...cutOf(), moreDue: true })).toBe(0n)
+  })
+
+  it('goes by the time of the account where the clock of the store was set back', () => {
+    const cut = cutOf()
+    const { now: time } = trimPlace(consumers)({ ...cut, now: now - 1000 }).result
+    expect(time).toBe(now)
+    expect(trimPlace(consumers)({ ...cut, now: now + 1000 }).result.now).toBe(now + 1000)
+  })
+
   it('is nothing for an account that was never written', () => {
     const cut = { ...cutOf(), head: null }
-    expect(trimPlace(consumers)(cut).result).toMatchObject({ seq: 0n, free: 0n })
+    expect(trimPlace(consumers)(cut).result).toMatchObject({ free: 0n, now })
   })
 })
 
@@ -85,6 +110,14 @@ describe('a step of trimming', () => {
     ['a consumer lacks an entry', { seq: 71n }, cutOf({ [exportKey('warehouse')]: { seq: 70n } })],
     ['the sums of usage lack an entry', {}, cutOf({ [usageCursorKey]: { seq: 199n, terms: [], open: [] } })],
     ['an open hold needs an entry', {}, cutOf({}, [hold('a', 200n)])],
+    [
+      'an entry is as young as what may not go',
+      {
+        beforeMs: now - trimAfterLeastMs - 1,
+        fold: { ...emptyFold(), recordedAtMs: now - trimAfterLeastMs - 1 },
+      },
+      cutOf(),
+    ],
     [
       'an entry is of 400 days ago, and no older',
       { beforeMs: now, fold: { ...emptyFold(), recordedAtMs: now - trimAfterLeastMs } },

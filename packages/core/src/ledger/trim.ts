@@ -6,7 +6,7 @@ import { readCursor, usageCursorKey } from './fold-usage.ts'
 import { baseFold, hashOfBase, isJournalBase, type JournalBase, journalBaseKey } from './journal-base.ts'
 import { openAccount } from './open-account.ts'
 import type { PlanTable } from './plan.ts'
-import { type Reservation, refundWithinMs, reservationKey } from './reservation.ts'
+import { lookAtMs, type Reservation, refundWithinMs, reservationKey } from './reservation.ts'
 import type { Cut, Key, Reduce, Value } from './storage.ts'
 
 /** An entry younger than that may still be read: for a refund, for a receipt, or when its cost comes late. */
@@ -16,8 +16,6 @@ export const trimAfterLeastMs: number = refundWithinMs
 export interface TrimPlace {
   /** Where it begins now; `undefined` when nothing was trimmed yet. */
   readonly base: JournalBase | undefined
-  /** The account's last entry; 0 when there is none. */
-  readonly seq: bigint
   /** The last entry that neither a consumer nor an open hold needs any more. */
   readonly free: bigint
   /** The last entry that is in the sums of usage. */
@@ -92,22 +90,29 @@ function placeOf(cut: Cut, consumers: readonly string[]): TrimPlace {
   }))
   const behind = cursors.toSorted((a, b) => (a.seq < b.seq ? -1 : 1))[0]
   const seq = head?.seq ?? 0n
+  const now = Math.max(cut.now, head?.asOfMs ?? 0)
   return {
     base,
-    seq,
-    free: least([seq, behind?.seq ?? seq, beforeHolds(cut, seq)]),
+    free: least([seq, behind?.seq ?? seq, beforeHolds(cut, seq, now)]),
     summed: readCursor(cut).seq,
     behind,
-    now: Math.max(cut.now, head?.asOfMs ?? 0),
+    now,
   }
 }
 
-/** The last entry before all that open holds were settled by: such a hold waits for a cost that comes late. */
-function beforeHolds({ due }: Cut, seq: bigint): bigint {
-  const settledBy = due
+/**
+ * The last entry before all that open holds were settled by: such a hold waits for a cost that comes late, for a day at most.
+ * Holds that the cut has no room for are due later than those it has. Where these still have time, so have those, and what they
+ * were settled by is young; where these are overdue, nobody looks after the account, and anything may be behind them.
+ */
+function beforeHolds({ due, moreDue }: Cut, seq: bigint, now: number): bigint {
+  const holds = due
     .filter(({ key }) => key.startsWith(reservationKey('')))
-    .map(({ value }) => (value as Reservation).settledBy)
-  return least([seq, ...settledBy.filter((each) => each !== undefined).map((each) => each - 1n)])
+    .map(({ value }) => value as Reservation)
+  const last = holds.at(-1)
+  if (moreDue && (last === undefined || lookAtMs(last) <= now)) return 0n
+  const settledBy = holds.map((hold) => hold.settledBy).filter((each) => each !== undefined)
+  return least([seq, ...settledBy.map((each) => each - 1n)])
 }
 
 function least(numbers: readonly bigint[]): bigint {

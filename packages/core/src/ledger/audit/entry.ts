@@ -1,9 +1,26 @@
-import type { Posting } from '../entry.ts'
+import type { JournalEntry, Posting } from '../entry.ts'
 import type { ReceiptAttempt } from '../receipt.ts'
-import type { Value } from '../storage.ts'
+import type { StoredEntry, Value } from '../storage.ts'
+import { decodeValue } from '../value-text.ts'
+import type { AuditFinding } from './report.ts'
 import { hasMembers, isListOf } from './shape.ts'
 
 const buckets: readonly string[] = ['issued', 'available', 'settled', 'expired', 'voided', 'limit', 'used']
+
+/** Reads an entry that anyone may have written; `undefined` when its text is none. */
+export function decodeEntry({ seq, text, hash }: StoredEntry): JournalEntry | undefined {
+  let value: Value
+  try {
+    value = decodeValue(text)
+  } catch {
+    return undefined
+  }
+  return isEntry(value) ? { ...(value as unknown as JournalEntry), seq, hash } : undefined
+}
+
+export function unreadable(seq: bigint): Omit<AuditFinding, 'accountId'> {
+  return { kind: 'unreadable-entry', seq, message: `Entry ${seq} can not be read as an entry.` }
+}
 
 /** Whether a decoded text has the shape of an entry, as far as an audit reads it. */
 export function isEntry(value: Value): boolean {

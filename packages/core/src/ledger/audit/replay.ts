@@ -1,10 +1,9 @@
 import { emptyChain, type JournalEntry } from '../entry.ts'
 import { type JournalBase, tellsOf } from '../journal-base.ts'
 import { createOpIdSet, type OpIdSet } from '../op-id-set.ts'
-import type { StoredEntry, Value } from '../storage.ts'
-import { decodeValue } from '../value-text.ts'
+import type { StoredEntry } from '../storage.ts'
 import { type ChainMark, createChainCheck } from './chain.ts'
-import { isEntry } from './entry.ts'
+import { decodeEntry, unreadable } from './entry.ts'
 import { emptyFold, type Fold, foldEntry } from './fold.ts'
 import { foldOfValue } from './fold-value.ts'
 import type { PriceCheck } from './prices.ts'
@@ -56,8 +55,7 @@ export function replayEntry(replay: Replay, stored: StoredEntry): void {
   if (!chain.follow(stored)) return
   const entry = decodeEntry(stored)
   if (entry === undefined) {
-    const message = `Entry ${stored.seq} can not be read as an entry.`
-    findings.add({ kind: 'unreadable-entry', seq: stored.seq, message })
+    findings.add(unreadable(stored.seq))
     return
   }
   if (opIds.add(entry.opId) && suspects.size < suspectsMax) suspects.set(entry.opId, entry.seq)
@@ -78,14 +76,4 @@ function compareBase({ base, findings }: Replay, entry: JournalEntry): void {
     const message = `The base of the journal is not the one that entry ${seq} tells of.`
     findings.add({ kind: 'wrong-base', seq, message })
   }
-}
-
-function decodeEntry({ seq, text, hash }: StoredEntry): JournalEntry | undefined {
-  let value: Value
-  try {
-    value = decodeValue(text)
-  } catch {
-    return undefined
-  }
-  return isEntry(value) ? { ...(value as unknown as JournalEntry), seq, hash } : undefined
 }
