@@ -154,3 +154,60 @@ describe('holds of which not all could be read', () => {
     expect(compare([waiting], { grant: 3n, provisional: 2n }, cut).found).toEqual([{}])
   })
 })
+
+describe('the leases of an account', () => {
+  const lease = (reservationId: string, state: Hold['state'] = 'held') => ({
+    ...hold(reservationId, 1n, { state, parts: [] }),
+    amount: nano(0n),
+    lease: { untilMs: 0 },
+  })
+
+  /** What is found when the head lists these leases. */
+  function listed(leases: unknown, holds: readonly unknown[], moreDue = false) {
+    const account = {
+      grants: [],
+      overage: [],
+      ...(leases === undefined ? {} : { leases }),
+    } as unknown as Account
+    const due = holds.map((value, index) => ({ key: `hold:r${index + 1}`, value: value as Value }))
+    const findings = createFindings('alice', 100)
+    compareHolds(account, { head: null, records: new Map(), due, moreDue, version: 1n, now: 0 }, findings)
+    return findings.list.map(({ kind, requestId, message }) => [kind, requestId ?? message])
+  }
+
+  it('are the ones that the head lists', () => {
+    const leases = [{ leaseId: 'a' }, { leaseId: 'b' }]
+    expect(listed(leases, [lease('b'), lease('a'), hold('r3', 0n, { parts: [] })])).toEqual([])
+    expect(listed(undefined, [])).toEqual([])
+  })
+
+  it('are found where the head does not list them, unless they are over', () => {
+    expect(listed(undefined, [lease('a')])).toEqual([['wrong-hold', 'a']])
+    expect(listed([{ leaseId: 'b' }], [lease('a'), lease('b')])).toEqual([['wrong-hold', 'a']])
+    for (const state of ['settled', 'released', 'unresolved'] as const)
+      expect(listed(undefined, [lease('a', state)])).toEqual([])
+  })
+
+  it('are found where the head lists one that no open hold has, unless not all holds could be read', () => {
+    const leases = [{ leaseId: 'a' }, { leaseId: 'b' }]
+    expect(listed(leases, [lease('b')])).toEqual([['wrong-hold', 'a']])
+    expect(listed(leases, [lease('b'), lease('a', 'released')])).toEqual([['wrong-hold', 'a']])
+    expect(listed(leases, [lease('b')], true)).toEqual([])
+    expect(listed(leases, [lease('c')], true)).toEqual([['wrong-hold', 'c']])
+  })
+
+  it('are found where their list can not be read, and then each of them', () => {
+    const message = 'The list of leases can not be read.'
+    for (const leases of ['a', [{ leaseId: 1 }], [null]])
+      expect(listed(leases, [])).toEqual([['wrong-head', message]])
+    expect(listed(null, [lease('a')])).toEqual([
+      ['wrong-head', message],
+      ['wrong-hold', 'a'],
+    ])
+  })
+
+  it('are compared also where another hold can not be read', () => {
+    const message = 'The record "hold:r1" can not be read as a hold.'
+    expect(listed([{ leaseId: 'a' }], [null, lease('a')])).toEqual([['wrong-hold', message]])
+  })
+})

@@ -7,7 +7,7 @@ import { memoryStorage } from '../memory-storage.ts'
 import { planPreset } from '../plan-presets.ts'
 import type { LedgerStore, StoredEntry, Value } from '../storage.ts'
 import type { JournalArchive } from './archive.ts'
-import type { AuditOptions } from './audit.ts'
+import { type AuditOptions, type AuditSource, audit } from './audit.ts'
 
 const plans = planPreset('hf-2026-02-04')
 const dayMs = 24 * 3_600_000
@@ -169,6 +169,35 @@ describe('an audit of a journal that was trimmed', () => {
     }
     const report = await createLedger({ store: meanwhile, plans, clock }).audit('alice')
     expect(report).toMatchObject({ findings: [], trimmed: { throughSeq } })
+  })
+
+  it('starts over only where the base has moved and something was found, and five times at most', async () => {
+    const { store, throughSeq } = await open()
+    const [next] = await store.journal('alice', throughSeq, 1)
+    const base = await readBase(store)
+    /** Readings of the head, when each of them sees another base, which `isMoving`, and where an entry is forged. */
+    const readings = async ({ isMoving = false, isForged = false }) => {
+      let count = 0n
+      const source: AuditSource = {
+        readHead: async () => {
+          const cut = await store.transact('alice', [], (one) => ({ result: one }))
+          count += 1n
+          const value = isMoving ? { ...base, seq: throughSeq - (count % 2n) } : base
+          return { ...cut, records: new Map([[journalBaseKey, value]]) }
+        },
+        readJournal: async (accountId, afterSeq, limit) => {
+          const page = await store.journal(accountId, afterSeq, limit)
+          return page.map((entry) => (isForged && entry.seq === next?.seq ? { ...entry, text: '{}' } : entry))
+        },
+        rate: () => undefined,
+        plans,
+      }
+      const { isSound } = await audit(source, 'alice')
+      return { isSound, count }
+    }
+    expect(await readings({})).toEqual({ isSound: true, count: 1n })
+    expect(await readings({ isForged: true })).toEqual({ isSound: false, count: 2n })
+    expect(await readings({ isMoving: true, isForged: true })).toEqual({ isSound: false, count: 9n })
   })
 })
 
