@@ -147,9 +147,9 @@ describe('trimming the journal of an account', () => {
     expect(await trim({ onRead })).toEqual({ ...trimmed(700n), waitsFor: 'archive' })
     expect(told).toEqual([500, 200])
     expect(await firstOf(trimming)).toBe(701n)
-    expect(Math.max(...pages.map(([, limit]) => limit))).toBe(500)
-    await ledger.acknowledge('alice', 'archive', 900n)
-    expect(await trim()).toEqual({ ...trimmed(200n), waitsFor: 'archive' })
+    await ledger.acknowledge('alice', 'archive', 1200n)
+    expect(await trim()).toEqual(trimmed(500n))
+    expect(pages.filter(([, limit]) => limit < 1 || limit > 500)).toEqual([])
     expect((await ledger.audit('alice')).findings).toEqual([])
   })
 
@@ -159,6 +159,11 @@ describe('trimming the journal of an account', () => {
     const young = await withOld(120)
     await young.write(1)
     expect(await young.trim({ isDryRun: true })).toEqual(trimmed(120n))
+  })
+
+  it('waits for nobody where there is nobody to wait for', async () => {
+    const { trim } = await withOld(120, { archived: 0 })
+    expect(await trim({ consumers: [] })).toEqual(trimmed(120n))
   })
 
   it('says who it waits for also where too little could go', async () => {
@@ -182,6 +187,7 @@ describe('trimming the journal of an account', () => {
     expect(await trimming.trim({ consumers })).toEqual(trimmed(0n))
     trimming.clock.advance(401 * dayMs)
     expect(await trimming.trim({ consumers })).toEqual({ ...trimmed(0n), waitsFor: 'new' })
+    expect(trimming.pages.filter(([, limit]) => limit < 1)).toEqual([])
     expect(await firstOf(trimming)).toBe(121n)
   })
 
