@@ -1,10 +1,13 @@
 import { describe, expect, it } from 'vitest'
 import { type Clock, systemClock } from '../clock.ts'
 import { accessTo } from './access.ts'
+import { emptyFold } from './audit/fold.ts'
+import { valueOfFold } from './audit/fold-value.ts'
 import { chainEntry } from './entry.ts'
+import { journalBaseKey } from './journal-base.ts'
 import { memoryStorage } from './memory-storage.ts'
 import { RecordsNeeded } from './records-needed.ts'
-import type { Cut, Key, LedgerStore } from './storage.ts'
+import type { Cut, Key, LedgerStore, Value } from './storage.ts'
 import { OutcomeUnknown } from './storage.ts'
 
 /** Pauses are over at once. */
@@ -128,5 +131,26 @@ describe('one entry of a journal', () => {
     expect(await access.entry('alice', 0n)).toBeUndefined()
     expect(await access.entry('alice', -1n)).toBeUndefined()
     expect(read).toEqual([])
+  })
+})
+
+describe('an entry that is not there', () => {
+  const base = { seq: 7n, chain: 'c', toldBy: 9n, fold: valueOfFold(emptyFold()) }
+
+  it('was trimmed when the base of the journal goes as far, and was not where there is none', async () => {
+    const { memory, access } = open()
+    expect(await access.isTrimmed('alice', 1n)).toBe(false)
+    const value = base as Value
+    await memory.transact('alice', [], () => ({
+      result: 0,
+      write: { head: 1, put: [{ key: journalBaseKey, value, mode: 'create' }] },
+    }))
+    for (const seq of [1n, 7n]) expect(await access.isTrimmed('alice', seq)).toBe(true)
+    expect(await access.isTrimmed('alice', 8n)).toBe(false)
+  })
+
+  it('can not be made so where the store keeps every journal as a whole', async () => {
+    const { trim: _trim, ...whole } = open().memory
+    await expect(accessTo(whole, hasty).forget('alice', 1n)).rejects.toThrow(RangeError)
   })
 })

@@ -1,11 +1,15 @@
 import { describe, expect, it } from 'vitest'
 import { fakeClock } from '../clock.ts'
 import { nano } from '../money.ts'
+import { emptyFold } from './audit/fold.ts'
+import { valueOfFold } from './audit/fold-value.ts'
+import { journalBaseKey } from './journal-base.ts'
 import type { LateTerms } from './late.ts'
 import { createLedger } from './ledger.ts'
 import { memoryStorage } from './memory-storage.ts'
 import { planPreset } from './plan-presets.ts'
 import type { SettledAttempt } from './share.ts'
+import type { LedgerStore, Value } from './storage.ts'
 
 const minute = 60_000
 const waitMs = 30 * minute
@@ -52,7 +56,7 @@ async function reserved(policy: LateTerms['policy'] = 'waive') {
   }
   const receipt = () => ledger.receipt('alice', 'r1')
   const isCharged = () => ledger.isCharged('alice', 'r1')
-  return { ledger, clock, give, settle, tell, receipt, isCharged }
+  return { ledger, store, clock, give, settle, tell, receipt, isCharged }
 }
 
 describe('the receipt of a request', () => {
@@ -138,5 +142,29 @@ describe('the receipt of a request', () => {
       expect(await ledger.refund({ ...request, ...by })).toMatchObject({ outcome: 'refunded' })
     }
     expect(await receipt()).toMatchObject({ charged: 7n, refunded: 5n })
+  })
+
+  it('is gone when a late cost of it was trimmed after the rest was read, and is an error when it was lost', async () => {
+    const { ledger, store, clock, settle, tell, receipt } = await reserved()
+    const first = await settle(expected)
+    expect(await tell('r1.1', 7n)).toMatchObject({ outcome: 'reconciled' })
+    const by = { opId: 'o1', actor: 'support', reason: 'outage', amount: nano(2n) }
+    await ledger.refund({ accountId: 'alice', requestId: 'r1', attemptId: 'r1.1', ...by })
+    expect(await receipt()).toMatchObject({ charged: 7n, refunded: 2n })
+
+    const plans = planPreset('hf-latest')
+    const shortened: LedgerStore = {
+      ...store,
+      journal: async (accountId, afterSeq, limit) =>
+        (await store.journal(accountId, afterSeq, limit)).filter(({ seq }) => seq <= (first?.seq ?? 0n)),
+    }
+    const reading = createLedger({ store: shortened, plans, clock })
+    await expect(reading.receipt('alice', 'r1')).rejects.toThrow('has lost entry')
+    const base = { seq: 100n, chain: 'c', toldBy: 101n, fold: valueOfFold(emptyFold()) } as Value
+    await store.transact('alice', [], ({ head }) => ({
+      result: undefined,
+      write: { head, put: [{ key: journalBaseKey, value: base, mode: 'create' }] },
+    }))
+    expect(await reading.receipt('alice', 'r1')).toBeUndefined()
   })
 })

@@ -230,6 +230,24 @@ describe('closing a period', () => {
     expect(periods).toEqual(invoices)
   })
 
+  it('adds up what is booked meanwhile before it tries again', async () => {
+    let tries = 0
+    let booked = 0
+    const { ledger, clock, statements } = open({
+      async before(writing, options) {
+        if (options?.dueMax !== undefined) tries += 1
+        else if (booked < 20)
+          await writing.configure({ accountId: 'alice', planId: 'free', seats: 50 + booked++ })
+      },
+    })
+    await give(ledger, 1)
+    clock.set(december)
+    expect(await statements.closePeriod({ accountId: 'alice', periodKey: '2026-11' })).toMatchObject({
+      outcome: 'closed',
+    })
+    expect({ tries, booked }).toEqual({ tries: 2, booked: 20 })
+  })
+
   it('says that the account is busy when it was written between all of 200 tries', async () => {
     let tries = 0
     const { ledger, clock, statements } = open({
