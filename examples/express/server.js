@@ -16,7 +16,7 @@ app.disable('x-powered-by')
 app.use(pinoHttp({ logger: log }))
 app.use(cors({ origin: settings.allowedOrigin, exposedHeaders: ['x-request-id', 'x-farebox-cost'] }))
 app.use(async (req, _res, next) => {
-  req.principal = await sessions.whoSends(req.headers.authorization)
+  req.principal = await sessions.whoSends(req.headers)
   next()
 })
 

@@ -17,7 +17,7 @@ await app.register(middie)
 // The CORS of Express: headers that @fastify/cors sets on Fastify's reply never reach what middleware writes.
 app.use(cors({ origin: settings.allowedOrigin, exposedHeaders: ['x-request-id', 'x-farebox-cost'] }))
 app.use((message, _reply, next) => {
-  sessions.whoSends(message.headers.authorization).then((principal) => {
+  sessions.whoSends(message.headers).then((principal) => {
     message.principal = principal
     next()
   }, next)

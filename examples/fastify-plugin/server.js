@@ -17,7 +17,7 @@ await app.register(cors, {
 })
 app.decorateRequest('principal', undefined)
 app.addHook('onRequest', async (request) => {
-  request.principal = await sessions.whoSends(request.headers.authorization)
+  request.principal = await sessions.whoSends(request.headers)
 })
 
 await app.register(plugin, { prefix: '/ai', gateway })

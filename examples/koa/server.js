@@ -20,7 +20,7 @@ app.use((ctx, next) => {
 })
 app.use(cors({ origin: settings.allowedOrigin, exposeHeaders: ['x-request-id', 'x-farebox-cost'] }))
 app.use(async (ctx, next) => {
-  ctx.state.principal = await sessions.whoSends(ctx.headers.authorization)
+  ctx.state.principal = await sessions.whoSends(ctx.headers)
   await next()
 })
 

@@ -21,11 +21,11 @@ export function createSessions(secret) {
     },
 
     /**
-     * Who sends this `Authorization` header, as a principal: a user who signed in, or a program with an API key.
-     * `undefined` when nobody knows them.
+     * Who sends these headers, as a principal: a user who signed in, or a program with an API key, which some clients send
+     * as `x-api-key`. `undefined` when nobody knows them.
      */
-    async whoSends(authorization) {
-      const token = /^Bearer (.+)$/i.exec(authorization ?? '')?.[1]
+    async whoSends(headers) {
+      const token = /^Bearer (.+)$/i.exec(headers.authorization ?? '')?.[1] ?? headers['x-api-key']
       if (token === undefined) return undefined
       const principal = principalByKey(token)
       if (principal !== undefined) return principal

@@ -38,7 +38,8 @@ export function createAnswer(options: AnswerOptions): Answer {
     request: GatewayRequest,
   ): Promise<GatewayResponse> {
     // The list is public, but a key that is sent must be good: clients use this call to check their key.
-    if (header(request, 'authorization') !== undefined) await authenticateRequest(authenticate, request)
+    if (header(request, 'authorization') !== undefined || header(request, 'x-api-key') !== undefined)
+      await authenticateRequest(authenticate, request)
     if (route.kind === 'models') return jsonResponse(requestId, listModels(catalog, stats))
     const show = route.kind === 'model' ? showModel : hubModel
     const model = show(catalog, route.model, stats)

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import type { AdapterCase } from './adapter-host.ts'
 import { chat } from './questions.ts'
-import { adapterCase, authorization } from './rig.ts'
+import { adapterCase, apiKey, authorization } from './rig.ts'
 
 /** The gateway answers its own paths below the mount, and leaves every other to the host. */
 export const pathCases: readonly AdapterCase[] = [
@@ -64,6 +64,22 @@ export const pathCases: readonly AdapterCase[] = [
     assert.equal(head.headers['content-length'], String(Buffer.byteLength(whole.text)))
     assert.equal(head.headers['content-type'], whole.headers['content-type'])
   }),
+
+  adapterCase(
+    'lists models to everybody, but not to a wrong key, whichever header it is in',
+    {},
+    async (rig) => {
+      assert.equal((await rig.client.ask({ path: '/v1/models' })).status, 200)
+      for (const name of ['authorization', 'x-api-key']) {
+        const key = name === 'authorization' ? authorization.authorization : apiKey
+        const right = await rig.client.ask({ path: '/v1/models', headers: { [name]: key } })
+        assert.equal(right.status, 200, name)
+        const wrong = await rig.client.ask({ path: '/v1/models', headers: { [name]: `${key}-not` } })
+        assert.equal(wrong.status, 401, name)
+        assert.equal(wrong.headers['x-error-code'], 'invalid_api_key')
+      }
+    },
+  ),
 
   adapterCase('refuses a method its path does not have, naming the right one', {}, async (rig) => {
     const wrong = [
