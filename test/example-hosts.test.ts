@@ -1,58 +1,8 @@
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { hasPostgres, hasRedis, startPostgres, startRedis } from '@farebox/testkit/servers'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { openaiCases } from './clients/openai-cases.ts'
 import { type ServerProcess, startServer } from './servers/child.ts'
+import { allowedOrigin, exampleServers, type Place, scriptOf } from './servers/example-servers.ts'
 
-const allowedOrigin = 'https://app.example'
-
-/** What an example keeps its accounts in, started for it. */
-interface Place {
-  readonly setting: string
-  close(): void | Promise<void>
-}
-
-/** Each example with another storage, so that each setting is used by one. */
-const examples: readonly { name: string; isPossible: boolean; open(): Promise<Place> }[] = [
-  {
-    name: 'express',
-    isPossible: true,
-    async open() {
-      const folder = mkdtempSync(join(tmpdir(), 'farebox-example-'))
-      return {
-        setting: `sqlite:${join(folder, 'credits.db')}`,
-        close: () => rmSync(folder, { recursive: true, force: true }),
-      }
-    },
-  },
-  {
-    name: 'koa',
-    isPossible: hasPostgres(),
-    async open() {
-      const server = await startPostgres()
-      return { setting: server.url, close: () => server.stop() }
-    },
-  },
-  {
-    name: 'fastify-plugin',
-    isPossible: hasRedis(),
-    async open() {
-      const server = await startRedis()
-      return { setting: server.url, close: () => server.stop() }
-    },
-  },
-  {
-    name: 'fastify-middie',
-    isPossible: true,
-    open: async () => ({ setting: 'memory', close: () => undefined }),
-  },
-]
-
-describe.each(examples.filter(({ isPossible }) => isPossible))('examples/$name', ({ name, open }) => {
-  const script = fileURLToPath(new URL(`../examples/${name}/server.js`, import.meta.url))
+describe.each(exampleServers.filter(({ isPossible }) => isPossible))('examples/$name', ({ script, open }) => {
   let place: Place
   let server: ServerProcess
   let home: string
@@ -83,10 +33,6 @@ describe.each(examples.filter(({ isPossible }) => isPossible))('examples/$name',
         ...body,
       }),
     })
-
-  it.each(openaiCases)('openai: $name', async ({ run }) => {
-    await run({ baseUrl: server.baseUrl, apiKey: 'hf_demo_pro' })
-  })
 
   it.each(['hf_demo_free', 'hf_demo_pro', 'hf_demo_team_ada', 'hf_demo_team_bob', 'hf_demo_byok'])(
     'the demo key %s works',
@@ -180,8 +126,7 @@ describe.each(examples.filter(({ isPossible }) => isPossible))('examples/$name',
 })
 
 it('an example says what settings it has, and which storage it does not know', async () => {
-  const script = fileURLToPath(new URL('../examples/express/server.js', import.meta.url))
-  await expect(startServer(script, { STORAGE: 'mongodb://x' })).rejects.toThrow(
+  await expect(startServer(scriptOf('express'), { STORAGE: 'mongodb://x' })).rejects.toThrow(
     'STORAGE is "mongodb://x". Use memory, sqlite:FILE, postgres://USER@HOST/DATABASE or redis://HOST:PORT.',
   )
 })

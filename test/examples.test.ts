@@ -1,7 +1,6 @@
-import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { openaiCases } from './clients/openai-cases.ts'
 import { type ServerProcess, startServer } from './servers/child.ts'
+import { scriptOf } from './servers/example-servers.ts'
 
 const examples = ['quickstart']
 
@@ -9,10 +8,7 @@ describe.each(examples)('examples/%s', (example) => {
   let server: ServerProcess
 
   beforeAll(async () => {
-    server = await startServer(
-      fileURLToPath(new URL(`../examples/${example}/server.js`, import.meta.url)),
-      {},
-    )
+    server = await startServer(scriptOf(example), {})
   })
   afterAll(() => server?.stop('SIGKILL'))
 
@@ -21,10 +17,6 @@ describe.each(examples)('examples/%s', (example) => {
     expect(server.output()).toMatch(/SIMULATED/)
     expect(server.output()).toMatch(/hf_demo_free/)
     expect(server.output().match(/ {2}curl /g)).toHaveLength(3)
-  })
-
-  it.each(openaiCases)('openai: $name', async ({ run }) => {
-    await run({ baseUrl: server.baseUrl, apiKey: 'hf_demo_pro' })
   })
 
   it.each(['hf_demo_free', 'hf_demo_pro', 'hf_demo_team_ada', 'hf_demo_team_bob', 'hf_demo_byok'])(

@@ -3,19 +3,27 @@ import { startSimulator } from '@farebox/testkit/simulator'
 
 /**
  * Options for each provider: your key where there is one, else a simulator on loopback that speaks the provider's own
- * protocol and counts what it served.
+ * protocol and counts what it served. It is started here, unless `SIMULATOR_URL` has the address of one that runs already.
  */
 export async function simulateMissing(keys) {
   const missing = Object.keys(keys).filter((provider) => !keys[provider])
   const real = Object.keys(keys).filter((provider) => keys[provider])
+  const running = process.env.SIMULATOR_URL
   const simulator =
-    missing.length > 0 ? await startSimulator({ pace: { firstTokenMs: 20, tokenMs: 5 } }) : undefined
+    missing.length > 0 && !running
+      ? await startSimulator({ pace: { firstTokenMs: 20, tokenMs: 5 } })
+      : undefined
+  const url = running ?? simulator?.url
   const options = Object.fromEntries(
     Object.entries(keys).map(([provider, apiKey]) => [
       provider,
       apiKey
         ? { apiKey }
-        : { apiKey: 'simulated', baseUrl: simulator.baseUrl(provider), costUrl: simulator.costUrl(provider) },
+        : {
+            apiKey: 'simulated',
+            baseUrl: `${url}/${provider}/v1`,
+            costUrl: `${url}/${provider}/billing/costs`,
+          },
     ]),
   )
   return {

@@ -25,7 +25,8 @@ if (process.argv.includes('--help')) {
   FAREBOX_KEY           32 bytes in base64 that encrypt keys of accounts (new ones for each run)
   CEREBRAS_API_KEY      use the real Cerebras instead of the simulated one
   TOGETHER_API_KEY      the same for Together AI
-  REPLICATE_API_TOKEN   the same for Replicate`)
+  REPLICATE_API_TOKEN   the same for Replicate
+  SIMULATOR_URL         a simulator that runs already (one is started)`)
   process.exit(0)
 }
 

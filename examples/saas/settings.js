@@ -32,5 +32,6 @@ function help(framework) {
   LOG_LEVEL             trace, debug, info, warn, error, or silent (info)
   CEREBRAS_API_KEY      use the real Cerebras instead of the simulated one
   TOGETHER_API_KEY      the same for Together AI
-  REPLICATE_API_TOKEN   the same for Replicate`
+  REPLICATE_API_TOKEN   the same for Replicate
+  SIMULATOR_URL         a simulator that runs already (one is started)`
 }

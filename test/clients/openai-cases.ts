@@ -1,19 +1,9 @@
 import assert from 'node:assert/strict'
 import OpenAI from 'openai'
+import { type ClientCase, chatProviders, embeddingModel, imageModel, chatModel as model } from './client.ts'
+import { credits, nanoUsd, receipt } from './money.ts'
+import { openaiClient as client } from './openai-client.ts'
 
-/** A running server to use a client against. */
-export interface ClientSubject {
-  /** Such as `http://127.0.0.1:8787/ai/v1`. */
-  readonly baseUrl: string
-  readonly apiKey: string
-}
-
-export interface ClientCase {
-  readonly name: string
-  run(subject: ClientSubject): Promise<void>
-}
-
-const model = 'openai/gpt-oss-120b'
 const question = [{ role: 'user' as const, content: 'Say something, please.' }]
 
 /** What the unmodified `openai` package must be able to do with any server that mounts the gateway. */
@@ -34,7 +24,7 @@ export const openaiCases: readonly ClientCase[] = [
   {
     name: 'a stream shows no usage to a caller who did not ask',
     async run(subject) {
-      for (const provider of ['cerebras', 'together']) {
+      for (const provider of chatProviders) {
         const stream = await client(subject).chat.completions.create({
           model: `${model}:${provider}`,
           messages: question,
@@ -52,7 +42,7 @@ export const openaiCases: readonly ClientCase[] = [
   {
     name: 'a stream ends with usage and its cost for a caller who asked',
     async run(subject) {
-      for (const provider of ['cerebras', 'together']) {
+      for (const provider of chatProviders) {
         const stream = await client(subject).chat.completions.create({
           model: `${model}:${provider}`,
           messages: question,
@@ -103,7 +93,7 @@ export const openaiCases: readonly ClientCase[] = [
   {
     name: 'structured output follows the schema on every provider',
     async run(subject) {
-      for (const provider of ['cerebras', 'together']) {
+      for (const provider of chatProviders) {
         const answer = await client(subject).chat.completions.create({
           model: `${model}:${provider}`,
           messages: question,
@@ -167,7 +157,6 @@ export const openaiCases: readonly ClientCase[] = [
     name: 'embeddings come as the vectors asked for, in base64 and as floats',
     async run(subject) {
       const openai = client(subject)
-      const embeddingModel = 'intfloat/multilingual-e5-large-instruct'
       // Without a format the SDK asks for base64 and decodes it.
       const decoded = await openai.embeddings.create({ model: embeddingModel, input: ['one', 'two'] })
       const floats = await openai.embeddings.create({
@@ -185,7 +174,7 @@ export const openaiCases: readonly ClientCase[] = [
     name: 'an image is made and its address can be read',
     async run(subject) {
       const image = await client(subject).images.generate({
-        model: 'black-forest-labs/FLUX.1-schnell:replicate',
+        model: `${imageModel}:replicate`,
         prompt: 'a lighthouse',
       })
       const response = await fetch(image.data?.[0]?.url ?? '')
@@ -239,34 +228,14 @@ export const openaiCases: readonly ClientCase[] = [
         for await (const _ of streamed.data);
         ids.push(streamed.response.headers.get('x-farebox-receipt') ?? '')
       }
-      const receipts = await Promise.all(ids.map((id) => get(subject, `/receipts/${id}`)))
-      const spent = receipts.reduce((sum, receipt) => sum + nanoUsd(receipt['charged']), 0n)
+      const receipts = await Promise.all(ids.map((id) => receipt(subject, id)))
+      const spent = receipts.reduce((sum, { charged }) => sum + nanoUsd(charged), 0n)
       const after = await credits(subject)
       assert.ok(spent > 0n)
       assert.equal(nanoUsd(before['spendable']) - nanoUsd(after['spendable']), spent)
-      for (const receipt of receipts) {
-        assert.equal(nanoUsd(receipt['cost']), nanoUsd(receipt['charged']) + nanoUsd(receipt['absorbed']))
+      for (const { cost, charged, absorbed } of receipts) {
+        assert.equal(nanoUsd(cost), nanoUsd(charged) + nanoUsd(absorbed))
       }
     },
   },
 ]
-
-function client({ baseUrl, apiKey }: ClientSubject): OpenAI {
-  return new OpenAI({ baseURL: baseUrl, apiKey, maxRetries: 0 })
-}
-
-async function get({ baseUrl, apiKey }: ClientSubject, path: string): Promise<Record<string, unknown>> {
-  const response = await fetch(baseUrl + path, { headers: { authorization: `Bearer ${apiKey}` } })
-  assert.equal(response.status, 200)
-  return (await response.json()) as Record<string, unknown>
-}
-
-function credits(subject: ClientSubject): Promise<Record<string, unknown>> {
-  return get(subject, '/credits')
-}
-
-/** Reads exact decimal US dollars without a float. */
-function nanoUsd(text: unknown): bigint {
-  const [whole = '0', fraction = ''] = String(text).split('.')
-  return BigInt(whole) * 1_000_000_000n + BigInt(fraction.padEnd(9, '0'))
-}

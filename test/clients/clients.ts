@@ -1,0 +1,8 @@
+import { aiSdk } from './ai-sdk.ts'
+import type { Client } from './client.ts'
+import { curlProgram } from './curl.ts'
+import { langchain } from './langchain.ts'
+import { openai } from './openai.ts'
+
+/** Every client that is proved at every example server. A further one is a file beside this one, and its line here. */
+export const clients: readonly Client[] = [openai, aiSdk, langchain, curlProgram]
