@@ -2,6 +2,7 @@ import { perUnit } from '@farebox/core'
 import { accountId, eventually, type Rig, startRig } from '@farebox/testkit/adapter'
 import { InferenceClient } from '@huggingface/inference'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { wav } from './clients/sound.ts'
 import { expressHost } from './express-host.ts'
 
 const whisper = {
@@ -281,21 +282,4 @@ async function charged(run: () => Promise<void>): Promise<void> {
   expect(receipts.reduce((sum, { charged }) => sum + charged, 0n)).toBe(
     served.reduce((sum, { costNanoUsd }) => sum + costNanoUsd, 0n),
   )
-}
-
-/** A WAV file of 8-bit samples at 8 kHz. */
-function wav(samples: number): Buffer {
-  const head = Buffer.alloc(44)
-  head.write('RIFF', 0, 'latin1')
-  head.write('WAVEfmt ', 8, 'latin1')
-  head.writeUInt32LE(16, 16)
-  head.writeUInt16LE(1, 20)
-  head.writeUInt16LE(1, 22)
-  head.writeUInt32LE(8_000, 24)
-  head.writeUInt32LE(8_000, 28)
-  head.writeUInt16LE(1, 32)
-  head.writeUInt16LE(8, 34)
-  head.write('data', 36, 'latin1')
-  head.writeUInt32LE(samples, 40)
-  return Buffer.concat([head, Buffer.alloc(samples, 0x80)])
 }

@@ -4,6 +4,7 @@ import { accountId, apiKey, eventually, type Rig, type RigOptions, startRig } fr
 import { startSimulator } from '@farebox/testkit/simulator'
 import OpenAI, { toFile } from 'openai'
 import { describe, expect, it } from 'vitest'
+import { wav } from './clients/sound.ts'
 import { expressHost } from './express-host.ts'
 
 const row = {
@@ -373,20 +374,4 @@ async function withRig(
   } finally {
     await rig.close()
   }
-}
-
-function wav(samples: number): Buffer {
-  const head = Buffer.alloc(44)
-  head.write('RIFF', 0, 'latin1')
-  head.write('WAVEfmt ', 8, 'latin1')
-  head.writeUInt32LE(16, 16)
-  head.writeUInt16LE(1, 20)
-  head.writeUInt16LE(1, 22)
-  head.writeUInt32LE(8_000, 24)
-  head.writeUInt32LE(8_000, 28)
-  head.writeUInt16LE(1, 32)
-  head.writeUInt16LE(8, 34)
-  head.write('data', 36, 'latin1')
-  head.writeUInt32LE(samples, 40)
-  return Buffer.concat([head, Buffer.alloc(samples, 0x80)])
 }

@@ -47,6 +47,11 @@ export interface Client {
   ask(question: Question): Promise<string>
   /** Throws when the error is not the one that this client has for the refusal. */
   readonly raises: Readonly<Record<Refusal, (error: unknown) => void>>
+  /**
+   * What it asks again by itself for: as a client should, after a wait that it is told or that grows, or only for a 503, at once
+   * and without an end. @default 'politely'
+   */
+  readonly repeats?: 'politely' | 'only-503-at-once'
   /** Whether it asks again by itself when the connection breaks before an answer, also without an `Idempotency-Key`. */
   readonly repeatsWhatWasLost: boolean
   readonly cases: readonly ClientCase[]

@@ -1,8 +1,9 @@
 import { aiSdk } from './ai-sdk.ts'
 import type { Client } from './client.ts'
 import { curlProgram } from './curl.ts'
+import { huggingFace } from './hugging-face.ts'
 import { langchain } from './langchain.ts'
 import { openai } from './openai.ts'
 
 /** Every client that is proved at every example server. A further one is a file beside this one, and its line here. */
-export const clients: readonly Client[] = [openai, aiSdk, langchain, curlProgram]
+export const clients: readonly Client[] = [openai, aiSdk, langchain, huggingFace, curlProgram]

@@ -21,7 +21,11 @@ export interface RetryCase {
 
 /** When a client asks again by itself, and that no second request of it is paid for twice. */
 export function retriesOf(client: Client): readonly RetryCase[] {
-  return [tooMany(client), waitedFor(client), unavailable(client), backAgain(client), ...lost(client)]
+  const always = [tooMany(client), unavailable(client), backAgain(client), lostWithoutKey(client)]
+  // What is not repeated cannot be waited for, nor be recognised.
+  return client.repeats === 'only-503-at-once'
+    ? always
+    : [...always, waitedFor(client), ...lostWithKey(client)]
 }
 
 function tooMany(client: Client): RetryCase {
@@ -83,7 +87,7 @@ function unavailable(client: Client): RetryCase {
 
 function backAgain(client: Client): RetryCase {
   return {
-    name: 'unavailable: the client waits and asks again, and is served and billed once',
+    name: 'unavailable: the client asks again, after a wait if it is polite, and is served and billed once',
     isLimited: false,
     run: (subject) =>
       throughFront(
@@ -93,7 +97,7 @@ function backAgain(client: Client): RetryCase {
           const asked = { ...question(subject, front, true), retriesMax: 1 }
           const { value, waitedMs } = await hurried(() => client.ask(asked))
           assert.match(value, /^Simulated answer:/)
-          assert.ok(waitedMs >= 1_000, `it waited ${waitedMs} ms`)
+          if (client.repeats !== 'only-503-at-once') assert.ok(waitedMs >= 1_000, `it waited ${waitedMs} ms`)
           assert.equal(front.count, 2)
           assert.equal(subject.simulator.served.length, served + 1)
         },
@@ -103,8 +107,8 @@ function backAgain(client: Client): RetryCase {
 }
 
 /** The gateway has answered and charged; the answer never came. */
-function lost(client: Client): readonly RetryCase[] {
-  const keyed = [false, true].map((isStreaming) => ({
+function lostWithKey(client: Client): readonly RetryCase[] {
+  return [false, true].map((isStreaming) => ({
     name: `a lost answer: ${modeOf(isStreaming)} with an Idempotency-Key is repeated, and billed once`,
     isLimited: false,
     run: (subject: RetrySubject) =>
@@ -123,7 +127,11 @@ function lost(client: Client): readonly RetryCase[] {
         assert.equal(subject.simulator.served.length, served + 1)
       }),
   }))
-  const unkeyed = {
+}
+
+/** The same, and nothing tells that the second request is the first one again. */
+function lostWithoutKey(client: Client): RetryCase {
+  return {
     name: client.repeatsWhatWasLost
       ? 'a lost answer: without a key the repeat is a further request, served and billed as such'
       : 'a lost answer: without a key nothing is repeated, and what was served is billed',
@@ -140,5 +148,4 @@ function lost(client: Client): readonly RetryCase[] {
         assert.equal(subject.simulator.served.length, served + count)
       }),
   }
-  return [...keyed, unkeyed]
 }

@@ -21,7 +21,7 @@ export function situationsOf(client: Client): readonly ClientCase[] {
       refusedForGood(client, 'unknown model', isStreaming, () => ({ model: 'no/such-model' })),
       failedProviders(client, isStreaming),
     ]),
-    retriedOnce(client),
+    ...(client.repeats === 'only-503-at-once' ? [] : [retriedOnce(client)]),
     ...brokenStreams.map((broken) => brokenStream(client, broken)),
   ]
 }
