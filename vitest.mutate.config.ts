@@ -25,7 +25,9 @@ export default defineConfig({
       'packages/core/src/price.test.ts',
       'packages/testkit/src/ledger/memory.test.ts',
       'packages/testkit/src/ledger/model.test.ts',
+      'packages/testkit/src/ledger/leases.test.ts',
       'packages/testkit/src/storage/memory.test.ts',
+      'packages/testkit/src/storage/memory-counters.test.ts',
     ],
     testTimeout: 30_000,
     // Random histories find what the cases do not, and each of them is played for every mutant.

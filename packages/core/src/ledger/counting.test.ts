@@ -56,6 +56,19 @@ it('leaves a store that is out of reach alone for five seconds, and then goes ba
   expect((await counting.take(asked)).by).toBe(shared)
 })
 
+it('leaves it alone for five seconds more when it is still out of reach then, and says so again', async () => {
+  const { counting, state, clock, lost } = start()
+  state.fault = new Unavailable('down')
+  await counting.take(asked)
+  clock.advance(5_000)
+  await counting.take(asked)
+  clock.advance(4_999)
+  await counting.take(asked)
+
+  expect(lost).toHaveLength(2)
+  expect(state.asked).toBe(2)
+})
+
 it('gives back where it was taken, and never fails', async () => {
   const { counting, state, lost, shared } = start()
   const { by } = await counting.take(asked)
@@ -78,6 +91,26 @@ it('counts in memory where the storage has no counters', async () => {
   const answers = await Promise.all([1, 2, 3].map(() => counting.take(asked)))
 
   expect(answers.map(({ taken }) => taken.isTaken)).toEqual([true, true, false])
+})
+
+it('forgets what is over, and nothing else, with every 4,096th request', async () => {
+  const counters = memoryCounters()
+  const nowMs = 1_000
+  const take = async (name: string, untilMs: number, holder?: string) => {
+    const count = { name, amount: 1, least: 1, limit: 10_000, untilMs, ...(holder && { holder }) }
+    const { counts } = await counters.take({ accountId: 'alice', nowMs, counts: [count] })
+    return counts[0]?.before
+  }
+  await take('over', nowMs)
+  await take('under-way', nowMs + 1)
+  await take('places', nowMs + 1, 'long')
+  await take('places', nowMs, 'short')
+  for (let index = 5; index < 4_095; index += 1) await take('others', nowMs + 1)
+
+  expect(await take('over', nowMs)).toBe(1)
+  expect(await take('over', nowMs)).toBe(0)
+  expect(await take('under-way', nowMs)).toBe(1)
+  expect(await take('places', nowMs, 'next')).toBe(1)
 })
 
 it('remembers no more counters than it may', async () => {

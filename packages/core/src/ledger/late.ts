@@ -51,7 +51,9 @@ export function partsOf(
   const fromFront = before.reduce<bigint>((sum, { held }) => sum + held, 0n)
   const [front, rest] = splitParts(parts, nano(fromFront))
   const [own, back] = splitParts(rest, attempt.held)
-  const isWhole = sumOfParts(front) === fromFront && sumOfParts(own) === attempt.held
-  assert(isWhole, 'a provisional hold has fewer parts than its attempts hold')
+  assert(
+    sumOfParts(front) === fromFront && sumOfParts(own) === attempt.held,
+    'a provisional hold has fewer parts than its attempts hold',
+  )
   return { own, others: [...front, ...back] }
 }

@@ -4,6 +4,7 @@ import { checkRateLimits, hasLimits } from './rate-limits.ts'
 it('takes whole numbers from 1 on', () => {
   for (const limit of [1, 60, 1e12]) checkRateLimits({ requestsPerMinute: limit }, 'limits')
   checkRateLimits({}, 'limits')
+  checkRateLimits({ requestsPerMinute: undefined } as object, 'limits')
 })
 
 it.each([0, -1, 1.5, Number.NaN, Number.POSITIVE_INFINITY, 1e12 + 1, '60', null])(

@@ -5,12 +5,14 @@ import { leaseGraceMs, leaseMs, leasePlans, leasesOf, lessee, request, until, wa
 import {
   counters,
   day,
+  deed,
   extended,
   give,
   graceMs,
   holdOf,
   onOwnKey,
   readHead,
+  refunded,
   refused,
   reserved,
   second,
@@ -93,7 +95,43 @@ export const leaseCases: readonly LedgerCase[] = [
     assert.equal((await ledger.journal('alice', 0n, 1000)).at(-1)?.requestId, 'r3')
     await request(ledger, 'r4')
     assert.deepEqual((await ledger.audit('alice')).findings, [])
+    await request(ledger, 'r5')
+    assert.match((await ledger.storedJournal('alice', 0n, 1000)).at(-1)?.text ?? '', /"r5"/)
+    await request(ledger, 'r6')
+    const { seq, isComplete } = await ledger.statements.fold('alice', 1000)
+    const [last] = await context.ledger.journal('alice', seq - 1n, 10)
+    assert.deepEqual([last?.requestId, last?.seq, isComplete], ['r6', seq, true])
   }),
+
+  leaseCase('knows at once what it has answered when its cost is told again or refunded', async (context) => {
+    const { ledger } = lessee(context, 'a')
+    await give(context.ledger, 'g1', 100_000n)
+    await warm(ledger, 'w')
+    await request(ledger, 'r1')
+    const told = { accountId: 'alice', attemptId: 'attempt' }
+    const again = await ledger.reconcile({ ...told, reservationId: 'r1', cost: nano(31n) })
+    assert.equal(again.outcome === 'already-final' && again.attempt.cost, 30n)
+    await request(ledger, 'r2')
+    const { amount } = refunded(await ledger.refund({ ...deed('o1'), ...told, requestId: 'r2' }))
+    assert.equal(amount, 30n)
+  }),
+
+  leaseCase(
+    'finds a request that nobody settled, also when only its process knows of it',
+    async (context) => {
+      const { ledger } = lessee(context, 'a')
+      const { clock } = context
+      await give(context.ledger, 'g1', 100_000n)
+      await warm(ledger, 'w')
+      const hold = reserved(await ledger.reserve(holdOf('r1', 100n, { subject: traceable })))
+      clock.set(hold.expiresAtMs + graceMs)
+      const { reservations } = await ledger.unresolved('alice')
+      assert.deepEqual(
+        reservations.map(({ reservationId }) => reservationId),
+        ['r1'],
+      )
+    },
+  ),
 
   leaseCase('makes a request under way a hold like any other with the next checkpoint', async (context) => {
     const { ledger } = lessee(context, 'a')
@@ -468,8 +506,7 @@ export const leaseCases: readonly LedgerCase[] = [
     const { ledger } = lessee(context, 'a')
     await give(plain, 'g1', 100_000n)
     const sent = await warm(ledger, 'w')
-    const byHand = { accountId: 'alice', actor: 'support', reason: 'a test' }
-    await plain.voidGrant({ ...byHand, opId: 'v1', grantId: 'g1' })
+    await plain.voidGrant({ ...deed('v1'), grantId: 'g1' })
     await request(ledger, 'last')
     await ledger.balance('alice')
     assert.equal(await leasesOf(store), 0)
@@ -488,17 +525,29 @@ export const leaseCases: readonly LedgerCase[] = [
     assert.equal((await other.ledger.reserve(holdOf('too-much', 1n))).outcome, 'insufficient')
   }),
 
-  leaseCase('voids and takes credit that a lease has set aside', async (context) => {
+  leaseCase('gives a lease back before the terms change that it was given under', async (context) => {
+    const { ledger } = lessee(context, 'a')
+    await give(context.ledger, 'g1', 100_000n)
+    await warm(ledger, 'w')
+    assert.equal(await leasesOf(context.store), 1)
+    const { leases } = await ledger.configure({ accountId: 'alice', planId: 'bare' })
+    assert.equal(leases, undefined)
+  }),
+
+  leaseCase('takes credit by hand that a lease has set aside', async (context) => {
     const { ledger } = lessee(context, 'a')
     await give(context.ledger, 'g1', 100_000n)
     const sent = await warm(ledger, 'w')
-    const voided = await ledger.voidGrant({
-      accountId: 'alice',
-      opId: 'v1',
-      actor: 'support',
-      reason: 'a test',
-      grantId: 'g1',
-    })
+    const amount = nano(30n * BigInt(sent) - 100_000n)
+    assert.equal((await ledger.adjust({ ...deed('o1'), amount })).outcome, 'adjusted')
+    assert.equal((await context.ledger.balance('alice')).spendable, 0n)
+  }),
+
+  leaseCase('voids credit that a lease has set aside', async (context) => {
+    const { ledger } = lessee(context, 'a')
+    await give(context.ledger, 'g1', 100_000n)
+    const sent = await warm(ledger, 'w')
+    const voided = await ledger.voidGrant({ ...deed('v1'), grantId: 'g1' })
     assert.equal(voided.outcome, 'voided')
     assert.equal((await context.ledger.balance('alice')).spendable, 0n)
     assert.equal((await counters(context.store, 'g1'))['settled'], 30n * BigInt(sent))

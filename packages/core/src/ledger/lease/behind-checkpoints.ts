@@ -78,14 +78,11 @@ export function behindCheckpoints(
 
 function statementsBehind(statements: Statements, write: ForAccount, release: ForAccount): Statements {
   return {
+    // Usage is read from the sums, which have what was added up.
     ...statements,
     async fold(accountId, entriesMax) {
       await write(accountId)
       return statements.fold(accountId, entriesMax)
-    },
-    async usage(accountId, pages) {
-      await write(accountId)
-      return statements.usage(accountId, pages)
     },
     async closePeriod(request) {
       await release(request.accountId)

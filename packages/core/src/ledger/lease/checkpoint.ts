@@ -11,7 +11,7 @@ import { settleUntold } from '../settle-untold.ts'
 import { owedFor, type SettledAttempt } from '../share.ts'
 import type { Cut, Key, Reduce } from '../storage.ts'
 import { holdExpiresAtMs, latestHold, returnLease } from './lease-hold.ts'
-import { leaseMarks, markLease } from './lease-marks.ts'
+import { isRecalled, markLease } from './lease-marks.ts'
 import { type LeaseWish, leaseParts } from './lease-size.ts'
 import { leaseTermsOf, usualLeaseTerms } from './lease-terms.ts'
 import { type LeaseState, leaseUntilMs, stateOf } from './open-lease.ts'
@@ -117,7 +117,7 @@ function write(desk: Desk, { reservation, attempts }: LeasedRequest): void {
 /** The hold of a request, with so much of the lease as its own: of a lease that is over there is nothing. */
 function cutOut(desk: Desk, reservation: Reservation, amount: Nano): Reservation {
   const [parts, left] = splitParts(desk.parts, amount)
-  if (parts.length > 0) desk.parts = left
+  desk.parts = left
   // A process counts its time on from what the store has told it, and may be a little ahead.
   const createdAtMs = Math.min(reservation.createdAtMs, desk.draft.now)
   return { ...reservation, createdAtMs, parts }
@@ -144,14 +144,11 @@ function goOn(draft: Draft, lease: Reservation, wish: LeaseWish | null): LeaseSt
   const terms = leaseTermsOf(planOf(draft))
   // What is left of the lease pays what its process promises meanwhile. It gives the rest back with its next checkpoint.
   if (terms === undefined) return stateOf(draft, lease, usualLeaseTerms, true)
-  const mark = leaseMarks(draft).find((each) => each.leaseId === leaseId)
   const untilMs = leaseUntilMs(draft, terms)
-  const isEnding =
-    untilMs === undefined || mark?.recalledAtMs !== undefined || periodKey !== draft.account.period.key
-  const parts = isEnding
-    ? undefined
-    : leaseParts(draft, terms, wish, { leaseId, parts: lease.parts, untilMs })
-  if (parts === undefined || untilMs === undefined) return stateOf(draft, lease, terms, true)
+  const isOfThisPeriod = periodKey === draft.account.period.key
+  if (untilMs === undefined || isRecalled(draft) || !isOfThisPeriod) return stateOf(draft, lease, terms, true)
+  const parts = leaseParts(draft, terms, wish, { leaseId, parts: lease.parts, untilMs })
+  if (parts === undefined) return stateOf(draft, lease, terms, true)
   const isFresh = (lease.lease?.untilMs ?? 0) - draft.now > terms.timeToLiveMs / 2
   if (draft.puts.size === 0 && parts === lease.parts && isFresh) return stateOf(draft, lease, terms)
   const renewed: Reservation = {

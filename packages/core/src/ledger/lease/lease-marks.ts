@@ -25,6 +25,11 @@ export function unmarkLease(draft: Draft, gone: string): void {
   else delete draft.account.leases
 }
 
+/** Whether somebody asks for the leases of an account: all of them are asked back at once, and none opens meanwhile. */
+export function isRecalled(draft: Draft): boolean {
+  return leaseMarks(draft).some(({ recalledAtMs }) => recalledAtMs !== undefined)
+}
+
 /** Whether a process may still answer that it gives a lease back. One that has not answered in time is taken for dead. */
 export function isAnswering(draft: Draft): boolean {
   const { leases } = draft.account

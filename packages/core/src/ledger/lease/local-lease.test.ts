@@ -60,6 +60,54 @@ describe('a lease in its process', () => {
     expect(lease.reserve(hold('r4', 10n), 0)).toBeDefined()
   })
 
+  it('pays nothing more for a request that is written as a hold of its own', () => {
+    const lease = createLocalLease('alice', state(100n), 0)
+    lease.reserve(hold('r1', 10n), 0)
+    lease.begin()
+    lease.written(state(90n), 0)
+    expect(settle(lease, 'r1', [served(5n)])?.receipt.spendableAfter).toBe(590n)
+    expect(lease.reserve(hold('r2', 90n), 0)).toBeDefined()
+  })
+
+  it('forgets a request once its end is written', () => {
+    const lease = createLocalLease('alice', state(100n), 0)
+    lease.reserve(hold('r1', 10n), 0)
+    settle(lease, 'r1', [served(5n)])
+    lease.begin()
+    expect(lease.knows('r1')).toBe(true)
+    lease.written(state(95n), 0)
+    expect(lease.knows('r1')).toBe(false)
+    expect(lease.unwritten).toBe(0)
+  })
+
+  it('keeps at most 4,096 requests, and names of at most 400 characters', () => {
+    const lease = createLocalLease('alice', state(10_000n), 0)
+    for (let index = 1; index < 4_096; index += 1) lease.reserve(hold(`r${index}`, 1n), 0)
+    expect(lease.reserve(hold('r'.repeat(401), 1n), 0)).toBeUndefined()
+    expect(lease.reserve(hold('r'.repeat(400), 1n), 0)).toBeDefined()
+    expect(lease.reserve(hold('r', 1n), 0)).toBeUndefined()
+  })
+
+  it('warns as the store does', () => {
+    const warning = {
+      of: 'credit',
+      percent: 80,
+      periodKey: '2026-11',
+      used: nano(8n),
+      total: nano(10n),
+    } as const
+    const warned = createLocalLease('alice', state(100n, { warning }), 0)
+    expect(warned.reserve(hold('r1', 1n), 0)).toHaveProperty('warning', warning)
+    const silent = createLocalLease('alice', state(100n), 0)
+    expect(silent.reserve(hold('r1', 1n), 0)).not.toHaveProperty('warning')
+  })
+
+  it('counts the store’s time on from when it was told', () => {
+    const lease = createLocalLease('alice', state(100n), 1_000)
+    const { createdAtMs, expiresAtMs } = lease.reserve(hold('r1', 1n), 1_250.9)?.reservation ?? {}
+    expect([createdAtMs, expiresAtMs]).toEqual([storeNow + 250, storeNow + 1_250])
+  })
+
   it('keeps what is being written promised whole, until it is known what the store has cut out', () => {
     const lease = createLocalLease('alice', state(100n), 0)
     lease.reserve(hold('r1', 100n), 0)
@@ -118,8 +166,18 @@ describe('a lease in its process', () => {
       lease.begin()
       end(lease)
       expect(lease.reserve(hold('r2', 1n), 0)).toBeUndefined()
+      expect(lease.isStopped).toBe(true)
       expect(settle(lease, 'r1', [served(5n)])).toMatchObject({ outcome: 'settled', isUnwritten: true })
     }
+  })
+
+  it('has nothing to spend once it is over, whatever it still promises', () => {
+    const lease = createLocalLease('alice', state(100n), 0)
+    lease.reserve(hold('r1', 10n), 0)
+    lease.begin()
+    lease.reserve(hold('r2', 10n), 0)
+    lease.written(null, 0)
+    expect(settle(lease, 'r1', [served(5n)])?.receipt.spendableAfter).toBe(500n)
   })
 
   it('leaves requests of members, of nothing, and of ids it knows to the store', () => {
@@ -148,6 +206,8 @@ describe('a lease in its process', () => {
       [served(null)],
       [served(5n, { state: 'provisional' })],
       [served(null, { payer: 'own-key' })],
+      [served(1n, { payer: 'own-key' })],
+      [served(null, { outcome: 'failed', payer: 'operator' }), served(1n)],
       [served(-1n)],
       [served(1n, { outcome: 'failed', payer: 'operator' })],
       [served(1n), served(1n, { outcome: 'aborted' })],
@@ -158,6 +218,15 @@ describe('a lease in its process', () => {
     expect(lease.settle(request, 0)).toBeUndefined()
     expect(settle(lease, 'r1', [served(99n, { payer: 'operator' }), served(10n)])).toBeDefined()
     expect(settle(lease, 'r1', [served(10n)])).toBeUndefined()
+  })
+
+  it('settles what cost nothing, and what was never sent', () => {
+    const lease = createLocalLease('alice', state(100n), 0)
+    lease.reserve(hold('r1', 10n), 0)
+    lease.reserve(hold('r2', 10n), 0)
+    expect(settle(lease, 'r1', [served(0n)])).toMatchObject({ isUnwritten: true, receipt: { charged: 0n } })
+    expect(settle(lease, 'r2', [])).toMatchObject({ isUnwritten: true, receipt: { charged: 0n } })
+    expect(lease.reserve(hold('r3', 100n), 0)).toBeDefined()
   })
 
   it('tells in its receipt who pays what', () => {
@@ -199,6 +268,19 @@ describe('a lease in its process', () => {
     lease.written(state(90n), 0)
     lease.handOver('r1')
     expect(lease.knows('r1')).toBe(false)
+  })
+
+  it('lets go of what is being written, and goes on when it is', () => {
+    const lease = createLocalLease('alice', state(100n), 0)
+    lease.reserve(hold('r1', 10n), 0)
+    lease.begin()
+    lease.written(state(90n), 0)
+    settle(lease, 'r1', [served(5n)])
+    lease.begin()
+    lease.handOver('r1')
+    lease.written(state(90n), 0)
+    expect(lease.unwritten).toBe(0)
+    expect(lease.reserve(hold('r2', 90n), 0)).toBeDefined()
   })
 
   it('fails loudly should it ever have promised more than it has', () => {

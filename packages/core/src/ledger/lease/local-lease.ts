@@ -41,7 +41,8 @@ interface Request {
   attempts: readonly SettledAttempt[] | undefined
   /** What of the lease it still takes: nothing once it is written, as a hold of its own or at its cost. */
   promised: bigint
-  isBeingWritten: boolean
+  /** A checkpoint has it, or had it. */
+  isBegun: boolean
 }
 
 /** Clocks of two machines run differently by less than this, in thousandths. */
@@ -104,7 +105,7 @@ export function createLocalLease(accountId: string, first: LeaseState, openedAtM
         fingerprint,
         subject,
       }
-      const entry: Request = { reservation, attempts: undefined, promised: amount, isBeingWritten: false }
+      const entry: Request = { reservation, attempts: undefined, promised: amount, isBegun: false }
       requests.set(reservationId, entry)
       unwritten.set(reservationId, entry)
       promised += amount
@@ -126,7 +127,7 @@ export function createLocalLease(accountId: string, first: LeaseState, openedAtM
       entry.attempts = attempts
       unwritten.set(reservationId, entry)
       // What is being written may be cut out of the lease whole: until that is known, it stays promised whole.
-      if (!entry.isBeingWritten && entry.promised > 0n) {
+      if (!entry.isBegun) {
         promised -= entry.promised - owed
         entry.promised = owed
       }
@@ -150,7 +151,7 @@ export function createLocalLease(accountId: string, first: LeaseState, openedAtM
         if (slice.length === checkpointMax) break
         const { reservation, attempts } = entry
         slice.push(attempts === undefined ? { reservation } : { reservation, attempts })
-        entry.isBeingWritten = true
+        entry.isBegun = true
         unwritten.delete(reservationId)
       }
       begun = slice
@@ -163,7 +164,6 @@ export function createLocalLease(accountId: string, first: LeaseState, openedAtM
         if (entry === undefined) continue
         promised -= entry.promised
         entry.promised = 0n
-        entry.isBeingWritten = false
         if (attempts !== undefined) requests.delete(reservation.reservationId)
       }
       begun = undefined

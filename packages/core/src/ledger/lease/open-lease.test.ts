@@ -6,8 +6,15 @@ import { createLedger, type Ledger } from '../ledger.ts'
 import { memoryStorage } from '../memory-storage.ts'
 import type { Plan, PlanTable } from '../plan.ts'
 import { reservationKey } from '../reservation.ts'
+import type { SettledAttempt } from '../share.ts'
 import type { LedgerStore, Reduce } from '../storage.ts'
-import { type Checkpoint, type CheckpointRequest, checkpoint, checkpointKeys } from './checkpoint.ts'
+import {
+  type Checkpoint,
+  type CheckpointRequest,
+  checkpoint,
+  checkpointKeys,
+  type LeasedRequest,
+} from './checkpoint.ts'
 import type { LeaseWish } from './lease-size.ts'
 import { type OpenLeaseResult, openLease } from './open-lease.ts'
 import { recallLeases } from './recall-leases.ts'
@@ -33,7 +40,12 @@ async function account(credit: bigint, changes: Partial<Plan> = {}): Promise<Sub
     lease: { most: nano(10_000n) },
     ...changes,
   }
-  const plans: PlanTable = { plans: [plan], defaultPlanId: 'leased', spendingLimit: nano(1_000n) }
+  const { lease: _lease, ...plain } = plan
+  const plans: PlanTable = {
+    plans: [plan, { ...plain, planId: 'plain' }],
+    defaultPlanId: 'leased',
+    spendingLimit: nano(1_000n),
+  }
   const clock = fakeClock(startMs)
   const store: LedgerStore = memoryStorage({ clock }).ledger
   const ledger = createLedger({ store, plans, clock })
@@ -52,6 +64,37 @@ async function account(credit: bigint, changes: Partial<Plan> = {}): Promise<Sub
     recall: async () => (await run([], recallLeases('alice', plans))).isAnswering,
     head: () => run([], ({ head }) => ({ result: head as Account })),
     version: () => run([], ({ version }) => ({ result: version })),
+  }
+}
+
+const subject = { model: 'm', costProviderIds: [], attemptsMax: 1 }
+
+/** A request of this month as its process has it, with what it has cost. */
+function leased(reservationId: string, amount: bigint, cost?: bigint): LeasedRequest {
+  const reservation = {
+    reservationId,
+    state: 'held',
+    amount: nano(amount),
+    parts: [],
+    periodKey: '2026-11',
+    createdAtMs: startMs,
+    expiresAtMs: startMs + 600_000,
+    extended: 0,
+    fingerprint: reservationId,
+    subject,
+  } as const
+  return cost === undefined ? { reservation } : { reservation, attempts: cost === 0n ? [] : [served(cost)] }
+}
+
+function served(cost: bigint): SettledAttempt {
+  return {
+    attemptId: 'attempt',
+    providerId: 'p',
+    providerModel: 'm',
+    outcome: 'served',
+    costSource: 'provider',
+    cost: nano(cost),
+    payer: 'customer',
   }
 }
 
@@ -93,8 +136,16 @@ describe('opening a lease', () => {
     expect(await version()).toBe(before)
   })
 
+  it('opens once, also when it is over since', async () => {
+    const { open, write } = await account(100_000n)
+    await open('lease:1')
+    await write({ leaseId: 'lease:1', wish: null })
+    expect(await open('lease:1')).toEqual({ outcome: 'none', isNever: false })
+  })
+
   it('never opens under a plan without leases, and writes nothing', async () => {
-    const { open, version } = await account(100_000n, { lease: undefined } as unknown as Partial<Plan>)
+    const { ledger, open, version } = await account(100_000n)
+    await ledger.configure({ accountId: 'alice', planId: 'plain' })
     const before = await version()
     expect(await open('lease:1')).toEqual({ outcome: 'none', isNever: true })
     expect(await version()).toBe(before)
@@ -111,8 +162,10 @@ describe('opening a lease', () => {
     const endMs = Date.UTC(2026, 11, 1)
     clock.set(endMs - 16_000)
     expect(await open('lease:1')).toMatchObject({ lease: { untilMs: endMs } })
+    clock.set(endMs - 15_000)
+    expect(await open('lease:2')).toMatchObject({ lease: { untilMs: endMs } })
     clock.set(endMs - 14_999)
-    expect((await open('lease:2')).outcome).toBe('none')
+    expect((await open('lease:3')).outcome).toBe('none')
   })
 
   it('leases no credit out of turn: none when what comes first expires too soon', async () => {
@@ -123,6 +176,20 @@ describe('opening a lease', () => {
     const later = await account(100_000n)
     await later.ledger.grant({ ...soon, expiresAtMs: startMs + 150_001 })
     expect(sizeOf(await later.open('lease:1'))).toBe(1_000n)
+  })
+
+  it('minds no credit that expires soon and is not drawn: later in turn, used up, or not there yet', async () => {
+    const { ledger, open } = await account(100_000n)
+    const grant = { accountId: 'alice', amount: nano(1_000n) }
+    const expiresAtMs = startMs + 1_000
+    await ledger.grant({ ...grant, grantId: 'used', priority: 1, expiresAtMs })
+    const request = { accountId: 'alice', amount: nano(1_000n), timeToLiveMs: 1, subject }
+    await ledger.reserve({ ...request, reservationId: 'r1' })
+    await ledger.grant({ ...grant, grantId: 'to-come', priority: 2, effectiveAtMs: startMs + 1, expiresAtMs })
+    await ledger.grant({ ...grant, grantId: 'first', priority: 3 })
+    await ledger.grant({ ...grant, grantId: 'later', priority: 4, expiresAtMs })
+    expect(sizeOf(await open('lease:1', { wanted: nano(1_000n) }))).toBe(1_000n)
+    expect((await open('lease:2', { wanted: nano(1n), least: nano(1n) })).outcome).toBe('none')
   })
 })
 
@@ -144,7 +211,6 @@ describe('asking leases back', () => {
   it('is told to whoever is refused, as long as somebody may answer', async () => {
     const { clock, ledger, open, recall } = await account(1_000n)
     await open('lease:1')
-    const subject = { model: 'm', costProviderIds: [], attemptsMax: 1 }
     const asked = (reservationId: string) =>
       ledger.reserve({ accountId: 'alice', reservationId, amount: nano(600n), timeToLiveMs: 1, subject })
     expect(await asked('r1')).toMatchObject({ outcome: 'insufficient', isLeased: true, spendable: 500n })
@@ -168,8 +234,9 @@ describe('asking leases back', () => {
 
 describe('a checkpoint', () => {
   it('writes nothing while nothing happened and the lease is young, and renews it later', async () => {
-    const { clock, open, write, version } = await account(100_000n)
+    const { clock, open, write, version, head } = await account(100_000n)
     await open('lease:1')
+    await open('lease:2')
     const before = await version()
     clock.advance(14_999)
     expect((await write({ leaseId: 'lease:1' })).lease?.untilMs).toBe(startMs + 30_000)
@@ -177,6 +244,71 @@ describe('a checkpoint', () => {
     clock.advance(1)
     expect((await write({ leaseId: 'lease:1' })).lease?.untilMs).toBe(startMs + 45_000)
     expect(await version()).toBe(before + 1n)
+    expect((await head()).leases).toEqual([
+      { leaseId: 'lease:1', expiresAtMs: startMs + 165_000 },
+      { leaseId: 'lease:2', expiresAtMs: startMs + 150_000 },
+    ])
+  })
+
+  it('renews a lease along with whatever it writes', async () => {
+    const { clock, open, write } = await account(100_000n)
+    await open('lease:1')
+    clock.advance(1)
+    const { lease } = await write({ leaseId: 'lease:1', requests: [leased('r1', 5n, 5n)] })
+    expect(lease?.untilMs).toBe(startMs + 30_001)
+  })
+
+  it('takes what a request has cost out of the lease, and what one under way may cost', async () => {
+    const { open, write, head } = await account(2_000n)
+    await open('lease:1')
+    const wish = { wanted: nano(10n), least: nano(10n) }
+    const requests = [leased('ended', 300n, 200n), leased('open', 100n)]
+    const { lease } = await write({ leaseId: 'lease:1', requests, wish })
+    expect(lease?.amount).toBe(700n)
+    expect((await head()).grants[0]).toMatchObject({ available: 1_000n, held: 800n, settled: 200n })
+  })
+
+  it('that comes twice is written once, also for a request that cost nothing', async () => {
+    const { open, write, version } = await account(100_000n)
+    await open('lease:1')
+    const requests = [leased('free', 5n, 0n), leased('paid', 5n, 3n)]
+    const first = await write({ leaseId: 'lease:1', requests })
+    const before = await version()
+    const again = await write({ leaseId: 'lease:1', requests })
+    expect(await version()).toBe(before)
+    expect(again.lease).toEqual(first.lease)
+    expect(again.settled).toEqual([first.settled[0], { outcome: 'already-settled', seq: 2n }])
+  })
+
+  it('charges nothing for a request that was settled at nothing, whatever its process tells later', async () => {
+    const { ledger, open, write } = await account(100_000n)
+    await open('lease:1')
+    await write({ leaseId: 'lease:1', requests: [leased('r1', 5n)] })
+    await ledger.settle({ accountId: 'alice', reservationId: 'r1', attempts: [] })
+    const { settled } = await write({ leaseId: 'lease:1', requests: [leased('r1', 5n, 5n)] })
+    expect(settled).toMatchObject([{ outcome: 'settled', receipt: { seq: null, charged: 0n } }])
+    expect((await ledger.balance('alice')).charged).toBe(0n)
+  })
+
+  it('holds for a request under way whose lease is over what the account still has, up to all of it', async () => {
+    const { clock, ledger, open, write } = await account(1_000n)
+    await open('lease:1')
+    clock.advance(150_000)
+    const requests = [leased('whole', 600n), leased('part', 600n), leased('nothing', 1n)]
+    expect((await write({ leaseId: 'lease:1', requests })).lease).toBeNull()
+    expect(await ledger.balance('alice')).toMatchObject({ held: 1_000n, spendable: 0n })
+    const settle = (reservationId: string, cost: bigint) =>
+      ledger.settle({ accountId: 'alice', reservationId, attempts: [served(cost)] })
+    expect(await settle('part', 500n)).toMatchObject({ receipt: { charged: 400n, absorbed: 100n } })
+    expect(await settle('nothing', 1n)).toMatchObject({ receipt: { charged: 0n, absorbed: 1n } })
+    expect(await settle('whole', 500n)).toMatchObject({ receipt: { charged: 500n, absorbed: 0n } })
+  })
+
+  it('grows a lease with the balance, to half of what is there for the only one', async () => {
+    const { ledger, open, write } = await account(1_000n)
+    await open('lease:1')
+    await ledger.grant({ accountId: 'alice', grantId: 'g2', amount: nano(1_000n) })
+    expect((await write({ leaseId: 'lease:1' })).lease?.amount).toBe(1_000n)
   })
 
   it('makes a lease larger, never smaller', async () => {
@@ -191,7 +323,6 @@ describe('a checkpoint', () => {
   it('ends a lease of which too little is left', async () => {
     const { ledger, open, write } = await account(1_000n)
     await open('lease:1')
-    const subject = { model: 'm', costProviderIds: [], attemptsMax: 1 }
     await ledger.reserve({
       accountId: 'alice',
       reservationId: 'r1',
@@ -199,8 +330,79 @@ describe('a checkpoint', () => {
       timeToLiveMs: 1,
       subject,
     })
+    const just = await write({ leaseId: 'lease:1', wish: { wanted: nano(900n), least: nano(500n) } })
+    expect(just.lease).toMatchObject({ amount: 500n, isEnding: false })
     const poor = await write({ leaseId: 'lease:1', wish: { wanted: nano(900n), least: nano(501n) } })
     expect(poor.lease).toMatchObject({ amount: 500n, isEnding: true })
+  })
+
+  it('ends a lease of credit that would expire before it came back', async () => {
+    const { clock, ledger, open, write } = await account(0n)
+    const expiresAtMs = startMs + 160_000
+    await ledger.grant({ accountId: 'alice', grantId: 'g1', amount: nano(10_000n), expiresAtMs })
+    await open('lease:1')
+    clock.advance(9_999)
+    expect((await write({ leaseId: 'lease:1' })).lease?.isEnding).toBe(false)
+    clock.advance(1)
+    expect((await write({ leaseId: 'lease:1' })).lease?.isEnding).toBe(true)
+  })
+
+  it('goes on with a lease whatever expires of credit that is not in it', async () => {
+    const { ledger, open, write } = await account(100_000n)
+    await open('lease:1')
+    const expiresAtMs = startMs + 1_000
+    await ledger.grant({ accountId: 'alice', grantId: 'soon', amount: nano(5n), priority: 1, expiresAtMs })
+    expect((await write({ leaseId: 'lease:1' })).lease?.isEnding).toBe(false)
+  })
+
+  it('ends a lease of pay-as-you-go that is beyond a limit that is lower since', async () => {
+    const { ledger, open, write } = await account(0n, { overage: 'pay-as-you-go' })
+    await open('lease:1')
+    const request = { accountId: 'alice', reservationId: 'r1', amount: nano(300n) }
+    await ledger.reserve({ ...request, timeToLiveMs: 1, subject })
+    await ledger.settle({ ...request, attempts: [served(300n)] })
+    const limit = (spendingLimit: bigint) =>
+      ledger.configure({ accountId: 'alice', planId: 'leased', spendingLimit: nano(spendingLimit) })
+    await limit(800n)
+    expect((await write({ leaseId: 'lease:1' })).lease?.isEnding).toBe(false)
+    await limit(799n)
+    expect((await write({ leaseId: 'lease:1' })).lease?.isEnding).toBe(true)
+  })
+
+  it('sets nothing more aside as the period ends, nor after it, nor for whoever is asked for the lease', async () => {
+    const endMs = Date.UTC(2026, 11, 1)
+    const wish = { wanted: nano(5_000n), least: nano(10n) }
+    const ends = [
+      ({ clock }: Subject) => clock.set(endMs - 14_999),
+      ({ clock }: Subject) => clock.set(endMs),
+      ({ recall }: Subject) => recall(),
+    ]
+    for (const end of ends) {
+      const subject = await account(100_000n)
+      subject.clock.set(endMs - 16_000)
+      await subject.open('lease:1')
+      await end(subject)
+      const { lease } = await subject.write({ leaseId: 'lease:1', requests: [leased('r1', 5n, 5n)], wish })
+      expect(lease).toMatchObject({ amount: 995n, isEnding: true })
+      expect((await subject.head()).grants[0]?.held).toBe(995n)
+    }
+  })
+
+  it('ends a lease under a plan that leases nothing any more, and pays from it what it had promised', async () => {
+    const { ledger, open, write, head } = await account(100_000n)
+    await open('lease:1')
+    await ledger.configure({ accountId: 'alice', planId: 'plain' })
+    const { lease } = await write({ leaseId: 'lease:1', requests: [leased('r1', 5n, 5n)] })
+    expect(lease).toMatchObject({ amount: 995n, isEnding: true, terms: { checkpointMs: 1_000 } })
+    expect((await write({ leaseId: 'lease:1', wish: null })).lease).toBeNull()
+    expect((await head()).grants[0]).toMatchObject({ available: 99_995n, held: 0n, settled: 5n })
+  })
+
+  it('that gives a lease back enters nothing in the journal: no money moved', async () => {
+    const { ledger, open, write } = await account(100_000n)
+    await open('lease:1')
+    await write({ leaseId: 'lease:1', wish: null })
+    expect(await ledger.journal('alice', 0n, 10)).toHaveLength(1)
   })
 
   it('of an unknown lease, or one that is over, tells that it is over', async () => {
@@ -215,35 +417,15 @@ describe('a checkpoint', () => {
     const { clock, ledger, open, write } = await account(100_000n)
     await open('lease:1')
     clock.advance(10)
-    const reservation = {
-      reservationId: 'r1',
-      state: 'held',
-      amount: nano(5n),
-      parts: [],
-      periodKey: '2026-11',
-      createdAtMs: startMs + 11,
-      expiresAtMs: startMs + 1_000,
-      extended: 0,
-      fingerprint: 'r1',
-      subject: { model: 'm', costProviderIds: [], attemptsMax: 1 },
-    } as const
-    const attempt = {
-      attemptId: 'r1.1',
-      providerId: 'p',
-      providerModel: 'm',
-      outcome: 'served',
-      costSource: 'provider',
-      cost: nano(5n),
-      payer: 'customer',
-    } as const
-    await write({ leaseId: 'lease:1', requests: [{ reservation, attempts: [attempt] }] })
+    const { reservation } = leased('r1', 5n)
+    const ahead = { ...reservation, createdAtMs: startMs + 11 }
+    await write({ leaseId: 'lease:1', requests: [{ reservation: ahead, attempts: [served(5n)] }] })
     const [, entry] = await ledger.journal('alice', 0n, 10)
     expect(entry).toMatchObject({ requestId: 'r1', effectiveAtMs: startMs + 10 })
   })
 
   it('books nothing for a request whose id is known for something else', async () => {
     const { ledger, open, write } = await account(100_000n)
-    const subject = { model: 'm', costProviderIds: [], attemptsMax: 1 }
     const asked = { accountId: 'alice', reservationId: 'r1', amount: nano(5n), timeToLiveMs: 1, subject }
     const held = await ledger.reserve(asked)
     await open('lease:1')

@@ -5,9 +5,9 @@ import { openAccount } from '../open-account.ts'
 import { sumOfParts } from '../parts.ts'
 import type { PlanTable } from '../plan.ts'
 import { putReservation, type Reservation, reservationKey } from '../reservation.ts'
-import type { Reduce } from '../storage.ts'
+import type { Decision, Reduce } from '../storage.ts'
 import { holdExpiresAtMs, latestHold } from './lease-hold.ts'
-import { leaseMarks, leasesMax, markLease } from './lease-marks.ts'
+import { isRecalled, leaseMarks, leasesMax, markLease } from './lease-marks.ts'
 import { type LeaseWish, leaseParts } from './lease-size.ts'
 import { type FullLeaseTerms, leaseTermsOf } from './lease-terms.ts'
 
@@ -39,6 +39,8 @@ export type OpenLeaseResult =
   /** Not now: there is too little credit, it expires soon, or somebody asks for it back. `never` under this plan. */
   | { readonly outcome: 'none'; readonly isNever: boolean }
 
+const notNow: Decision<OpenLeaseResult> = { result: { outcome: 'none', isNever: false } }
+
 /** Sets credit of an account aside for one process to pay requests from, in one step with the check that it is there. */
 export function openLease(
   { accountId, leaseId, ...wish }: OpenLeaseRequest,
@@ -52,15 +54,11 @@ export function openLease(
     const earlier = latestHold(draft, cut, key)
     if (earlier?.state === 'held')
       return { result: { outcome: 'open', lease: stateOf(draft, earlier, terms) } }
-    const marks = leaseMarks(draft)
-    const isWelcome =
-      marks.length < leasesMax && marks.every(({ recalledAtMs }) => recalledAtMs === undefined)
+    const isWelcome = earlier === undefined && leaseMarks(draft).length < leasesMax && !isRecalled(draft)
     const untilMs = leaseUntilMs(draft, terms)
-    const parts =
-      earlier === undefined && isWelcome && untilMs !== undefined
-        ? leaseParts(draft, terms, wish, { leaseId, parts: [], untilMs })
-        : undefined
-    if (parts === undefined || untilMs === undefined) return { result: { outcome: 'none', isNever: false } }
+    if (!isWelcome || untilMs === undefined) return notNow
+    const parts = leaseParts(draft, terms, wish, { leaseId, parts: [], untilMs })
+    if (parts === undefined) return notNow
     const hold: Reservation = {
       reservationId: leaseId,
       state: 'held',

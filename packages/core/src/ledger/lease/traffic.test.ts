@@ -13,6 +13,16 @@ describe('the traffic of an account', () => {
     expect(traffic.isBusy(20_000)).toBe(false)
   })
 
+  it('counts by stretches of ten seconds: the one under way, and the one just before it', () => {
+    const traffic = createTraffic(0)
+    for (let index = 0; index < 8; index += 1) traffic.held(nano(10n), 10_000)
+    expect(traffic.isBusy(20_000)).toBe(true)
+    expect(traffic.isBusy(30_000)).toBe(false)
+    const quiet = createTraffic(0)
+    for (let index = 0; index < 8; index += 1) quiet.held(nano(10n), 0)
+    expect(quiet.isBusy(20_000)).toBe(false)
+  })
+
   it('forgets what was long ago', () => {
     const traffic = createTraffic(0)
     for (let index = 0; index < 20; index += 1) traffic.held(nano(1_000_000n), 0)
@@ -29,6 +39,21 @@ describe('the traffic of an account', () => {
     }
     // 1,000 held and 300 spent within five seconds: 2,000 in ten, 3,600 in sixty.
     expect(traffic.wish(usualLeaseTerms, 5_000)).toEqual({ wanted: 5_600n, least: 600n })
+  })
+
+  it('counts both stretches from when the first of them began', () => {
+    const traffic = createTraffic(1_000)
+    for (const amount of [60n, 100n, 40n]) traffic.held(nano(amount), 2_000)
+    for (const amount of [30n, 20n]) traffic.held(nano(amount), 11_000)
+    // 250 held by five within ten seconds.
+    expect(traffic.wish(usualLeaseTerms, 11_000)).toEqual({ wanted: 1_000n, least: 1_000n })
+    for (const cost of [40n, 40n, 40n, 20n, 10n]) traffic.spent(nano(cost))
+    traffic.held(nano(50n), 21_000)
+    for (const cost of [25n, 25n]) traffic.spent(nano(cost))
+    // The first stretch is forgotten: 100 held and 200 spent by seven within ten seconds, which is 1,200 in sixty.
+    expect(traffic.wish(usualLeaseTerms, 21_000)).toEqual({ wanted: 1_300n, least: 580n })
+    for (let index = 0; index < 100; index += 1) traffic.held(nano(1n), 22_000)
+    expect(traffic.wish(usualLeaseTerms, 26_000).wanted).toBe(933n)
   })
 
   it('takes less than a second for one, and asks for no less than is worth it', () => {
