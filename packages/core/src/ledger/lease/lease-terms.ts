@@ -36,9 +36,14 @@ export function leaseTermsOf({ lease }: Plan): FullLeaseTerms | undefined {
   }
 }
 
-/** How long whoever asks for leases back waits for them. An account may have changed its plan since they were given. */
+/** How often processes write what their leases have paid. An account may have changed its plan since they were given. */
+export function checkpointMsOf(plan: Plan): number {
+  return (leaseTermsOf(plan) ?? usualLeaseTerms).checkpointMs
+}
+
+/** How long whoever asks for leases back waits for them. */
 export function recallWithinMs(plan: Plan): number {
-  return recallCheckpoints * (leaseTermsOf(plan) ?? usualLeaseTerms).checkpointMs
+  return recallCheckpoints * checkpointMsOf(plan)
 }
 
 /** @throws RangeError that names the plan and its terms that no lease could be given under. */

@@ -79,27 +79,29 @@ export function createLeasehold(accountId: string, options: LeaseholdOptions): L
       return
     }
     terms = result.lease.terms
-    lease = createLocalLease(accountId, result.lease, askedAtMs)
+    const opened = createLocalLease(accountId, result.lease, askedAtMs)
+    lease = opened
     quietTicks = 0
-    clock.after(terms.checkpointMs, tick)
+    tickLater(opened)
   }
 
   function pause(forMs: number): void {
     strictUntilMs = Math.max(strictUntilMs, clock.monotonicMs() + forMs)
   }
 
-  function tick(): void {
-    if (lease === undefined) return
+  function tickLater(local: LocalLease): void {
+    clock.after(terms.checkpointMs, () => tick(local))
+  }
+
+  function tick(local: LocalLease): void {
+    // It may be over, and the next one has ticks of its own.
+    if (local !== lease) return
     quietTicks = decidedSinceTick ? 0 : quietTicks + 1
     decidedSinceTick = false
-    if (quietTicks >= quietTicksMax) lease.stop()
+    if (quietTicks >= quietTicksMax) local.stop()
     // Also with nothing to write: somebody may ask for the lease.
     const pass = passing ?? startPass(true)
-    pass
-      .catch((cause: unknown) => onFailed(accountId, cause))
-      .finally(() => {
-        if (lease !== undefined) clock.after(terms.checkpointMs, tick)
-      })
+    pass.catch((cause: unknown) => onFailed(accountId, cause)).finally(() => tickLater(local))
   }
 
   function startPass(isTick = false): Promise<void> {
@@ -142,8 +144,10 @@ export function createLeasehold(accountId: string, options: LeaseholdOptions): L
         continue
       }
       // The reply to an earlier try was lost.
-      const receipt = await readFirstReceipt(access, accountId, step.seq)
-      if (receipt !== undefined) onSettled({ outcome: 'settled', receipt })
+      await readFirstReceipt(access, accountId, step.seq).then(
+        (receipt) => receipt && onSettled({ outcome: 'settled', receipt }),
+        (cause: unknown) => onFailed(accountId, cause),
+      )
     }
     for (const id of conflicts) onFailed(accountId, new Error(`The request id ${id} was used before.`))
   }
@@ -155,7 +159,8 @@ export function createLeasehold(accountId: string, options: LeaseholdOptions): L
       .catch(() => undefined)
       .then(() => {
         following = undefined
-        return startPass()
+        // Somebody may have been quicker. Two passes at once would take each other's answers for their own.
+        return passing ?? startPass()
       })
     return following
   }
@@ -170,9 +175,9 @@ export function createLeasehold(accountId: string, options: LeaseholdOptions): L
     pause(pauses.recalled)
     await release()
     for (let look = 0; look < looksMax; look += 1) {
-      const { isAnswering } = await access.run(accountId, [], recallLeases(accountId, plans))
+      const { isAnswering, checkpointMs } = await access.run(accountId, [], recallLeases(accountId, plans))
       if (!isAnswering) return
-      await new Promise<void>((resolve) => clock.after(terms.checkpointMs / 2, resolve))
+      await new Promise<void>((resolve) => clock.after(checkpointMs / 2, resolve))
     }
   }
 
