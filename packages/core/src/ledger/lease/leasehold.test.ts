@@ -261,6 +261,9 @@ describe('a process that has no lease of an account', () => {
 
 describe('the checkpoints of a lease', () => {
   it('give it back with the third in a row without a request, and no other for ten seconds', async () => {
+    const unused = await beginLeased()
+    await pass(unused, 3 * second)
+    expect(await unused.leases()).toBe(0)
     const world = await beginLeased()
     await pass(world, 2 * second)
     world.leasehold.decided(world.clock.monotonicMs())
