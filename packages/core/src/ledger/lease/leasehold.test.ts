@@ -516,6 +516,23 @@ describe('writing what a lease has paid', () => {
     expect(world.told).toHaveLength(70)
   })
 
+  it('has what ended while the lease was given back', async () => {
+    const world = await beginLeased()
+    const { lease } = world.leasehold
+    world.pay('r1', 10n)
+    const { wait, open } = gate()
+    world.after = wait
+    const released = world.leasehold.release()
+    await setImmediate()
+    const ended = { accountId: 'alice', reservationId: 'r1', attempts: [served(5n)] }
+    expect(lease?.settle(ended, world.clock.monotonicMs())).toBeDefined()
+    open()
+    await released
+    expect([world.leasehold.lease, await world.leases()]).toEqual([undefined, 0])
+    expect(await world.ledger.balance('alice')).toMatchObject({ charged: 5n, held: 0n })
+    expect(world.told).toHaveLength(1)
+  })
+
   it('waits for a lease that is being opened before it gives it back', async () => {
     const world = await begin()
     const { wait, open } = gate()

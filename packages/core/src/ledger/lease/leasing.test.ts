@@ -202,6 +202,13 @@ describe('a ledger that leases', () => {
     expect(await leases()).toBe(0)
   })
 
+  it('reads and changes accounts that it has served nothing of', async () => {
+    const { ledger, plain } = begin()
+    await give(plain, 1_000n)
+    expect((await ledger.balance('alice')).spendable).toBe(1_000n)
+    expect((await ledger.configure({ accountId: 'alice', planId: 'strict' })).planId).toBe('strict')
+  })
+
   it('settles and extends what another process holds', async () => {
     const { ledger, plain } = begin()
     await give(plain, 1_000n)

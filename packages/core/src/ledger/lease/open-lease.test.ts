@@ -254,8 +254,9 @@ describe('a checkpoint', () => {
     const { clock, open, write } = await account(100_000n)
     await open('lease:1')
     clock.advance(1)
-    const { lease } = await write({ leaseId: 'lease:1', requests: [leased('r1', 5n, 5n)] })
-    expect(lease?.untilMs).toBe(startMs + 30_001)
+    const wish = { wanted: nano(10n), least: nano(10n) }
+    const { lease } = await write({ leaseId: 'lease:1', requests: [leased('r1', 5n, 5n)], wish })
+    expect(lease).toMatchObject({ amount: 995n, untilMs: startMs + 30_001 })
   })
 
   it('takes what a request has cost out of the lease, and what one under way may cost', async () => {
@@ -297,11 +298,28 @@ describe('a checkpoint', () => {
     const requests = [leased('whole', 600n), leased('part', 600n), leased('nothing', 1n)]
     expect((await write({ leaseId: 'lease:1', requests })).lease).toBeNull()
     expect(await ledger.balance('alice')).toMatchObject({ held: 1_000n, spendable: 0n })
+    const extend = (reservationId: string) =>
+      ledger.extend({ accountId: 'alice', reservationId, ordinal: 1, amount: zero, timeToLiveMs: 0 })
+    expect(await extend('whole')).toMatchObject({ reservation: { amount: 600n } })
+    expect(await extend('part')).toMatchObject({ reservation: { amount: 400n } })
     const settle = (reservationId: string, cost: bigint) =>
       ledger.settle({ accountId: 'alice', reservationId, attempts: [served(cost)] })
     expect(await settle('part', 500n)).toMatchObject({ receipt: { charged: 400n, absorbed: 100n } })
     expect(await settle('nothing', 1n)).toMatchObject({ receipt: { charged: 0n, absorbed: 1n } })
     expect(await settle('whole', 500n)).toMatchObject({ receipt: { charged: 500n, absorbed: 0n } })
+  })
+
+  it('holds what a lease has too little of from the rest of the account', async () => {
+    const { ledger, open, write, head } = await account(2_000n)
+    await open('lease:1')
+    const { lease } = await write({ leaseId: 'lease:1', requests: [leased('r1', 900n), leased('r2', 300n)] })
+    // Half of what is left then is for what comes next.
+    expect(lease).toMatchObject({ amount: 400n, isEnding: false })
+    const more = { accountId: 'alice', ordinal: 1, amount: zero, timeToLiveMs: 0 }
+    expect(await ledger.extend({ ...more, reservationId: 'r2' })).toMatchObject({
+      reservation: { amount: 300n, parts: [{ source: 'grant:g1', amount: 300n }] },
+    })
+    expect((await head()).grants[0]).toMatchObject({ available: 400n, held: 1_600n })
   })
 
   it('grows a lease with the balance, to half of what is there for the only one', async () => {
