@@ -56,6 +56,17 @@ describe('the traffic of an account', () => {
     expect(traffic.wish(usualLeaseTerms, 26_000).wanted).toBe(933n)
   })
 
+  it('asks for no less than twice the largest hold, in whichever stretch that was', () => {
+    const traffic = createTraffic(0)
+    for (const amount of [100n, 1n]) {
+      traffic.held(nano(amount), 0)
+      traffic.spent(nano(1n))
+    }
+    expect(traffic.wish(usualLeaseTerms, 1_000).least).toBe(200n)
+    traffic.held(nano(1n), 10_000)
+    expect(traffic.wish(usualLeaseTerms, 10_000).least).toBe(200n)
+  })
+
   it('takes less than a second for one, and asks for no less than is worth it', () => {
     const traffic = createTraffic(0)
     traffic.held(nano(100n), 0)
