@@ -9,14 +9,15 @@ export const expressHost: AdapterHost = createExpressHost(express)
 
 /** The same for any Express: 4 has the same interface, but does not look at promises. */
 export function createExpressHost(create: () => Express): AdapterHost {
-  return { mount: (gateway, options) => listening(appOf(create(), gateway, options)) }
+  return { mount: (gateway, options) => listening(gateway, appOf(create(), gateway, options)) }
 }
 
 function appOf(
   app: Express,
   gateway: Gateway,
-  { prefix, parsesJson, headers, before }: MountOptions,
+  { prefix, parsesJson, headers, trustsProxy, before }: MountOptions,
 ): Express {
+  app.set('trust proxy', trustsProxy)
   app.use((_req, res, next) => {
     for (const [name, value] of Object.entries(headers)) res.setHeader(name, value)
     next()

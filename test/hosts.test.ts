@@ -20,6 +20,8 @@ const everything = [...adapterCases, ...nodeReplyCases]
 
 const belowTheWeb = 'happens on the Node request below, of which a web request knows nothing'
 
+const noAddress = 'a web request does not say where it came from'
+
 const hosts: Readonly<Record<string, Subject>> = {
   'Express 5': { host: expressHost, cases: everything },
   'Express 4': { host: createExpressHost(express4), cases: everything },
@@ -35,6 +37,11 @@ const hosts: Readonly<Record<string, Subject>> = {
       'forgets a request whose caller left while the host was at work': belowTheWeb,
       'forgets a request whose caller left while the host was at work and nobody had read the body':
         belowTheWeb,
+      'stops also those streams of a caller who leaves whose turn had not come': belowTheWeb,
+      'forgets a request whose caller left while the host was at work and its turn had not come': belowTheWeb,
+      'sends the pieces of a stream at once, also where the host gathers small ones': belowTheWeb,
+      'shows authenticate the address of a caller behind a proxy that the host trusts': noAddress,
+      'shows authenticate the address of the connection where the host trusts no proxy': noAddress,
       'lets the caller of a 50 MB body in chunks read why it is refused':
         'the server closes the connection of a request whose body nobody reads to its end',
     },

@@ -18,9 +18,10 @@ export const fastifyMiddieHost: AdapterHost = {
       app.use((request, reply, next) => void Promise.resolve(before(request, reply)).then(() => next(), next))
     }
     app.use(options.prefix === '' ? '/' : options.prefix, middleware(gateway))
-    // With `preHandler` middleware runs only where there is a route.
-    if (options.parsesJson) app.all('/*', (_request, reply) => reply.callNotFound())
-    return listen(app)
+    return listen(app, async () => {
+      await closeSoon(app)
+      await gateway.close()
+    })
   },
 }
 
@@ -33,12 +34,15 @@ export const fastifyPluginHost: AdapterHost = {
       await options.before?.(request.raw, reply.raw)
     })
     await app.register(plugin, { prefix: options.prefix, gateway, closesGateway: false })
-    return listen(app)
+    return listen(app, async () => {
+      await app.close()
+      await gateway.close()
+    })
   },
 }
 
-function createApp({ parsesJson }: MountOptions): FastifyInstance {
-  const app = Fastify({ forceCloseConnections: true })
+function createApp({ parsesJson, trustsProxy }: MountOptions): FastifyInstance {
+  const app = Fastify({ trustProxy: trustsProxy })
   if (parsesJson) acceptAnyJson(app)
   app.setErrorHandler((_error, _request, reply) =>
     reply.code(500).header('x-answered-by', 'host').send('The host apologises.'),
@@ -61,7 +65,22 @@ function acceptAnyJson(app: FastifyInstance): void {
   app.addContentTypeParser('*', (_request, _payload, done) => done(null))
 }
 
-async function listen(app: FastifyInstance): Promise<MountedHost> {
+async function listen(app: FastifyInstance, stop: () => Promise<void>): Promise<MountedHost> {
   const url = await app.listen({ port: 0, host: '127.0.0.1' })
-  return { url, close: () => app.close() }
+  return {
+    url,
+    stop,
+    async close() {
+      const closed = app.close()
+      app.server.closeAllConnections()
+      await closed
+    },
+  }
+}
+
+/** Fastify closes idle connections once: one whose stream ends later has to be closed by whoever has no plugin to do it. */
+async function closeSoon(app: FastifyInstance): Promise<void> {
+  const sweeping = setInterval(() => app.server.closeIdleConnections(), 100)
+  await app.close()
+  clearInterval(sweeping)
 }

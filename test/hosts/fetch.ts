@@ -17,7 +17,7 @@ export const fetchHost: AdapterHost = {
     )
     app.onError((_error, ctx) => ctx.text('The host apologises.', 500, { 'x-answered-by': 'host' }))
     const answer = getRequestListener(app.fetch)
-    return listening(async (message, reply) => {
+    return listening(gateway, async (message, reply) => {
       await before?.(message, reply)
       await answer(message, reply)
     })

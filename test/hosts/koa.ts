@@ -6,8 +6,8 @@ import { listening } from './listening.ts'
 
 /** Koa 3 with the gateway mounted, as `AdapterHost` describes. */
 export const koaHost: AdapterHost = {
-  mount(gateway, { prefix, parsesJson, headers, before }) {
-    const app = new Koa()
+  mount(gateway, { prefix, parsesJson, headers, trustsProxy, before }) {
+    const app = new Koa({ proxy: trustsProxy })
     // A caller who leaves in the middle of a stream is an error event of Koa, and no fault.
     app.on('error', () => undefined)
     app.use(async (ctx, next) => {
@@ -32,6 +32,6 @@ export const koaHost: AdapterHost = {
       ctx.status = ctx.method === 'OPTIONS' ? 204 : 404
       ctx.set('x-answered-by', 'host')
     })
-    return listening(app.callback())
+    return listening(gateway, app.callback())
   },
 }

@@ -47,7 +47,7 @@ export async function startServerHere(
     timeouts: { closeMs: 1 },
   })
   await gateway.accounts.configure({ accountId: 'alice', planId: 'pro' })
-  const mount = { prefix: '/ai', parsesJson: false, headers: {}, before: undefined }
+  const mount = { prefix: '/ai', parsesJson: false, headers: {}, trustsProxy: false, before: undefined }
   const { url, close } = await expressHost.mount(gateway, mount)
   return {
     baseUrl: `${url}/ai/v1`,

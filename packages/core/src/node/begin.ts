@@ -3,6 +3,7 @@ import type { Gateway } from '../gateway-interface.ts'
 import type { ByteStream } from '../http/byte-stream.ts'
 import type { GatewayRequest, GatewayResponse } from '../http/exchange.ts'
 import { Caller } from './caller.ts'
+import { onConnectionClose } from './connection-close.ts'
 import { requestBody } from './read-request-body.ts'
 
 export interface ServeOptions {
@@ -27,19 +28,23 @@ export async function begin(
   reply: ServerResponse,
   { url, parsedBody, host }: ServeOptions,
 ): Promise<Begun> {
+  // An answer without a socket waits for the one before it on the same connection.
+  const isQueued = reply.socket === null
   // The caller left while the host was at work: nobody would read, and somebody would pay.
-  if (reply.destroyed) return 'nobody-waits'
+  if (reply.destroyed || (isQueued && message.socket.destroyed)) return 'nobody-waits'
   const query = url.indexOf('?')
   const caller = new Caller()
   const pending: { stream?: ByteStream; isAnswered?: true } = {}
   // The response's close, not the request's: the request closes as soon as its body is read.
   const onClose = () => {
+    forgetConnection?.()
     if (pending.isAnswered && reply.writableFinished) return
     // The stream first: it then knows that its reader left, and does not take the abort for a fault of the provider.
     pending.stream?.cancel()
     caller.leave()
   }
   reply.on('close', onClose)
+  const forgetConnection = isQueued ? onConnectionClose(message.socket, onClose) : undefined
   const request: { -readonly [Name in keyof GatewayRequest]: GatewayRequest[Name] } = {
     method: message.method ?? 'GET',
     path: query === -1 ? url : url.slice(0, query),
@@ -52,16 +57,21 @@ export async function begin(
   const response = await gateway.handle(request)
   if (response === undefined) {
     reply.off('close', onClose)
+    forgetConnection?.()
     return 'not-ours'
   }
   const { body } = response
   const isWhole = typeof body === 'string' || body instanceof Uint8Array
-  if (reply.headersSent || reply.destroyed) {
+  if (reply.headersSent || reply.destroyed || caller.aborted) {
     // The host has answered meanwhile, say with a time-out of its own, or the caller has gone.
     if (!isWhole) body.cancel()
     return 'nobody-waits'
   }
   pending.isAnswered = true
-  if (!isWhole) pending.stream = body
+  if (!isWhole) {
+    pending.stream = body
+    // Pieces of a stream are small, and a connection that gathers them holds each back until the last has been confirmed.
+    if (message.httpVersionMajor === 1) message.socket.setNoDelay?.(true)
+  }
   return response
 }

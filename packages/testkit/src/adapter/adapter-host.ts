@@ -19,6 +19,8 @@ export interface MountOptions {
   readonly parsesJson: boolean
   /** Headers the host sets on every answer before the gateway sees the request, in the host's own way. */
   readonly headers: Readonly<Record<string, string>>
+  /** Whether the host believes what a proxy says of its callers: `X-Forwarded-For`. */
+  readonly trustsProxy: boolean
   /** Runs before the gateway, as the host's own middleware would. The host waits for it. */
   readonly before: ((message: IncomingMessage, reply: ServerResponse) => void | Promise<void>) | undefined
 }
@@ -26,6 +28,11 @@ export interface MountOptions {
 export interface MountedHost {
   /** Without the prefix: `http://127.0.0.1:40123`. */
   readonly url: string
+  /**
+   * Takes no new connections, lets running requests finish, and closes the gateway, in the way the host's users are told to.
+   * Resolves when all of that is done.
+   */
+  stop(): Promise<void>
   /** Closes every connection and frees the port. Leaves the gateway alone. */
   close(): Promise<void>
 }

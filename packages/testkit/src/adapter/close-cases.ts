@@ -37,4 +37,24 @@ export const closeCases: readonly AdapterCase[] = [
     assert.equal(answer.headers['retry-after'], '1')
     assert.equal(rig.receipts.length, 1)
   }),
+
+  adapterCase('finishes running streams when its host stops, and takes nobody new', {}, async (rig) => {
+    rig.simulator.fault('together', { kind: 'slow', firstTokenMs: 0, tokenMs: 10 })
+    const exchanges = Array.from({ length: 3 }, () => rig.client.open(streamedChat({ model, say: 20 })))
+    await Promise.all(exchanges.map((exchange) => exchange.reads('"content"')))
+
+    const stopped = rig.stop()
+    await assert.rejects(rig.client.ask({ path: '/v1/models' }))
+    const startMs = performance.now()
+    await stopped
+
+    // Servers keep a connection for five seconds and more: nobody may have waited for that.
+    assert.ok(performance.now() - startMs < 3_000, 'the host still waits for connections')
+    assert.equal(rig.receipts.length, 3)
+    for (const exchange of exchanges) {
+      await exchange.over()
+      assert.ok(exchange.isComplete)
+      assert.ok(exchange.text.endsWith('data: [DONE]\n\n'))
+    }
+  }),
 ]

@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { type CatalogRow, perMillion } from '@farebox/core'
 import type { AdapterCase } from './adapter-host.ts'
 import { eventually } from './eventually.ts'
+import type { OpenExchange } from './http-client.ts'
 import { chat, streamedChat } from './questions.ts'
 import { accountId, adapterCase, expectNothingUnderWay, type Rig } from './rig.ts'
 
@@ -50,6 +51,35 @@ export const disconnectCases: readonly AdapterCase[] = [
 
     assert.equal((await rig.onlyReceipt()).attempts[0]?.outcome, 'aborted')
   }),
+
+  adapterCase(
+    'charges callers who leave after any chunk what the provider has counted, each once',
+    { tellsCosts: true },
+    async (rig) => {
+      const chunks = Array.from({ length: 9 }, (_, index) => index)
+      rig.simulator.script(
+        'together',
+        chunks.map((afterChunks) => ({ kind: 'stall', afterChunks })),
+      )
+      for (const afterChunks of chunks) {
+        const exchange = rig.client.open(streamedChat({ model, say: 20 }))
+        await eventually('the provider is asked', () => rig.simulator.requests.length > afterChunks)
+        await eventually('all chunks are read', () => contentEvents(exchange) === afterChunks)
+        exchange.leave()
+      }
+
+      await eventually('all are settled', () => rig.receipts.length === chunks.length)
+      await rig.quiet()
+      const { served } = rig.simulator
+      assert.deepEqual(served.map(({ usage }) => usage['completion_tokens']).toSorted(), chunks)
+      assert.deepEqual(
+        rig.receipts.map(({ charged }) => charged).toSorted(),
+        served.map(({ costNanoUsd }) => costNanoUsd).toSorted(),
+      )
+      // Whoever leaves takes the connection along; the next request makes another.
+      assert.equal((await rig.client.ask(chat({ model }))).status, 200)
+    },
+  ),
 
   adapterCase(
     'stops the provider when the caller leaves before the first byte of a stream',
@@ -173,4 +203,8 @@ async function leaveWhenStarted(rig: Rig): Promise<void> {
   await delay(100)
   exchange.leave()
   await exchange.over()
+}
+
+function contentEvents({ text }: OpenExchange): number {
+  return text.match(/"content":"[^"]/g)?.length ?? 0
 }

@@ -1,9 +1,12 @@
 import type { AdapterCase } from './adapter-host.ts'
 import { bodyCases } from './body-cases.ts'
 import { closeCases } from './close-cases.ts'
+import { connectionCases } from './connection-cases.ts'
 import { disconnectCases } from './disconnect-cases.ts'
 import { pathCases } from './path-cases.ts'
+import { proxyCases } from './proxy-cases.ts'
 import { responseCases } from './response-cases.ts'
+import { stallCases } from './stall-cases.ts'
 import { statementCases } from './statement-cases.ts'
 import { streamCases } from './stream-cases.ts'
 
@@ -28,6 +31,9 @@ export const adapterCases: readonly AdapterCase[] = [
   ...responseCases,
   ...streamCases,
   ...disconnectCases,
+  ...connectionCases,
+  ...stallCases,
+  ...proxyCases,
   ...closeCases,
   ...statementCases,
 ]

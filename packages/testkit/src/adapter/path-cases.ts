@@ -55,6 +55,58 @@ export const pathCases: readonly AdapterCase[] = [
     assert.equal(answer.headers['x-answered-by'], 'host')
   }),
 
+  adapterCase(
+    'leaves a preflight to the host, with the headers that it sets',
+    { mount: { headers: { 'access-control-allow-origin': 'https://app.example' } } },
+    async (rig) => {
+      const headers = {
+        origin: 'https://app.example',
+        'access-control-request-method': 'POST',
+        'access-control-request-headers': 'authorization, content-type',
+      }
+      for (const path of ['/v1/chat/completions', '/v1/models', '/v1/nothing']) {
+        const answer = await rig.client.ask({ method: 'OPTIONS', path, headers })
+        assert.equal(answer.status, 204, path)
+        assert.equal(answer.headers['access-control-allow-origin'], 'https://app.example', path)
+      }
+      assert.equal(rig.seen, 0)
+    },
+  ),
+
+  adapterCase(
+    'failure 28: charges every request that it answers, however its path is written',
+    {},
+    async (rig) => {
+      const spellings = [
+        '/v1/chat/completions',
+        '//v1///chat/completions',
+        '/v1/chat/completions/',
+        '/v1/chat/completions?model=free',
+        '/v1/./chat/completions',
+        '/x/../v1/chat/completions',
+        '/v1/chat%2Fcompletions',
+        '/v1/%63hat/completions',
+        '/V1/Chat/Completions',
+        '/v1/chat/completions%00',
+        '/v1/chat/completions;free',
+      ]
+      let answered = 0
+      for (const path of spellings) {
+        const { status } = await rig.client.ask({ ...chat(), path })
+        if (status === 200) answered += 1
+        else assert.equal(status, 404, path)
+      }
+      await rig.quiet()
+
+      assert.ok(answered >= 4)
+      assert.equal(rig.simulator.served.length, answered)
+      assert.deepEqual(
+        rig.receipts.map(({ charged }) => charged),
+        rig.simulator.served.map(({ costNanoUsd }) => costNanoUsd),
+      )
+    },
+  ),
+
   adapterCase('answers HEAD like GET, without the body', {}, async ({ client }) => {
     const whole = await client.ask({ path: '/v1/models' })
     const head = await client.ask({ method: 'HEAD', path: '/v1/models' })

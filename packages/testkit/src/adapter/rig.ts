@@ -56,6 +56,8 @@ export interface Rig {
   onlyReceipt(): Promise<Receipt>
   /** Waits until nothing is held and no provider is at work. */
   quiet(): Promise<void>
+  /** Stops the host in good order, and the gateway with it. */
+  stop(): Promise<void>
   close(): Promise<void>
 }
 
@@ -108,7 +110,14 @@ export async function startRig(host: AdapterHost, options: RigOptions = {}): Pro
     },
   })
   await gateway.credits.grant({ grantId: 'credit', accountId, amount: usd('5.00'), kind: 'purchased' })
-  const mount = { prefix: '/ai', parsesJson: false, headers: {}, before: undefined, ...options.mount }
+  const mount = {
+    prefix: '/ai',
+    parsesJson: false,
+    headers: {},
+    trustsProxy: false,
+    before: undefined,
+    ...options.mount,
+  }
   const mounted = await host.mount(options.wrap?.(gateway) ?? gateway, mount)
   const url = mounted.url + mount.prefix
   const client = createClient(url)
@@ -135,6 +144,7 @@ export async function startRig(host: AdapterHost, options: RigOptions = {}): Pro
       return receipts[0] as Receipt
     },
     quiet,
+    stop: mounted.stop,
     async close() {
       client.close()
       await mounted.close()
