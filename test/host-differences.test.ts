@@ -214,6 +214,23 @@ const table: Readonly<Record<string, Row>> = {
     },
   ),
 
+  "the caller's address, for `authenticate`": row(
+    {
+      says: '`host.ip`',
+      async prove(host) {
+        expect(await addressOn(host)).toMatch(/127\.0\.0\.1$/)
+      },
+    },
+    {
+      '`gateway.fetch`': {
+        says: 'not told',
+        async prove(host) {
+          expect(await addressOn(host)).toBeUndefined()
+        },
+      },
+    },
+  ),
+
   'closes with the host': row(
     {
       says: 'no',
@@ -296,6 +313,21 @@ async function answersAt(
     const { headers } = await fetch(`${new URL(url).origin}${prefix}/v1/models`)
     expect(headers.get('x-answered-by') ?? 'gateway', prefix).toBe(who)
   }
+}
+
+async function addressOn(host: AdapterHost): Promise<string | undefined> {
+  const seen: (string | undefined)[] = []
+  const { client } = await rigOn(host, {
+    gateway: {
+      authenticate(request) {
+        seen.push((request.host as { readonly ip?: string }).ip)
+        return undefined
+      },
+    },
+  })
+  await client.ask(chat())
+  expect(seen).toHaveLength(1)
+  return seen[0]
 }
 
 async function rigOn(host: AdapterHost, options: RigOptions): Promise<Rig> {

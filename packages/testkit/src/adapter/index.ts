@@ -13,8 +13,10 @@ import { streamCases } from './stream-cases.ts'
 export type { AdapterCase, AdapterHost, MountedHost, MountOptions } from './adapter-host.ts'
 export { eventually } from './eventually.ts'
 export type { Answer, Client, OpenExchange, Question } from './http-client.ts'
+export { type LeaveStreamsOptions, type LeftBehind, type LeftStreams, leaveStreams } from './left-streams.ts'
 export { nodeReplyCases } from './node-reply-cases.ts'
 export { chat, chatBody, chatModel, streamedChat } from './questions.ts'
+export type { Resources } from './resources.ts'
 export { accountId, apiKey, authorization, type Rig, type RigOptions, startRig } from './rig.ts'
 
 /**

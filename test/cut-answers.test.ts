@@ -1,0 +1,168 @@
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { createGateway, memoryStorage, type Receipt, usd } from '@farebox/core'
+import { together } from '@farebox/core/providers/together'
+import { accountId, authorization, chatBody, chatModel, eventually } from '@farebox/testkit/adapter'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { expressHost } from './express-host.ts'
+
+// A provider that dies may do so at any byte. What was cut is never taken for whole, and never left unpaid or paid twice.
+
+const words = ['The', ' fare', ' is', ' due.']
+const usage = { prompt_tokens: 11, completion_tokens: words.length, total_tokens: 11 + words.length }
+
+const chunk = (members: object): string =>
+  `data: ${JSON.stringify({ id: 'cut', object: 'chat.completion.chunk', ...members })}\n\n`
+
+const streamed = [
+  ...words.map((content) => chunk({ choices: [{ index: 0, delta: { content }, finish_reason: null }] })),
+  chunk({ choices: [{ index: 0, delta: {}, finish_reason: 'stop' }], usage }),
+  'data: [DONE]\n\n',
+].join('')
+
+const whole = JSON.stringify({
+  id: 'cut',
+  object: 'chat.completion',
+  choices: [{ index: 0, message: { role: 'assistant', content: words.join('') }, finish_reason: 'stop' }],
+  usage,
+})
+
+/** Further apart than some parts of an event, and in step with none. */
+const everyBytes = 7
+
+type Death = 'is reset' | 'ends its answer as if that were all'
+
+const deaths: readonly Death[] = ['is reset', 'ends its answer as if that were all']
+
+describe.each(deaths)('failure 25: a provider that %s', (death) => {
+  it('after any byte of a stream never looks like one that has told everything', {
+    timeout: 60_000,
+  }, async () => {
+    const { ask, provider, receipts } = await serving()
+    let broken = 0
+    for (let bytes = 1; bytes < streamed.length; bytes += everyBytes) {
+      provider.play(streamed, { bytes, death })
+      const { status, text } = await ask(true)
+      await eventually('the request is settled', () => receipts.length === 1)
+      const [receipt] = receipts.splice(0)
+      const at = `cut after ${bytes} bytes`
+
+      // Before the first event nothing has been answered yet: then it is a refusal, and not half an answer.
+      const events = status === 200 ? eventsOf(text) : [JSON.parse(text)]
+      const isWhole = text.endsWith('data: [DONE]\n\n')
+      const errors = events.filter((event) => event.error !== undefined)
+      expect([200, 502], at).toContain(status)
+      expect(errors.length, at).toBe(isWhole ? 0 : 1)
+      if (isWhole) expect(contentOf(events), at).toBe(words.join(''))
+      else broken += 1
+      // What broke off before it had said anything may have been asked once more.
+      const outcomes = receipt?.attempts.map(({ outcome }) => outcome) ?? []
+      expect(outcomes.pop(), at).toBe(isWhole ? 'served' : status === 200 ? 'aborted' : 'failed')
+      expect(
+        outcomes.filter((outcome) => outcome !== 'failed'),
+        at,
+      ).toEqual([])
+      if (status === 200) expect(receipt?.charged, at).toBeGreaterThan(0n)
+      else expect(receipt?.charged, at).toBe(0n)
+    }
+    expect(broken).toBeGreaterThan(streamed.length / everyBytes / 2)
+  })
+
+  it('after any byte of a whole answer is a failure, and costs its caller nothing', async () => {
+    const { ask, provider, receipts } = await serving()
+    for (let bytes = 0; bytes < whole.length; bytes += everyBytes) {
+      provider.play(whole, { bytes, death })
+      const { status, text } = await ask(false)
+      await eventually('the request is settled', () => receipts.length === 1)
+      const [receipt] = receipts.splice(0)
+
+      expect([status, JSON.parse(text)], `cut after ${bytes} bytes`).toMatchObject([
+        502,
+        { error: { code: 'provider_failed' } },
+      ])
+      expect(receipt?.charged).toBe(0n)
+    }
+  })
+})
+
+interface Event {
+  readonly error?: object
+  readonly choices?: readonly { readonly delta: { readonly content?: string } }[]
+}
+
+/** Every event but the last mark: each has to be whole. */
+function eventsOf(text: string): readonly Event[] {
+  const events = text.split('\n\n')
+  expect(events.pop()).toBe('')
+  return events
+    .filter((event) => event !== 'data: [DONE]')
+    .map((event) => JSON.parse(event.slice('data: '.length)))
+}
+
+function contentOf(events: readonly Event[]): string {
+  return events.map(({ choices }) => choices?.[0]?.delta.content ?? '').join('')
+}
+
+/** A gateway in Express over a provider that dies as it is told. */
+async function serving() {
+  const provider = await startDyingProvider()
+  const receipts: Receipt[] = []
+  const gateway = createGateway({
+    providers: [together({ apiKey: 'provider-key', baseUrl: provider.baseUrl })],
+    authenticate: () => ({ accountId }),
+    storage: memoryStorage(),
+    onEvent(event) {
+      if (event.kind === 'request.settled') receipts.push(event.receipt)
+    },
+  })
+  await gateway.credits.grant({ grantId: 'g', accountId, amount: usd('100.00'), kind: 'purchased' })
+  const { url, close } = await expressHost.mount(gateway, {
+    prefix: '/ai',
+    parsesJson: false,
+    headers: {},
+    trustsProxy: false,
+    before: undefined,
+  })
+  onTestFinished(async () => {
+    await close()
+    await gateway.close()
+    await provider.close()
+  })
+  return {
+    provider,
+    receipts,
+    async ask(stream: boolean) {
+      const response = await fetch(`${url}/ai/v1/chat/completions`, {
+        method: 'POST',
+        headers: authorization,
+        body: JSON.stringify(chatBody({ model: `${chatModel}:together`, stream })),
+      })
+      return { status: response.status, text: await response.text() }
+    },
+  }
+}
+
+async function startDyingProvider() {
+  let next = { text: '', bytes: 0, death: deaths[0] as Death }
+  const server = createServer((message, reply) => {
+    message.resume()
+    const { text, bytes, death } = next
+    reply.writeHead(200, {
+      'content-type': text === whole ? 'application/json' : 'text/event-stream',
+    })
+    // Over to the other side before the end comes.
+    reply.write(text.slice(0, bytes), () => (death === 'is reset' ? reply.destroy() : reply.end()))
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  return {
+    baseUrl: `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`,
+    play(text: string, { bytes, death }: { readonly bytes: number; readonly death: Death }) {
+      next = { text, bytes, death }
+    },
+    close: () =>
+      new Promise<void>((resolve) => {
+        server.close(() => resolve())
+        server.closeAllConnections()
+      }),
+  }
+}
