@@ -11,34 +11,65 @@ import { expressHost } from './express-host.ts'
 const words = ['The', ' fare', ' is', ' due.']
 const usage = { prompt_tokens: 11, completion_tokens: words.length, total_tokens: 11 + words.length }
 
-const chunk = (members: object): string =>
-  `data: ${JSON.stringify({ id: 'cut', object: 'chat.completion.chunk', ...members })}\n\n`
+interface Protocol {
+  readonly path: string
+  readonly question: object
+  /** A choice with a piece of the answer, in a stream or whole. */
+  readonly choice: (content: string, isWhole: boolean) => object
+  readonly object: string
+}
 
-const streamed = [
-  ...words.map((content) => chunk({ choices: [{ index: 0, delta: { content }, finish_reason: null }] })),
-  chunk({ choices: [{ index: 0, delta: {}, finish_reason: 'stop' }], usage }),
-  'data: [DONE]\n\n',
-].join('')
+const model = `${chatModel}:together`
 
-const whole = JSON.stringify({
-  id: 'cut',
-  object: 'chat.completion',
-  choices: [{ index: 0, message: { role: 'assistant', content: words.join('') }, finish_reason: 'stop' }],
-  usage,
-})
+const protocols: Readonly<Record<string, Protocol>> = {
+  chat: {
+    path: '/v1/chat/completions',
+    question: chatBody({ model }),
+    choice: (content, isWhole) =>
+      isWhole ? { message: { role: 'assistant', content } } : { delta: { content } },
+    object: 'chat.completion',
+  },
+  completions: {
+    path: '/v1/completions',
+    question: { model, prompt: 'Tell me.' },
+    choice: (text) => ({ text }),
+    object: 'text_completion',
+  },
+}
 
-/** Further apart than some parts of an event, and in step with none. */
-const everyBytes = 7
+function streamOf({ choice, object }: Protocol): string {
+  const event = (members: object) => `data: ${JSON.stringify({ id: 'cut', object, ...members })}\n\n`
+  return [
+    ...words.map((word) => event({ choices: [{ index: 0, ...choice(word, false), finish_reason: null }] })),
+    event({ choices: [{ index: 0, ...choice('', false), finish_reason: 'stop' }], usage }),
+    'data: [DONE]\n\n',
+  ].join('')
+}
+
+function wholeOf({ choice, object }: Protocol): string {
+  const choices = [{ index: 0, ...choice(words.join(''), true), finish_reason: 'stop' }]
+  return JSON.stringify({ id: 'cut', object, choices, usage })
+}
 
 type Death = 'is reset' | 'ends its answer as if that were all'
 
+/** Further apart than some parts of an event, and in step with none. */
+const everyBytes = 11
+
 const deaths: readonly Death[] = ['is reset', 'ends its answer as if that were all']
 
-describe.each(deaths)('failure 25: a provider that %s', (death) => {
+const cases = Object.entries(protocols).flatMap(([name, protocol]) =>
+  deaths.map((death) => ({ name, protocol, death })),
+)
+
+describe.each(cases)('failure 25: a provider of $name that $death', ({ protocol, death }) => {
+  const streamed = streamOf(protocol)
+  const whole = wholeOf(protocol)
+
   it('after any byte of a stream never looks like one that has told everything', {
     timeout: 60_000,
   }, async () => {
-    const { ask, provider, receipts } = await serving()
+    const { ask, provider, receipts } = await serving(protocol)
     let broken = 0
     for (let bytes = 1; bytes < streamed.length; bytes += everyBytes) {
       provider.play(streamed, { bytes, death })
@@ -69,7 +100,7 @@ describe.each(deaths)('failure 25: a provider that %s', (death) => {
   })
 
   it('after any byte of a whole answer is a failure, and costs its caller nothing', async () => {
-    const { ask, provider, receipts } = await serving()
+    const { ask, provider, receipts } = await serving(protocol)
     for (let bytes = 0; bytes < whole.length; bytes += everyBytes) {
       provider.play(whole, { bytes, death })
       const { status, text } = await ask(false)
@@ -87,12 +118,12 @@ describe.each(deaths)('failure 25: a provider that %s', (death) => {
 
 interface Event {
   readonly error?: object
-  readonly choices?: readonly { readonly delta: { readonly content?: string } }[]
+  readonly choices?: readonly { readonly text?: string; readonly delta?: { readonly content?: string } }[]
 }
 
-/** Every event but the last mark: each has to be whole. */
+/** Every event but the last mark: each has to be whole. More than one blank line between two says no more than one. */
 function eventsOf(text: string): readonly Event[] {
-  const events = text.split('\n\n')
+  const events = text.split(/\n{2,}/)
   expect(events.pop()).toBe('')
   return events
     .filter((event) => event !== 'data: [DONE]')
@@ -100,11 +131,11 @@ function eventsOf(text: string): readonly Event[] {
 }
 
 function contentOf(events: readonly Event[]): string {
-  return events.map(({ choices }) => choices?.[0]?.delta.content ?? '').join('')
+  return events.map(({ choices }) => choices?.[0]?.text ?? choices?.[0]?.delta?.content ?? '').join('')
 }
 
 /** A gateway in Express over a provider that dies as it is told. */
-async function serving() {
+async function serving({ path, question }: Protocol) {
   const provider = await startDyingProvider()
   const receipts: Receipt[] = []
   const gateway = createGateway({
@@ -132,10 +163,10 @@ async function serving() {
     provider,
     receipts,
     async ask(stream: boolean) {
-      const response = await fetch(`${url}/ai/v1/chat/completions`, {
+      const response = await fetch(`${url}/ai${path}`, {
         method: 'POST',
         headers: authorization,
-        body: JSON.stringify(chatBody({ model: `${chatModel}:together`, stream })),
+        body: JSON.stringify({ ...question, stream }),
       })
       return { status: response.status, text: await response.text() }
     },
@@ -148,7 +179,7 @@ async function startDyingProvider() {
     message.resume()
     const { text, bytes, death } = next
     reply.writeHead(200, {
-      'content-type': text === whole ? 'application/json' : 'text/event-stream',
+      'content-type': text.startsWith('data:') ? 'text/event-stream' : 'application/json',
     })
     // Over to the other side before the end comes.
     reply.write(text.slice(0, bytes), () => (death === 'is reset' ? reply.destroy() : reply.end()))

@@ -1,15 +1,34 @@
 import type { Quantities } from '@farebox/core'
-import { accountId, chat, chatModel, type Rig, type RigOptions, startRig } from '@farebox/testkit/adapter'
+import {
+  accountId,
+  chat,
+  chatModel,
+  type Question,
+  type Rig,
+  type RigOptions,
+  startRig,
+} from '@farebox/testkit/adapter'
 import { describe, expect, it } from 'vitest'
 import { expressHost } from './express-host.ts'
 
 const replicateModel = 'meta-llama/Meta-Llama-3-8B-Instruct'
 
+const completion = (members: object, model: string): Question => ({
+  ...chat(),
+  path: '/v1/completions',
+  body: { model, prompt: 'say 7 tokens', ...members },
+})
+
 describe.each([
-  { provider: 'cerebras', model: `${chatModel}:cerebras` },
-  { provider: 'together', model: `${chatModel}:together` },
-  { provider: 'replicate', model: `${replicateModel}:replicate` },
-] as const)('failure 9: $provider', ({ provider, model }) => {
+  { provider: 'cerebras', path: 'chat', model: `${chatModel}:cerebras` },
+  { provider: 'together', path: 'chat', model: `${chatModel}:together` },
+  { provider: 'replicate', path: 'chat', model: `${replicateModel}:replicate` },
+  { provider: 'cerebras', path: 'completions', model: `${chatModel}:cerebras` },
+  { provider: 'together', path: 'completions', model: `${chatModel}:together` },
+] as const)('failure 9: $path of $provider', ({ provider, path, model }) => {
+  const question = (members: object): Question =>
+    path === 'chat' ? chat({ model, say: 7, ...members }) : completion(members, model)
+
   it.each([
     { caller: 'asked for usage', options: { stream_options: { include_usage: true } } },
     { caller: 'did not ask for usage', options: {} },
@@ -18,8 +37,8 @@ describe.each([
     'meters a stream as it meters the same answer in one piece, when the caller $caller',
     async ({ options }) => {
       await withRig({}, async (rig) => {
-        await rig.client.ask(chat({ model, say: 7 }))
-        await rig.client.ask(chat({ model, say: 7, stream: true, ...options }))
+        await rig.client.ask(question({}))
+        await rig.client.ask(question({ stream: true, ...options }))
         await rig.quiet()
 
         const [whole, stream] = rig.receipts
