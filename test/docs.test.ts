@@ -108,7 +108,7 @@ describe('the options table of the README', () => {
       ...entriesOf('lateCosts', waits),
     ]
     const shown = rows
-      .filter(([name]) => name?.includes('.') && name !== 'lateCosts.policy')
+      .filter(([name]) => name?.includes('.') && !['lateCosts.policy', 'health.shared'].includes(name))
       .map(([name, value]) => [name, Number.parseInt(value ?? '', 10)])
     expect(shown).toEqual(held)
   })
@@ -279,7 +279,7 @@ interface Option {
 }
 
 /** Options that are objects of options. */
-const groups = ['limits', 'timeouts', 'lateCosts']
+const groups = ['limits', 'timeouts', 'lateCosts', 'health']
 
 function optionsOf(source: string): Option[] {
   const members = (name: string, prefix: string): Option[] => {
@@ -294,6 +294,7 @@ function optionsOf(source: string): Option[] {
     ...members('GatewayLimits', 'limits.'),
     ...members('GatewayTimeouts', 'timeouts.'),
     ...members('LateCostOptions', 'lateCosts.'),
+    ...members('TargetHealthOptions', 'health.'),
   ]
 }
 

@@ -30,6 +30,7 @@ export type GatewayEvent =
       readonly reason: string
       readonly message: string
     }
+  /** Requests are kept away from a target that failed, here or in another process, or are let through again. */
   | {
       readonly kind: 'circuit.changed'
       readonly providerId: string
@@ -129,8 +130,8 @@ export type GatewayEvent =
       readonly rated: Nano
     }
   /**
-   * The store of counters is out of reach. For the next five seconds this process counts rate limits by itself; then it asks the
-   * store again. Told once each time.
+   * The store of counters is out of reach. For the next five seconds this process counts rate limits by itself, or keeps what it
+   * knows of targets to itself; then it asks the store again. Told once each time, by each of the two.
    */
   | { readonly kind: 'counters.lost'; readonly cause: unknown }
   /** An event could not be delivered to a webhook, and will not be tried again. */

@@ -32,9 +32,9 @@ import { tellCost } from './reconcile.ts'
 import { createReconciliation } from './reconciliation.ts'
 import { createReplay } from './replay/replay.ts'
 import { errorResponse } from './response.ts'
-import { createHealth } from './routing/health.ts'
 import { createStages, holdMarginMs } from './stages.ts'
 import { createFoldLater } from './statements/fold-later.ts'
+import { createTargetHealth } from './target-health.ts'
 import { createUnderWay } from './under-way.ts'
 
 /** How long requests that were cut off at closing may take to settle. */
@@ -46,7 +46,12 @@ const cutOffMs = 5_000
  * @throws RangeError when an option is wrong, naming it.
  */
 export function createGateway(options: GatewayOptions): Gateway {
-  const { limits, timeouts, lateCosts } = checkOptions(options)
+  const {
+    limits,
+    timeouts,
+    lateCosts,
+    health: { shared: isHealthShared },
+  } = checkOptions(options)
   const clock = options.clock ?? systemClock
   const ids = options.ids ?? randomIds
   const storage = options.storage ?? memoryStorage({ clock })
@@ -90,11 +95,13 @@ export function createGateway(options: GatewayOptions): Gateway {
   })
   const rate = rateBy(catalog)
   const announce = createAnnounce(onEvent, rate)
-  const health = createHealth({
+  const targetHealth = createTargetHealth({
+    counters: isHealthShared ? storage.counters : undefined,
+    catalog,
     clock,
-    onCircuit: ({ providerId, model }, state) =>
-      onEvent({ kind: 'circuit.changed', providerId, model, state }),
+    onEvent,
   })
+  const { health } = targetHealth
   const replay = createReplay({
     // Without a store for documents, repeats are recognised by the process that saw the first request.
     keys: storage.keys ?? memoryKeys(),
@@ -159,7 +166,7 @@ export function createGateway(options: GatewayOptions): Gateway {
 
   async function close(): Promise<void> {
     const within = (delayMs: number) => new Promise<void>((resolve) => clock.after(delayMs, resolve))
-    const stopped = Promise.all([reconciliation.stop(), journalExport.stop()])
+    const stopped = Promise.all([reconciliation.stop(), journalExport.stop(), targetHealth.stop()])
     await Promise.race([requests.idle().then(() => holds.idle()), within(timeouts.closeMs)])
     // What is still running is cut off here, and settled before the store goes.
     await transport.close()

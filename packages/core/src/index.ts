@@ -149,7 +149,13 @@ export type { Amounts, Funding, UsageSums } from './ledger/usage-sums.ts'
 export { decodeValue, encodeValue } from './ledger/value-text.ts'
 export type { VoidGrantRequest, VoidGrantResult } from './ledger/void-grant.ts'
 export { formatUsd, type Nano, nano, perMillion, perUnit, type Rate, rate, usd, zero } from './money.ts'
-export type { GatewayLimits, GatewayOptions, GatewayTimeouts, LateCostOptions } from './options.ts'
+export type {
+  GatewayLimits,
+  GatewayOptions,
+  GatewayTimeouts,
+  LateCostOptions,
+  TargetHealthOptions,
+} from './options.ts'
 export {
   charge,
   type LongContextTier,

@@ -32,6 +32,7 @@ export interface GatewayOptions {
   readonly limits?: Partial<GatewayLimits>
   readonly timeouts?: Partial<GatewayTimeouts>
   readonly lateCosts?: Partial<LateCostOptions>
+  readonly health?: Partial<TargetHealthOptions>
   /** Told of everything that happens. @default nothing */
   readonly onEvent?: OnEvent
   /** @default systemClock */
@@ -89,6 +90,12 @@ export interface LateCostOptions {
   readonly everyMs: number
 }
 
+/** What is known of targets that fail. To be shared only by processes that reach each provider the same way. */
+export interface TargetHealthOptions {
+  /** Whether processes on one storage tell each other, by its `counters`; each asks once a second. @default false */
+  readonly shared: boolean
+}
+
 const whole = z.int().min(1)
 
 const limits = z.strictObject({
@@ -121,11 +128,14 @@ const lateCosts = z.strictObject({
   everyMs: z.int().min(0).default(60_000),
 })
 
+const health = z.strictObject({ shared: z.boolean().default(false) })
+
 /** The options with their defaults, checked. */
 export interface CheckedOptions {
   readonly limits: GatewayLimits
   readonly timeouts: GatewayTimeouts
   readonly lateCosts: LateCostOptions
+  readonly health: TargetHealthOptions
 }
 
 /** @throws RangeError that names the option at fault. */
@@ -147,10 +157,15 @@ export function checkOptions(options: GatewayOptions): CheckedOptions {
   } else if (typeof options.authenticate !== 'function') {
     throw new RangeError('authenticate must be a function of a request that says who asks.')
   }
+  const checkedHealth = check(health, options.health, 'health')
+  if (checkedHealth.shared && options.storage !== undefined && options.storage.counters === undefined) {
+    throw new RangeError('health.shared needs a storage with `counters`: processes tell each other by them.')
+  }
   return {
     limits: check(limits, options.limits, 'limits'),
     timeouts: check(timeouts, options.timeouts, 'timeouts'),
     lateCosts: check(lateCosts, options.lateCosts, 'lateCosts'),
+    health: checkedHealth,
   }
 }
 

@@ -230,6 +230,7 @@ function recordHealth(health: Health, attempt: Attempt | undefined): void {
   const output = Number(countTokens(attempt.reported ?? {}, 'output'))
   const seconds = (endedMs - startedMs) / 1000
   health.recordSuccess(attempt.target, {
+    startedMs,
     firstTokenMs: firstByteMs - startedMs,
     tokensPerSecond: output > 1 && seconds > 0 ? output / seconds : undefined,
   })

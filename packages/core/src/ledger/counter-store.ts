@@ -51,7 +51,7 @@ export interface GiveBackRequest {
 
 /**
  * Counters that may be forgotten: when they are lost, some requests too many are admitted, and nothing is charged wrongly.
- * They are for rate limits. All counters of an account are in one place, and time comes from the caller.
+ * They are for rate limits, and for what processes tell each other of targets. All counters of an account are in one place, and time comes from the caller.
  *
  * @throws Unavailable when surely nothing was counted. @throws OutcomeUnknown when it may have been: nothing is repeated then,
  * so a request may count that was never made, until its time is over.
