@@ -1,5 +1,14 @@
 import { execFile, spawn } from 'node:child_process'
-import { chownSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import {
+  chownSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir, userInfo } from 'node:os'
 import { delimiter, join } from 'node:path'
@@ -12,12 +21,16 @@ export interface PostgresServer {
   /** By TCP on loopback, as `postgres://…`. */
   readonly url: string
   readonly port: number
+  /** Where its data is. */
+  readonly data: string
   /** Everything the server has logged so far. */
   log(): string
   /** Ends every connection as a crash would and starts again: what was not on disk is gone. */
   restartAfterCrash(): Promise<void>
   /** Ends at once, and stays down until it is started. */
   crash(): Promise<void>
+  /** Ends with everything on disk, and stays down until it is started. Its connections end. */
+  shutDown(): Promise<void>
   start(): Promise<void>
   /** Makes a standby the primary. */
   promote(): Promise<void>
@@ -26,13 +39,14 @@ export interface PostgresServer {
 
 export interface PostgresServerOptions {
   readonly settings?: Readonly<Record<string, string>>
-  /** Makes a standby that follows this server. */
+  /** Makes a standby that follows this server, which is shut down for a moment to be copied. */
   readonly follows?: PostgresServer
 }
 
 /**
  * Whether the server's programs are on this machine. Where they have to be, with `CI` set, this throws; elsewhere the
- * tests that need them are left out and say what to install.
+ * tests that need them are left out and say what to install. Throws also when `FAREBOX_POSTGRES_BIN` names a folder without
+ * them: tests that were to run on one server must not run on another.
  */
 export function hasPostgres(): boolean {
   if (findPrograms() !== undefined) return true
@@ -75,8 +89,11 @@ export async function startPostgres({
       '--no-sync',
     ])
   } else {
-    const from = ['-h', '127.0.0.1', '-p', String(follows.port), '-U', 'postgres']
-    await call('pg_basebackup', [...from, '-D', data, '-R', '-X', 'stream', '-c', 'fast', '--no-sync'])
+    // Not by pg_basebackup: bare servers come without it, and that of another version may not do.
+    await follows.shutDown()
+    await run('cp', ['-a', `${follows.data}/.`, data], options)
+    writeFileSync(join(data, 'standby.signal'), '')
+    await follows.start()
   }
   const all = {
     port: String(port),
@@ -86,6 +103,7 @@ export async function startPostgres({
     shared_buffers: '32MB',
     max_wal_senders: '4',
     hot_standby: 'on',
+    ...(follows && { primary_conninfo: `host=127.0.0.1 port=${follows.port} user=postgres` }),
     ...settings,
   }
   const flags = Object.entries(all).map(([name, value]) => `-c ${name}='${value}'`)
@@ -108,9 +126,11 @@ export async function startPostgres({
   return {
     url: `postgres://postgres@127.0.0.1:${port}/postgres`,
     port,
+    data,
     log,
     start,
     crash: () => control('stop', '-m', 'immediate'),
+    shutDown: () => control('stop', '-m', 'fast'),
     async restartAfterCrash() {
       await control('stop', '-m', 'immediate')
       await start()
@@ -123,21 +143,26 @@ export async function startPostgres({
   }
 }
 
-/** The newest server among those installed. */
+/** The server that was named, or the newest among those installed. */
 function findPrograms(): string | undefined {
   const named = process.env['FAREBOX_POSTGRES_BIN']
+  if (named !== undefined && named !== '') {
+    if (hasPrograms(named)) return named
+    throw new Error(`FAREBOX_POSTGRES_BIN names ${named}, where postgres, initdb and pg_ctl are not.`)
+  }
   const debian = '/usr/lib/postgresql'
   const versions = existsSync(debian) ? readdirSync(debian).sort((a, b) => Number(b) - Number(a)) : []
   const folders = [
-    ...(named === undefined ? [] : [named]),
     ...versions.map((version) => join(debian, version, 'bin')),
     ...(process.env['PATH'] ?? '').split(delimiter),
     '/opt/homebrew/opt/postgresql/bin',
     '/usr/local/pgsql/bin',
   ]
-  return folders.find((folder) =>
-    ['postgres', 'initdb', 'pg_ctl'].every((name) => existsSync(join(folder, name))),
-  )
+  return folders.find(hasPrograms)
+}
+
+function hasPrograms(folder: string): boolean {
+  return ['postgres', 'initdb', 'pg_ctl'].every((name) => existsSync(join(folder, name)))
 }
 
 interface Identity {
