@@ -6,13 +6,22 @@ import { together } from '@farebox/core/providers/together'
 import { middleware } from '@farebox/express'
 import express from 'express'
 import { open } from '../stores/open.js'
+import { killAt } from './kill-at.js'
 
-const { address, providers, outputPrice, planId, lease } = JSON.parse(process.env.FAREBOX_TEST)
+const { address, providers, outputPrice, planId, lease, killed, tellsSettled } = JSON.parse(
+  process.env.FAREBOX_TEST,
+)
 const { storage } = await open(address)
 
 const gateway = createGateway({
   providers: [cerebras(providers.cerebras), together(providers.together)],
-  storage,
+  storage: killed === undefined ? storage : killAt(storage, killed),
+  // Written to a pipe before anything else is done: what was told is known to the parent, however this process ends.
+  ...(tellsSettled && {
+    onEvent: (event) => {
+      if (event.kind === 'request.settled') console.log(`settled ${event.receipt.requestId}`)
+    },
+  }),
   ...(lease && {
     plans: {
       ...planPreset('hf-2026-02-04'),
