@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type Cut, type Decision, fakeClock, type Put } from '@farebox/core'
+import { type Count, type Cut, type Decision, fakeClock, type Put } from '@farebox/core'
 import Database from 'libsql'
 import { expect, it, onTestFinished } from 'vitest'
 import { type SqliteDatabase, sqlite } from './index.ts'
@@ -46,6 +46,10 @@ function count(statements: readonly string[], start: string): number {
   return statements.filter((sql) => sql.startsWith(start)).length
 }
 
+function limited(limit: number): Count {
+  return { name: 'requests', amount: 1, least: 1, limit, untilMs: 60_000 }
+}
+
 it('commits the calls of one turn of the event loop together, whatever their accounts', async () => {
   const database = recorded(new Database(temporaryFile()))
   const { ledger } = sqlite(database)
@@ -83,6 +87,48 @@ it('reads the head of an account once while nobody else writes', async () => {
   for (let round = 0; round < 10; round += 1) await ledger.transact('alice', [], increment)
 
   expect(count(database.statements, 'SELECT version, head')).toBe(1)
+})
+
+it('reads the head of an account once while its requests are counted and documents are written', async () => {
+  const database = recorded(new Database(temporaryFile()))
+  const { ledger, keys, counters } = sqlite(database)
+  for (let round = 0; round < 10; round += 1) {
+    await counters?.take({ accountId: 'alice', nowMs: 0, counts: [limited(5)] })
+    await ledger.transact('alice', [], increment)
+    await counters?.giveBack({ accountId: 'alice', counts: [{ name: 'requests', amount: 1 }] })
+    await keys?.put(`answer/${round}`, 'text', null)
+  }
+
+  expect(count(database.statements, 'INSERT INTO farebox_counters')).toBe(10)
+  expect(count(database.statements, 'SELECT version, head')).toBe(1)
+})
+
+it('reads the head of an account once also when a count was rolled back after it had changed something', async () => {
+  const database = recorded(new Database(temporaryFile()))
+  const { ledger, counters } = sqlite(database)
+  await ledger.transact('alice', [], increment)
+  const bad = { ...limited(5), name: 'bad', holder: {} as string }
+  await expect(counters?.take({ accountId: 'alice', nowMs: 0, counts: [limited(5), bad] })).rejects.toThrow()
+
+  expect(count(database.statements, 'INSERT INTO farebox_counters')).toBe(2)
+  expect(await ledger.transact('alice', [], increment)).toBe(2)
+  expect(count(database.statements, 'SELECT version, head')).toBe(1)
+})
+
+it('sees what another connection, and another store on the same handle, wrote while requests were counted', async () => {
+  const file = temporaryFile()
+  const handle = new Database(file)
+  const stores = [sqlite(handle), sqlite(new Database(file)), sqlite(handle)]
+  const totals: number[] = []
+  for (let round = 0; round < 5; round += 1) {
+    for (const { ledger, counters } of stores) {
+      await counters?.take({ accountId: 'alice', nowMs: 0, counts: [limited(100)] })
+      totals.push(await ledger.transact('alice', [], increment))
+      await counters?.take({ accountId: 'alice', nowMs: 0, counts: [limited(100)] })
+    }
+  }
+
+  expect(totals).toEqual(Array.from({ length: 15 }, (_, index) => index + 1))
 })
 
 it('does not read an open record again that it wrote itself', async () => {

@@ -7,6 +7,7 @@ import {
   type TakeRequest,
 } from '@farebox/core'
 import { checkText } from '@farebox/core/batching'
+import type { ChangesBeside } from './changes-beside.ts'
 import type { SqliteDatabase, SqliteStatement } from './database.ts'
 import type { SchemaOptions } from './schema.ts'
 import { inTransaction } from './transaction.ts'
@@ -20,10 +21,12 @@ const purgeMax = 1000
 export function sqliteCounters(
   database: SqliteDatabase,
   { prefix, busyTimeoutMs }: SchemaOptions,
+  beside: ChangesBeside,
 ): CounterStore {
   const together = gathering((works) =>
     whenUnlocked(
-      () => inTransaction(database, 'BEGIN IMMEDIATE', () => works.map((work) => work())),
+      () =>
+        beside.during(() => inTransaction(database, 'BEGIN IMMEDIATE', () => works.map((work) => work()))),
       busyTimeoutMs,
     ),
   )

@@ -5,6 +5,7 @@ import {
   type KeyStore,
   type StoredDocument,
 } from '@farebox/core'
+import type { ChangesBeside } from './changes-beside.ts'
 import type { SqliteDatabase, SqliteStatement } from './database.ts'
 import type { SchemaOptions } from './schema.ts'
 import { inTransaction } from './transaction.ts'
@@ -13,7 +14,11 @@ import { whenUnlocked } from './when-unlocked.ts'
 const pageMax = 1000
 
 /** Documents in a table of their own. Writes are few, so each has a commit of its own and waits for the disk. */
-export function sqliteKeys(database: SqliteDatabase, { prefix, busyTimeoutMs }: SchemaOptions): KeyStore {
+export function sqliteKeys(
+  database: SqliteDatabase,
+  { prefix, busyTimeoutMs }: SchemaOptions,
+  beside: ChangesBeside,
+): KeyStore {
   // Prepared at the first use: a read-only file from before there were documents lacks the table.
   let prepared: Statements | undefined
   const statements = (): Statements => {
@@ -24,7 +29,8 @@ export function sqliteKeys(database: SqliteDatabase, { prefix, busyTimeoutMs }: 
     whenUnlocked(() => (query(statements()) as readonly Row[]).map(documentOf), busyTimeoutMs)
   const write = (query: (statements: Statements) => readonly unknown[]) =>
     whenUnlocked(
-      () => inTransaction(database, 'BEGIN IMMEDIATE', () => query(statements()).length > 0),
+      () =>
+        beside.during(() => inTransaction(database, 'BEGIN IMMEDIATE', () => query(statements()).length > 0)),
       busyTimeoutMs,
     )
 

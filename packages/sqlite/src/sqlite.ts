@@ -10,6 +10,7 @@ import {
 import { accountCache, checkText } from '@farebox/core/batching'
 import { batchRunner } from './batch.ts'
 import type { CachedAccount } from './cached-account.ts'
+import { type ChangesBeside, changesBeside } from './changes-beside.ts'
 import { commitQueue } from './commit-queue.ts'
 import { sqliteCounters } from './counters.ts'
 import type { SqliteDatabase } from './database.ts'
@@ -48,9 +49,14 @@ const dueMost = 1000
 export function sqlite(database: SqliteDatabase, options: SqliteOptions = {}): Storage {
   const { clock = systemClock, prefix = 'farebox_', busyTimeoutMs = 5000 } = options
   // The ledger first: it creates the tables.
-  const ledger = sqliteLedger(database, clock, { prefix, busyTimeoutMs })
+  const beside = changesBeside(database)
   const schema = { prefix, busyTimeoutMs }
-  return { ledger, keys: sqliteKeys(database, schema), counters: sqliteCounters(database, schema) }
+  const ledger = sqliteLedger(database, clock, schema, beside)
+  return {
+    ledger,
+    keys: sqliteKeys(database, schema, beside),
+    counters: sqliteCounters(database, schema, beside),
+  }
 }
 
 interface LedgerOptions {
@@ -62,8 +68,9 @@ function sqliteLedger(
   database: SqliteDatabase,
   clock: Clock,
   { prefix, busyTimeoutMs }: LedgerOptions,
+  beside: ChangesBeside,
 ): LedgerStore {
-  const { traits, tables } = openTables(database, { prefix, busyTimeoutMs })
+  const { traits, tables } = openTables(database, { prefix, busyTimeoutMs }, beside)
   const run = batchRunner({ database, tables, cache: accountCache<CachedAccount>(cachedCharsMax), clock })
   const queue = commitQueue({ run, busyTimeoutMs })
   let isClosed = false
@@ -121,9 +128,11 @@ function sqliteLedger(
 function openTables(
   database: SqliteDatabase,
   options: LedgerOptions,
+  beside: ChangesBeside,
 ): { traits: StoreTraits; tables: Tables } {
   try {
-    return { traits: prepareSchema(database, options), tables: prepareTables(database, options.prefix) }
+    const traits = prepareSchema(database, options)
+    return { traits, tables: prepareTables(database, options.prefix, beside) }
   } catch (error) {
     throw isDatabaseFault(error) ? unavailable(error) : error
   }

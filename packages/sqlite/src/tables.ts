@@ -1,4 +1,5 @@
 import { decodeValue, type Key, type StoredEntry, type Value } from '@farebox/core'
+import type { ChangesBeside } from './changes-beside.ts'
 import type { SqliteDatabase, SqliteStatement, SqliteValue } from './database.ts'
 
 export interface StoredAccount {
@@ -24,7 +25,7 @@ export interface RecordPlace {
 export interface Stamp {
   /** Changes when another connection has changed the file. */
   readonly dataVersion: number
-  /** Counts the rows this connection has changed. */
+  /** Counts the rows this connection has changed, but for what the storage itself changes beside accounts. */
   readonly totalChanges: number
 }
 
@@ -63,7 +64,7 @@ export interface Tables {
   deleteEntries(accountId: string, throughSeq: bigint): void
 }
 
-export function prepareTables(database: SqliteDatabase, prefix: string): Tables {
+export function prepareTables(database: SqliteDatabase, prefix: string, beside: ChangesBeside): Tables {
   const heads = `${prefix}heads`
   const records = `${prefix}records`
   const journal = `${prefix}journal`
@@ -113,7 +114,7 @@ export function prepareTables(database: SqliteDatabase, prefix: string): Tables 
     ),
   }
   const totalChanges = (): number =>
-    Number((statement.totalChanges.all()[0] as { count: number | bigint }).count)
+    Number((statement.totalChanges.all()[0] as { count: number | bigint }).count) - beside.count
   return {
     // Not by a prepared statement: libsql leaves one that found the lock taken in the middle of its run, and with it the
     // outdated snapshot.
