@@ -38,7 +38,12 @@ export function inferenceResponse(admission: Admission, metered: Metered, dialec
     // Proxies on the way must neither hold events back nor compress them together.
     headers['cache-control'] = 'no-cache, no-transform'
     headers['x-accel-buffering'] = 'no'
-    return { status: 200, headers, body: dialect.stream?.(call, metered.stream) ?? metered.stream }
+    const { stream } = metered
+    return {
+      status: 200,
+      headers,
+      body: dialect.stream?.(call, stream, { requestId, cost: undefined }) ?? stream,
+    }
   }
   const { receipt } = metered
   if (receipt !== undefined && receipt.state === undefined)
@@ -47,7 +52,8 @@ export function inferenceResponse(admission: Admission, metered: Metered, dialec
     bytes: metered.reply,
     contentType: metered.contentType ?? 'application/json; charset=utf-8',
   }
-  const { bytes, contentType } = dialect.reply?.(call, reply) ?? reply
+  const { bytes, contentType } =
+    dialect.reply?.(call, reply, { requestId, cost: headers['x-farebox-cost'] }) ?? reply
   headers['content-type'] = contentType
   return { status: 200, headers, body: bytes }
 }

@@ -23,10 +23,10 @@ export interface Dialect {
   parse(body: JsonBody, context: ParseContext): InferenceCall
 
   /** A whole reply as the caller expects it. @default as it is */
-  reply?(call: InferenceCall, reply: Reply): Reply
+  reply?(call: InferenceCall, reply: Reply, facts: AnswerFacts): Reply
 
   /** A stream as the caller expects it, of one whose every piece holds whole events. @default as it is */
-  stream?(call: InferenceCall, stream: ByteStream): ByteStream
+  stream?(call: InferenceCall, stream: ByteStream, facts: AnswerFacts): ByteStream
 
   /** An error before the answer has begun. @default as OpenAI writes it */
   error?(error: GatewayError, requestId: string): ErrorBody
@@ -46,6 +46,13 @@ export interface ParseContext {
   readonly route: InferenceRoute
   /** What a model is sold for; nothing when there is no such model. */
   readonly operationsOf: (model: string) => readonly Operation[]
+}
+
+/** What is known of an answer besides what the provider wrote. */
+export interface AnswerFacts {
+  readonly requestId: string
+  /** Decimal US dollars, once it is sure: a stream tells its cost itself, at its end. */
+  readonly cost: string | undefined
 }
 
 /** A whole reply. */

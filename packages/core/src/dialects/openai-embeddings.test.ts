@@ -27,7 +27,8 @@ async function reply(format: string | undefined, body: unknown): Promise<string>
   const call = await parse({ input: 'a', encoding_format: format })
   const bytes = Buffer.from(typeof body === 'string' ? body : JSON.stringify(body))
   const whole = { bytes, contentType: 'application/json' }
-  return (openaiEmbeddings.reply?.(call, whole) ?? whole).bytes.toString()
+  const facts = { requestId: 'r-1', cost: undefined }
+  return (openaiEmbeddings.reply?.(call, whole, facts) ?? whole).bytes.toString()
 }
 
 describe('the inputs of an embeddings call', () => {

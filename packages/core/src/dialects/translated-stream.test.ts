@@ -1,9 +1,13 @@
 import { describe, expect, it } from 'vitest'
+import { GatewayError } from '../errors.ts'
 import { ByteStream } from '../http/byte-stream.ts'
 import { encodeNamedEvent, type StreamTranslator, translatedStream } from './translated-stream.ts'
 
 const spelling: StreamTranslator = {
-  event: ({ text }) => (text === undefined ? '' : encodeNamedEvent('piece', { text })),
+  event({ text }) {
+    if (text === 'endless') throw new GatewayError('provider_failed', 'too long')
+    return text === undefined ? '' : encodeNamedEvent('piece', { text })
+  },
   error: ({ message }) => encodeNamedEvent('error', { message }),
   done: () => encodeNamedEvent('end', {}),
 }
@@ -79,6 +83,18 @@ describe('a translated stream', () => {
     expect(got.text).toBe(encodeNamedEvent('piece', { text: 'a' }))
     expect(heard).toContain('resume')
     expect(source.write(Buffer.from('data: {"text":"b"}\n\n'))).toBe(true)
+  })
+
+  it('ends with an error that its translator raises, and reads no further', () => {
+    const { source, translated, heard } = open()
+    const got = collect(translated)
+    source.write(Buffer.from('data: {"text":"a"}\n\ndata: {"text":"endless"}\n\ndata: {"text":"b"}\n\n'))
+    source.write(Buffer.from('data: {"text":"c"}\n\n'))
+    expect(got.text).toBe(
+      encodeNamedEvent('piece', { text: 'a' }) + encodeNamedEvent('error', { message: 'too long' }),
+    )
+    expect(got.ending).toBe('end')
+    expect(heard.at(-1)).toBe('cancel')
   })
 
   it('cancels its source when its reader leaves, and fails as it fails', () => {

@@ -1,12 +1,18 @@
+import { isGatewayError } from '../errors.ts'
 import { ByteStream } from '../http/byte-stream.ts'
 import { eventData, eventEnd } from '../http/sse.ts'
+import { openaiErrorObject } from './openai-error.ts'
 
 /**
  * Turns OpenAI's events of one stream into another dialect's. Each method gives what is to be written, as whole events; an empty
  * text writes nothing.
  */
 export interface StreamTranslator {
-  /** One event of the stream, as parsed JSON. */
+  /**
+   * One event of the stream, as parsed JSON.
+   *
+   * @throws GatewayError when the stream can not go on. It ends with that error, and the provider is not read any further.
+   */
   event(event: Readonly<Record<string, unknown>>): string
   /** The `error` of an event: nothing but the end comes after it. */
   error(error: Readonly<Record<string, unknown>>): string
@@ -43,10 +49,19 @@ export function translatedStream(stream: ByteStream, translator: StreamTranslato
     write(chunk) {
       const events = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength)
       let text = ''
-      for (let at = 0; at < events.length; ) {
-        const end = eventEnd(events, at)
-        text += translate(events.subarray(at, end))
-        at = end
+      try {
+        for (let at = 0; at < events.length; ) {
+          const end = eventEnd(events, at)
+          text += translate(events.subarray(at, end))
+          at = end
+        }
+      } catch (error) {
+        if (!isGatewayError(error)) throw error
+        isOver = true
+        translated.write(Buffer.from(text + translator.error(openaiErrorObject(error))))
+        translated.end()
+        stream.cancel()
+        return true
       }
       return text === '' || translated.write(Buffer.from(text))
     },
