@@ -9,6 +9,9 @@ import { bookOf } from './catalog/price-book.ts'
 import { shippedPrices } from './catalog/shipped-prices.ts'
 import { systemClock } from './clock.ts'
 import { allDialects } from './dialects/all-dialects.ts'
+import { isAnthropicClient } from './dialects/anthropic-messages/anthropic-client.ts'
+import { anthropicError } from './dialects/anthropic-messages/error.ts'
+import type { Dialect } from './dialects/dialect.ts'
 import { openaiError } from './dialects/openai-error.ts'
 import { createTransport } from './dispatch/transport.ts'
 import { GatewayError, isGatewayError } from './errors.ts'
@@ -161,6 +164,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     stats: health.stats,
     ledger,
     clock,
+    requestBytesMax: limits.requestBytesMax,
   })
   const journalExport = createJournalExport(ledger, clock)
 
@@ -196,7 +200,7 @@ export function createGateway(options: GatewayOptions): Gateway {
       if (!isGatewayError(error)) throw error
       const { code, status, message } = error
       onEvent({ kind: 'request.refused', requestId, code, status, message })
-      return errorResponse(errorWriter(route)(error, requestId))
+      return errorResponse(errorWriter(route, request)(error, requestId))
     } finally {
       requests.leave()
     }
@@ -253,9 +257,10 @@ export function createGateway(options: GatewayOptions): Gateway {
   }
 }
 
-/** How the dialect of a route writes errors. */
-function errorWriter(route: Route): typeof openaiError {
-  return (route.kind === 'inference' ? allDialects[route.dialect].error : undefined) ?? openaiError
+/** How the dialect of a route writes errors. Routes that are in no dialect answer Anthropic's clients in theirs. */
+function errorWriter(route: Route, request: GatewayRequest): NonNullable<Dialect['error']> {
+  if ('dialect' in route) return allDialects[route.dialect].error ?? openaiError
+  return isAnthropicClient(request) ? anthropicError : openaiError
 }
 
 /** The host's word on who asks, or that of the API keys. */

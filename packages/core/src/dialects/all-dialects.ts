@@ -1,4 +1,5 @@
 import type { DialectName } from '../http/routes.ts'
+import { anthropicMessages } from './anthropic-messages/anthropic-messages.ts'
 import type { Dialect } from './dialect.ts'
 import { huggingFaceTask } from './hugging-face-task.ts'
 import { openaiChat } from './openai-chat.ts'
@@ -11,6 +12,7 @@ import { openaiTranscriptions } from './openai-transcriptions.ts'
 
 /** Everything that callers may speak, by the name that a route has. */
 export const allDialects: Readonly<Record<DialectName, Dialect>> = {
+  'anthropic-messages': anthropicMessages,
   'hugging-face-task': huggingFaceTask,
   'openai-chat': openaiChat,
   'openai-completions': openaiCompletions,

@@ -6,19 +6,23 @@ import type { ErrorBody } from './dialect.ts'
  * Python client shows. `x-should-retry: false` keeps SDKs from repeating what cannot succeed.
  */
 export function openaiError(error: GatewayError, requestId: string): ErrorBody {
-  const kind = errorCodes[error.code]
   return {
     status: error.status,
-    headers: {
-      ...error.headers,
-      'content-type': 'application/json; charset=utf-8',
-      'x-request-id': requestId,
-      'x-error-code': error.code,
-      'x-error-message': headerText(error.message),
-      ...(kind.isRetryable ? {} : { 'x-should-retry': 'false' }),
-      ...(error.retryAfterSeconds === undefined ? {} : { 'retry-after': String(error.retryAfterSeconds) }),
-    },
+    headers: errorHeaders(error, requestId),
     body: JSON.stringify({ error: openaiErrorObject(error) }),
+  }
+}
+
+/** The headers of an error, in every dialect. */
+export function errorHeaders(error: GatewayError, requestId: string): Readonly<Record<string, string>> {
+  return {
+    ...error.headers,
+    'content-type': 'application/json; charset=utf-8',
+    'x-request-id': requestId,
+    'x-error-code': error.code,
+    'x-error-message': headerText(error.message),
+    ...(errorCodes[error.code].isRetryable ? {} : { 'x-should-retry': 'false' }),
+    ...(error.retryAfterSeconds === undefined ? {} : { 'retry-after': String(error.retryAfterSeconds) }),
   }
 }
 

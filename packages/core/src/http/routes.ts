@@ -1,6 +1,7 @@
 /** What a path asks for. */
 export type Route =
   | InferenceRoute
+  | TokenCountRoute
   | { readonly kind: 'models' }
   | { readonly kind: 'model'; readonly model: string }
   | { readonly kind: 'hub-model'; readonly model: string }
@@ -22,8 +23,15 @@ export interface InferenceRoute {
   readonly task?: string
 }
 
+/** Asks how long a prompt is. */
+export interface TokenCountRoute {
+  readonly kind: 'token-count'
+  readonly dialect: DialectName
+}
+
 /** What a caller speaks: who defined it, and what it is for. */
 export type DialectName =
+  | 'anthropic-messages'
   | 'hugging-face-task'
   | 'openai-chat'
   | 'openai-completions'
@@ -44,6 +52,7 @@ export type Operation =
   | 'transcriptions'
 
 const inference: ReadonlyMap<string, InferenceRoute> = new Map([
+  ['/v1/messages', routeOf('anthropic-messages')],
   ['/v1/chat/completions', routeOf('openai-chat')],
   ['/v1/completions', routeOf('openai-completions')],
   ['/v1/embeddings', routeOf('openai-embeddings')],
@@ -70,6 +79,7 @@ export function findRoute(path: string): Route | undefined {
   const clean = inference.has(path) ? path : path.replace(/\/{2,}/g, '/').replace(/(?<=.)\/$/, '')
   const asked = inference.get(clean)
   if (asked !== undefined) return asked
+  if (clean === '/v1/messages/count_tokens') return { kind: 'token-count', dialect: 'anthropic-messages' }
   if (clean === '/v1/models') return { kind: 'models' }
   if (clean === '/v1/credits') return { kind: 'credits' }
   if (clean === '/v1/usage') return { kind: 'usage' }
@@ -107,7 +117,7 @@ function providerRoute(path: string): InferenceRoute | undefined {
 
 /** The methods a route answers. */
 export function methodsOf(route: Route): readonly string[] {
-  return route.kind === 'inference' ? ['POST'] : ['GET', 'HEAD']
+  return 'dialect' in route ? ['POST'] : ['GET', 'HEAD']
 }
 
 function routeOf(dialect: DialectName): InferenceRoute {
