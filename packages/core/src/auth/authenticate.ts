@@ -50,7 +50,7 @@ function known(principal: Principal | undefined, request: GatewayRequest): Princ
       'invalid_api_key',
       bearerKey(request) === undefined
         ? 'You did not provide an API key. Send it in the Authorization header: "Authorization: Bearer YOUR_KEY".'
-        : 'Invalid credentials in Authorization header.',
+        : `Invalid credentials in ${header(request, 'authorization') === undefined ? 'x-api-key' : 'Authorization'} header.`,
     )
   }
   checkAccountId(principal.accountId)

@@ -31,6 +31,20 @@ describe('writeChoice', () => {
     expect(said('say 7 tokens', 6).pieces).toHaveLength(6)
   })
 
+  it('thinks as many tokens as it is told before it says or calls anything, within the same bound', () => {
+    const thought = (text: string, members: object = {}) =>
+      writeChoice({ ...question, lastUserText: text, ...members }, 0)
+    expect(thought('Hello').thoughts).toBe(0)
+    const both = thought('think 3 tokens and say 2 tokens')
+    expect(both).toMatchObject({ thoughts: 3, finishReason: 'stop' })
+    expect(both.pieces).toEqual(['Simulated thought:', expect.any(String), expect.any(String), 'Simulated', ' answer:'])
+    expect(thought('think 3 tokens', { tokensMax: 2 })).toMatchObject({ thoughts: 2, finishReason: 'length' })
+    const tool = { name: 'weather', parameters: { type: 'object' } }
+    expect(thought('think 3 tokens', { tool }).pieces[3]).toBe('weather')
+    expect(thought('think 3 tokens', { tool, tokensMax: 3 }).toolCall).toBeUndefined()
+    expect(thought('think 3 tokens', { tool, tokensMax: 4 }).toolCall?.name).toBe('weather')
+  })
+
   it('calls a tool with arguments that fit its schema', () => {
     const parameters = { type: 'object', properties: { city: { type: 'string' }, days: { type: 'integer' } } }
     const { pieces, toolCall, finishReason } = writeChoice(

@@ -25,6 +25,8 @@ export interface Question {
 export interface Choice {
   readonly toolCall: { readonly id: string; readonly name: string } | undefined
   readonly pieces: readonly string[]
+  /** How many of the pieces were thought, before anything was said. */
+  readonly thoughts: number
   readonly finishReason: 'stop' | 'length' | 'tool_calls'
 }
 
@@ -34,17 +36,23 @@ const tokensMaxEver = 1_000_000
  * The seeded answer to a question.
  *
  * In words it has 12 to 40 tokens, or exactly N when the last user message contains "say N tokens" (at most a million),
- * and is cut at `tokensMax`.
+ * and is cut at `tokensMax`. `think N tokens` puts as many thoughts before it, whatever it is.
  */
 export function writeChoice(question: Question, choice: number): Choice {
   const key = `${question.key}#${choice}`
   const { natural, isToolCall } = naturalPieces(question, key)
-  const tokensMax = question.tokensMax ?? natural.length
-  const isCut = natural.length > tokensMax
+  const thoughts = thoughtPieces(question, key)
+  const whole = thoughts.length === 0 ? natural : [...thoughts, ...natural]
+  const tokensMax = question.tokensMax ?? whole.length
+  const isCut = whole.length > tokensMax
   const finishReason = isCut ? 'length' : isToolCall ? 'tool_calls' : 'stop'
   return {
-    toolCall: isToolCall ? { id: `call_${hex(key)}`, name: natural[0] ?? '' } : undefined,
-    pieces: isCut ? natural.slice(0, tokensMax) : natural,
+    toolCall:
+      isToolCall && tokensMax > thoughts.length
+        ? { id: `call_${hex(key)}`, name: natural[0] ?? '' }
+        : undefined,
+    pieces: isCut ? whole.slice(0, tokensMax) : whole,
+    thoughts: Math.min(thoughts.length, tokensMax),
     finishReason,
   }
 }
@@ -85,14 +93,23 @@ function naturalPieces(question: Question, key: string): { natural: readonly str
       isToolCall: false,
     }
   }
-  const said = /say (\d{1,9}) tokens/.exec(question.lastUserText)?.[1]
-  const length =
-    said === undefined ? 12 + (hash(key) % 29) : Math.min(Math.max(1, Number(said)), tokensMaxEver)
+  const length = askedFor('say', question) ?? 12 + (hash(key) % 29)
   const isNonAscii = question.isNonAscii ?? false
   return {
     natural: Array.from({ length }, (_, index) => textPiece(key, index, isNonAscii)),
     isToolCall: false,
   }
+}
+
+function thoughtPieces(question: Question, key: string): readonly string[] {
+  return Array.from({ length: askedFor('think', question) ?? 0 }, (_, index) =>
+    index === 0 ? 'Simulated thought:' : textPiece(`${key}:thoughts`, index + 1, false),
+  )
+}
+
+function askedFor(verb: 'say' | 'think', { lastUserText }: Question): number | undefined {
+  const asked = new RegExp(`${verb} (\\d{1,9}) tokens`).exec(lastUserText)?.[1]
+  return asked === undefined ? undefined : Math.min(Math.max(1, Number(asked)), tokensMaxEver)
 }
 
 function textPiece(key: string, index: number, isNonAscii: boolean): string {

@@ -175,16 +175,21 @@ function answerTokens(chat: Chat): number {
 
 /** A message that holds a whole choice, in the form all chat providers share. */
 export function messageOf(choice: Choice): object {
-  if (choice.toolCall === undefined) return { content: choice.pieces.join('') }
-  const { id, name } = choice.toolCall
-  const call = { id, type: 'function', function: { name, arguments: choice.pieces.slice(1).join('') } }
-  return { tool_calls: [call] }
+  const { thoughts, pieces, toolCall } = choice
+  const said = thoughts === 0 ? pieces : pieces.slice(thoughts)
+  const reasoning = thoughts === 0 ? {} : { reasoning: pieces.slice(0, thoughts).join('') }
+  if (toolCall === undefined) return { ...reasoning, content: said.join('') }
+  const { id, name } = toolCall
+  const call = { id, type: 'function', function: { name, arguments: said.slice(1).join('') } }
+  return { ...reasoning, tool_calls: [call] }
 }
 
-/** The delta that holds one token: text, the head of a tool call, or a fragment of its arguments. */
+/** The delta that holds one token: a thought, text, the head of a tool call, or a fragment of its arguments. */
 export function deltaOf(choice: Choice | undefined, { index, piece }: Token): object {
+  const thoughts = choice?.thoughts ?? 0
+  if (index < thoughts) return { reasoning: piece }
   if (choice?.toolCall === undefined) return { content: piece }
   const { id, name } = choice.toolCall
   const head = { index: 0, id, type: 'function', function: { name, arguments: '' } }
-  return { tool_calls: [index === 0 ? head : { index: 0, function: { arguments: piece } }] }
+  return { tool_calls: [index === thoughts ? head : { index: 0, function: { arguments: piece } }] }
 }

@@ -93,7 +93,7 @@ const shape: ChatShape = {
   opening: () => [],
   token: (chat, { choice, index, piece }) => {
     const written = deltaOf(chat.choices[choice], { choice, index, piece })
-    const text = chat.choices[choice]?.toolCall === undefined ? piece : ''
+    const text = 'content' in written ? piece : ''
     const delta = { token_id: tokenId(piece), role: 'assistant', content: '', ...written }
     const asked = isLogprobsAsked(chat.body) ? logprobs([piece]) : null
     const choices = [{ index: choice, text, logprobs: asked, finish_reason: null, seed: null, delta }]
