@@ -1,4 +1,5 @@
 import { aiSdk } from './ai-sdk.ts'
+import { anthropic } from './anthropic.ts'
 import type { Client } from './client.ts'
 import { curlProgram } from './curl.ts'
 import { huggingFace } from './hugging-face.ts'
@@ -6,4 +7,4 @@ import { langchain } from './langchain.ts'
 import { openai } from './openai.ts'
 
 /** Every client that is proved at every example server. A further one is a file beside this one, and its line here. */
-export const clients: readonly Client[] = [openai, aiSdk, langchain, huggingFace, curlProgram]
+export const clients: readonly Client[] = [openai, anthropic, aiSdk, langchain, huggingFace, curlProgram]
