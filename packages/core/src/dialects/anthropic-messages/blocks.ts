@@ -1,3 +1,4 @@
+import { GatewayError } from '../../errors.ts'
 import { encodeNamedEvent } from '../translated-stream.ts'
 
 /** A piece of a tool call: the first has the id and the name. */
@@ -18,6 +19,9 @@ export interface Blocks {
   end(): string
 }
 
+/** Characters of tool calls, and of what waits behind one. */
+const keptMax = 16 * 1024 * 1024
+
 type Kind = 'thinking' | 'text' | 'tool_use'
 
 interface Block {
@@ -33,12 +37,15 @@ interface Block {
 /**
  * Only one block is open at a time, because clients take every piece for one of the last block. A provider that writes two tool
  * calls at once has the second kept back until the first is whole.
+ *
+ * Its methods throw GatewayError `provider_failed` when more has to be kept than any answer holds.
  */
 export function createBlocks(nameTool: (id: string, position: number) => string): Blocks {
   /** The first is open, the others wait. */
   const queue: Block[] = []
   const tools: Block[] = []
   let place = -1
+  let kept = 0
 
   function open(kind: Kind, opening: object, tool?: Pick<ToolPiece, 'index' | 'id'>): Block {
     const block = { kind, opening, index: tool?.index, id: tool?.id ?? '', text: '', isOver: false }
@@ -51,10 +58,16 @@ export function createBlocks(nameTool: (id: string, position: number) => string)
     let events = ''
     const isOpen = queue[0] === block
     if (isOpen && isNew) events += start(block)
-    if (block.kind === 'tool_use' || !isOpen) block.text += piece
+    if (block.kind === 'tool_use' || !isOpen) keep(block, piece)
     if (isOpen && piece !== '') events += delta(block, piece)
     while (queue.length > 1 && isWhole(queue[0])) events += next()
     return events
+  }
+
+  function keep(block: Block, piece: string): void {
+    block.text += piece
+    kept += piece.length
+    if (kept > keptMax) throw new GatewayError('provider_failed', 'The answer is too long to be streamed.')
   }
 
   function next(): string {
@@ -74,6 +87,8 @@ export function createBlocks(nameTool: (id: string, position: number) => string)
 
   function stop(block: Block): string {
     block.isOver = true
+    kept -= block.text.length
+    block.text = ''
     return event('content_block_stop', { index: place })
   }
 

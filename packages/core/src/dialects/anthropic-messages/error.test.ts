@@ -86,13 +86,14 @@ describe('an error in a stream', () => {
       code: 'provider_timeout',
       tried: [1],
     }
-    expect(streamError(error)).toEqual({
+    expect(streamError(error, 'r-1')).toEqual({
       type: 'error',
       error: {
         type: 'timeout_error',
         message: 'Broke off.',
         details: { error_code: 'provider_timeout', param: null, tried: [1] },
       },
+      request_id: 'r-1',
     })
   })
 
@@ -106,6 +107,6 @@ describe('an error in a stream', () => {
     [{}, 'The provider reported an error.'],
     [{ message: { nested: true } }, 'The provider reported an error.'],
   ])('is a provider’s own in its words: %j', (error, message) => {
-    expect(streamError(error)).toMatchObject({ type: 'error', error: { type: 'api_error', message } })
+    expect(streamError(error, 'r-1')).toMatchObject({ type: 'error', error: { type: 'api_error', message } })
   })
 })

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import * as fc from 'fast-check'
+import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { ByteStream } from '../../http/byte-stream.ts'
 import { jsonBodyOf } from '../../http/request-body.ts'
@@ -22,13 +22,14 @@ const call = (members: object = {}) =>
       ...members,
     }),
   )
+const facts = { requestId: 'r-1', cost: undefined }
 const thinkingCall = call({ thinking: { type: 'adaptive' } })
 
 /** Everything a caller is sent for these chunks of a chat, as bytes. */
 function streamed(chunks: readonly (object | '[DONE]')[], asked = call()): string {
   const source = new ByteStream({ onResume: () => undefined, onCancel: () => undefined })
   let text = ''
-  anthropicMessages.stream?.(asked, source).pipe({
+  anthropicMessages.stream?.(asked, source, facts).pipe({
     write(bytes) {
       text += Buffer.from(bytes).toString()
       return true
@@ -131,7 +132,7 @@ describe('a stream of words', () => {
   it('has exactly the events that Anthropic’s clients expect', () => {
     expect(streamed([...chunks, ...ending()])).toBe(
       [
-        'event: message_start\ndata: {"type":"message_start","message":{"id":"msg_1","type":"message","role":"assistant",' +
+        'event: message_start\ndata: {"type":"message_start","message":{"id":"msg_r-1","type":"message","role":"assistant",' +
           '"model":"openai/gpt-oss-120b","container":null,"content":[],"stop_reason":null,"stop_sequence":null,' +
           '"stop_details":null,"usage":{"input_tokens":0,"cache_creation_input_tokens":null,' +
           '"cache_read_input_tokens":null,"output_tokens":0}}}',
@@ -182,6 +183,7 @@ describe('a stream of words', () => {
     expect(events.at(-1)).toEqual({
       type: 'error',
       error: { type: 'api_error', message: 'Broke off.', details: { error_code: 'provider_failed' } },
+      request_id: 'r-1',
     })
     expect(events.filter(({ type }) => type === 'message_stop')).toEqual([])
   })
@@ -276,8 +278,8 @@ describe('a stream of tool calls', () => {
       ...ending(),
     ])
     expect(accumulate(sent)['content']).toEqual([
-      used('toolu_chatcmpl-1_0', 'f', { a: 1 }),
-      used('toolu_chatcmpl-1_1', 'f', { a: 1 }),
+      used('toolu_r-1_0', 'f', { a: 1 }),
+      used('toolu_r-1_1', 'f', { a: 1 }),
     ])
   })
 
@@ -289,6 +291,18 @@ describe('a stream of tool calls', () => {
       ...ending(),
     ])
     expect(accumulate(sent)['content']).toEqual([used('c1', 'f', {}), text('x')])
+  })
+
+  it('keeps back no more than any answer holds: then it ends, and the provider is left', () => {
+    const long = 'x'.repeat(1024 * 1024)
+    const kept = [tool(0, 'c1', 'f', '{"a":'), ...Array.from({ length: 17 }, () => chunk({ content: long }))]
+    const sent = streamed([...kept, ...ending()])
+    expect(eventsOf(sent).at(-1)).toMatchObject({
+      type: 'error',
+      error: { type: 'api_error', message: 'The answer is too long to be streamed.' },
+    })
+    const spoken = kept.slice(1)
+    expect(accumulate(streamed([...spoken, ...ending()]))['stop_reason']).toBe('end_turn')
   })
 
   it('gives arguments that were cut off as they came', () => {
@@ -352,7 +366,7 @@ describe('a stream, put together', () => {
         ],
         usage,
       }
-      const reply = messageReply(asked, { bytes: Buffer.from(JSON.stringify(whole)), contentType: '' })
+      const reply = messageReply(asked, { bytes: Buffer.from(JSON.stringify(whole)), contentType: '' }, facts)
       expect(accumulate(streamed(chunks, asked))).toEqual(JSON.parse(reply.bytes.toString()))
     })
     fc.assert(property, { numRuns: 100 })

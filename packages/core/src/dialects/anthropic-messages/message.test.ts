@@ -13,11 +13,8 @@ const asked = {
 function reply(choice: object, { usage, cost, ...members }: { [name: string]: unknown } = {}) {
   const call = readMessages(jsonBodyOf({ ...asked, ...members }))
   const bytes = Buffer.from(JSON.stringify({ id: 'chatcmpl-1', model: 'gpt-oss', choices: [choice], usage }))
-  const written = messageReply(call, {
-    bytes,
-    contentType: 'application/json; charset=utf-8',
-    cost: cost as string | undefined,
-  })
+  const whole = { bytes, contentType: 'application/json; charset=utf-8' }
+  const written = messageReply(call, whole, { requestId: 'r-1', cost: cost as string | undefined })
   expect(written.contentType).toBe('application/json; charset=utf-8')
   return JSON.parse(written.bytes.toString())
 }
@@ -34,7 +31,7 @@ describe('a whole reply', () => {
   it('is a message of the model that was asked for', () => {
     const usage = { prompt_tokens: 9, completion_tokens: 2, total_tokens: 11 }
     expect(reply(said({ role: 'assistant', content: 'Hello' }), { usage, cost: '0.000001' })).toEqual({
-      id: 'msg_1',
+      id: 'msg_r-1',
       type: 'message',
       role: 'assistant',
       model: 'openai/gpt-oss-120b',
@@ -72,8 +69,8 @@ describe('a whole reply', () => {
       said({ content: null, tool_calls: [call('', { a: 1 }), { function: { name: 'g' } }] }),
     )
     expect(content).toEqual([
-      { type: 'tool_use', id: 'toolu_chatcmpl-1_0', name: 'f', input: { a: 1 } },
-      { type: 'tool_use', id: 'toolu_chatcmpl-1_1', name: 'g', input: {} },
+      { type: 'tool_use', id: 'toolu_r-1_0', name: 'f', input: { a: 1 } },
+      { type: 'tool_use', id: 'toolu_r-1_1', name: 'g', input: {} },
     ])
   })
 
@@ -139,7 +136,11 @@ describe('a whole reply', () => {
   it('that is no JSON is an error that nobody repeats by themselves, because it was paid for', () => {
     const contentType = 'application/json'
     try {
-      messageReply(readMessages(jsonBodyOf(asked)), { bytes: Buffer.from('{"choices":[oops]}'), contentType })
+      messageReply(
+        readMessages(jsonBodyOf(asked)),
+        { bytes: Buffer.from('{"choices":[oops]}'), contentType },
+        { requestId: 'r-1', cost: undefined },
+      )
       expect.unreachable()
     } catch (error) {
       expect(isGatewayError(error) && [error.code, error.headers]).toEqual([
