@@ -6,6 +6,8 @@ describe('findRoute', () => {
     ['/v1/chat/completions', { kind: 'inference', dialect: 'openai-chat' }],
     ['/v1/embeddings', { kind: 'inference', dialect: 'openai-embeddings' }],
     ['/v1/images/generations', { kind: 'inference', dialect: 'openai-images' }],
+    ['/v1/messages', { kind: 'inference', dialect: 'anthropic-messages' }],
+    ['/v1/messages/count_tokens', { kind: 'token-count', dialect: 'anthropic-messages' }],
     ['/v1/completions', { kind: 'inference', dialect: 'openai-completions' }],
     ['/v1/moderations', { kind: 'inference', dialect: 'openai-moderations' }],
     ['/v1/audio/speech', { kind: 'inference', dialect: 'openai-speech' }],
@@ -19,6 +21,7 @@ describe('findRoute', () => {
     ['/models/org/m/v1/chat/completions', { kind: 'inference', dialect: 'openai-chat', model: 'org/m' }],
     ['/models/org/m/v1/completions', { kind: 'inference', dialect: 'openai-completions', model: 'org/m' }],
     ['/together/v1/embeddings', { kind: 'inference', dialect: 'openai-embeddings', providerId: 'together' }],
+    ['/together/v1/messages', { kind: 'inference', dialect: 'anthropic-messages', providerId: 'together' }],
     ['/api/models/org/m', { kind: 'hub-model', model: 'org/m' }],
     ['/v1/models', { kind: 'models' }],
     ['/v1/credits', { kind: 'credits' }],
@@ -63,8 +66,9 @@ describe('findRoute', () => {
 })
 
 describe('methodsOf', () => {
-  it('lets inference be posted and everything else be read', () => {
+  it('lets what has a body be posted and everything else be read', () => {
     expect(methodsOf({ kind: 'inference', dialect: 'openai-chat' })).toEqual(['POST'])
+    expect(methodsOf({ kind: 'token-count', dialect: 'anthropic-messages' })).toEqual(['POST'])
     expect(methodsOf({ kind: 'models' })).toEqual(['GET', 'HEAD'])
     expect(methodsOf({ kind: 'credits' })).toEqual(['GET', 'HEAD'])
   })

@@ -37,7 +37,13 @@ describe('writeChoice', () => {
     expect(thought('Hello').thoughts).toBe(0)
     const both = thought('think 3 tokens and say 2 tokens')
     expect(both).toMatchObject({ thoughts: 3, finishReason: 'stop' })
-    expect(both.pieces).toEqual(['Simulated thought:', expect.any(String), expect.any(String), 'Simulated', ' answer:'])
+    expect(both.pieces).toEqual([
+      'Simulated thought:',
+      expect.any(String),
+      expect.any(String),
+      'Simulated',
+      ' answer:',
+    ])
     expect(thought('think 3 tokens', { tokensMax: 2 })).toMatchObject({ thoughts: 2, finishReason: 'length' })
     const tool = { name: 'weather', parameters: { type: 'object' } }
     expect(thought('think 3 tokens', { tool }).pieces[3]).toBe('weather')
