@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { perMillion } from '../price.ts'
+import { perMillion } from '../money.ts'
 import { listAnthropicModels, showAnthropicModel } from './anthropic-models.ts'
 import { createCatalog } from './catalog.ts'
 import { bookOf } from './price-book.ts'
