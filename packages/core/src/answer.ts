@@ -90,6 +90,11 @@ export function createAnswer(options: AnswerOptions): Answer {
       case 'model':
       case 'hub-model':
         return answerModels(route, requestId, request)
+      case 'stored-response':
+        throw new GatewayError(
+          'response_not_found',
+          'Nothing is stored here, so no response can be fetched, continued, cancelled or deleted.',
+        )
       default:
         return answerAccount(route, requestId, request)
     }

@@ -20,6 +20,7 @@ export type ErrorCode =
   | 'model_not_found'
   | 'receipt_not_found'
   | 'invoice_not_found'
+  | 'response_not_found'
   | 'method_not_allowed'
   | 'idempotency_key_reused'
   | 'idempotency_key_in_use'
@@ -50,6 +51,7 @@ export const errorCodes: Readonly<Record<ErrorCode, ErrorKind>> = {
   model_not_allowed: { status: 403, type: 'invalid_request_error', isRetryable: false },
   model_not_found: { status: 404, type: 'invalid_request_error', isRetryable: false },
   receipt_not_found: { status: 404, type: 'invalid_request_error', isRetryable: false },
+  response_not_found: { status: 404, type: 'invalid_request_error', isRetryable: false },
   invoice_not_found: { status: 404, type: 'invalid_request_error', isRetryable: false },
   method_not_allowed: { status: 405, type: 'invalid_request_error', isRetryable: false },
   idempotency_key_reused: { status: 409, type: 'invalid_request_error', isRetryable: false },

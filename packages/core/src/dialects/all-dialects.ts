@@ -7,6 +7,7 @@ import { openaiCompletions } from './openai-completions.ts'
 import { openaiEmbeddings } from './openai-embeddings.ts'
 import { openaiImages } from './openai-images.ts'
 import { openaiModerations } from './openai-moderations.ts'
+import { openaiResponses } from './openai-responses/openai-responses.ts'
 import { openaiSpeech } from './openai-speech.ts'
 import { openaiTranscriptions } from './openai-transcriptions.ts'
 
@@ -19,6 +20,7 @@ export const allDialects: Readonly<Record<DialectName, Dialect>> = {
   'openai-embeddings': openaiEmbeddings,
   'openai-images': openaiImages,
   'openai-moderations': openaiModerations,
+  'openai-responses': openaiResponses,
   'openai-speech': openaiSpeech,
   'openai-transcriptions': openaiTranscriptions,
 }

@@ -7,6 +7,16 @@ export const positiveCount: z.ZodType<number | null | undefined> = z.int().min(1
 
 export const flag: z.ZodType<boolean | null | undefined> = z.boolean().nullish()
 
+/** Whether a value is a JSON object. */
+export function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+/** An error that names the member at fault. */
+export function wrongMember(param: string, message: string): GatewayError {
+  return new GatewayError('invalid_request', message, { param })
+}
+
 type Shape = Readonly<Record<string, z.ZodType>>
 type Members<S extends Shape> = { readonly [Name in keyof S]?: z.infer<S[Name]> | undefined }
 

@@ -1,6 +1,7 @@
 import { isGatewayError } from '../errors.ts'
 import { ByteStream } from '../http/byte-stream.ts'
 import { eventData, eventEnd } from '../http/sse.ts'
+import { isObject } from './members.ts'
 import { openaiErrorObject } from './openai-error.ts'
 
 /**
@@ -43,7 +44,7 @@ export function translatedStream(stream: ByteStream, translator: StreamTranslato
     const { error } = parsed
     if (error === undefined || error === null) return translator.event(parsed)
     isOver = true
-    return translator.error(isRecord(error) ? error : { message: String(error) })
+    return translator.error(isObject(error) ? error : { message: String(error) })
   }
   stream.pipe({
     write(chunk) {
@@ -80,12 +81,8 @@ export function encodeNamedEvent(name: string, data: unknown): string {
 function parse(data: string): Readonly<Record<string, unknown>> | undefined {
   try {
     const value: unknown = JSON.parse(data)
-    return isRecord(value) ? value : undefined
+    return isObject(value) ? value : undefined
   } catch {
     return undefined
   }
-}
-
-function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

@@ -23,6 +23,9 @@ describe('findRoute', () => {
     ['/together/v1/embeddings', { kind: 'inference', dialect: 'openai-embeddings', providerId: 'together' }],
     ['/together/v1/messages', { kind: 'inference', dialect: 'anthropic-messages', providerId: 'together' }],
     ['/api/models/org/m', { kind: 'hub-model', model: 'org/m' }],
+    ['/v1/responses', { kind: 'inference', dialect: 'openai-responses' }],
+    ['/v1/responses/resp_1', { kind: 'stored-response' }],
+    ['/v1/responses/resp_1/input_items', { kind: 'stored-response' }],
     ['/v1/models', { kind: 'models' }],
     ['/v1/credits', { kind: 'credits' }],
     ['/v1/models/openai/gpt-oss-120b', { kind: 'model', model: 'openai/gpt-oss-120b' }],
@@ -71,5 +74,9 @@ describe('methodsOf', () => {
     expect(methodsOf({ kind: 'token-count', dialect: 'anthropic-messages' })).toEqual(['POST'])
     expect(methodsOf({ kind: 'models' })).toEqual(['GET', 'HEAD'])
     expect(methodsOf({ kind: 'credits' })).toEqual(['GET', 'HEAD'])
+  })
+
+  it('lets responses that are not stored be asked for in every way, so that each is told why', () => {
+    expect(methodsOf({ kind: 'stored-response' })).toEqual(['GET', 'HEAD', 'DELETE', 'POST'])
   })
 })

@@ -7,6 +7,7 @@ export type Route =
   | { readonly kind: 'hub-model'; readonly model: string }
   | { readonly kind: 'credits' }
   | { readonly kind: 'receipt'; readonly requestId: string }
+  | { readonly kind: 'stored-response' }
   | { readonly kind: 'usage' }
   | { readonly kind: 'hub-usage' }
   | { readonly kind: 'invoices' }
@@ -38,6 +39,7 @@ export type DialectName =
   | 'openai-embeddings'
   | 'openai-images'
   | 'openai-moderations'
+  | 'openai-responses'
   | 'openai-speech'
   | 'openai-transcriptions'
 
@@ -60,6 +62,7 @@ const inference: ReadonlyMap<string, InferenceRoute> = new Map([
   ['/v1/moderations', routeOf('openai-moderations')],
   ['/v1/audio/speech', routeOf('openai-speech')],
   ['/v1/audio/transcriptions', routeOf('openai-transcriptions')],
+  ['/v1/responses', routeOf('openai-responses')],
 ])
 
 /**
@@ -87,6 +90,7 @@ export function findRoute(path: string): Route | undefined {
   if (clean === '/v1/invoices') return { kind: 'invoices' }
   if (clean.startsWith('/v1/models/'))
     return { kind: 'model', model: decode(clean.slice('/v1/models/'.length)) }
+  if (clean.startsWith('/v1/responses/')) return { kind: 'stored-response' }
   if (clean.startsWith('/v1/receipts/')) {
     return { kind: 'receipt', requestId: decode(clean.slice('/v1/receipts/'.length)) }
   }
@@ -117,7 +121,8 @@ function providerRoute(path: string): InferenceRoute | undefined {
 
 /** The methods a route answers. */
 export function methodsOf(route: Route): readonly string[] {
-  return 'dialect' in route ? ['POST'] : ['GET', 'HEAD']
+  if ('dialect' in route) return ['POST']
+  return route.kind === 'stored-response' ? ['GET', 'HEAD', 'DELETE', 'POST'] : ['GET', 'HEAD']
 }
 
 function routeOf(dialect: DialectName): InferenceRoute {

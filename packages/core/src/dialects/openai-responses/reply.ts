@@ -1,0 +1,46 @@
+import type { AnswerFacts, Reply } from '../dialect.ts'
+import type { InferenceCall } from '../inference-call.ts'
+import { isObject } from '../members.ts'
+import { customNames } from './custom-tools.ts'
+import { endingOf, firstChoice, responseError } from './ending.ts'
+import { createOutput } from './output.ts'
+import { responseObject } from './response-object.ts'
+import { responseUsage } from './usage.ts'
+
+type Json = Readonly<Record<string, unknown>>
+
+/** A whole chat reply as a response. */
+export function responsesReply(
+  call: InferenceCall,
+  { bytes, contentType }: Reply,
+  facts: AnswerFacts,
+): Reply {
+  const show = responseObject(call, facts)
+  const chat = parse(bytes)
+  const choice = chat && firstChoice(chat)
+  const createdAt = typeof chat?.['created'] === 'number' ? chat['created'] : 0
+  const usage = responseUsage(chat?.['usage'], facts.cost)
+  const written = (response: Json) => ({ bytes: Buffer.from(JSON.stringify(response)), contentType })
+  if (choice === undefined) {
+    // It was served and is paid for: an error that clients repeat would have it paid for again.
+    const error = responseError({ message: 'The provider sent an answer that can not be read.' })
+    return written(show({ status: 'failed', createdAt, output: [], error, usage }))
+  }
+  const names = customNames((call.translatedFrom ?? call.body).value['tools'])
+  const output = createOutput({ suffix: facts.requestId, customNames: names, tell: () => undefined })
+  const { message, logprobs, finish_reason: reason } = choice
+  if (isObject(message)) output.add(message, logprobs)
+  const { status, incompleteReason } = endingOf(reason)
+  output.end(status)
+  const serviceTier = typeof chat?.['service_tier'] === 'string' ? chat['service_tier'] : undefined
+  return written(show({ status, createdAt, output: output.items(), incompleteReason, serviceTier, usage }))
+}
+
+function parse(bytes: Buffer): Json | undefined {
+  try {
+    const value: unknown = JSON.parse(bytes.toString('utf8'))
+    return isObject(value) ? value : undefined
+  } catch {
+    return undefined
+  }
+}
