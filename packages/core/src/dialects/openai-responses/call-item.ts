@@ -1,26 +1,22 @@
 import { readInput } from './custom-tools.ts'
 import type { OutputItem, Place } from './text-item.ts'
+import type { ToolName } from './tools.ts'
 
 export interface CallItem extends OutputItem {
   readonly callId: string
-  /** Its name, where it had none yet. */
-  named(name: string): void
   /** A piece of its arguments. */
   write(args: string): void
 }
 
 /** A function that the model calls, or a custom tool, whose input is only known when its arguments are whole. */
-export function callItem({ id, index, tell }: Place, callId: string, isCustom: boolean): CallItem {
-  let name = ''
+export function callItem({ id, index, tell }: Place, callId: string, tool: ToolName): CallItem {
+  const { name, namespace, isCustom } = tool
   let args = ''
   let isOpen = true
   const here = { item_id: id, output_index: index }
-  const common = { id, call_id: callId }
+  const named = namespace === undefined ? { name } : { name, namespace }
   return {
     callId,
-    named(given) {
-      if (name === '') name = given
-    },
     write(piece) {
       args += piece
       if (!isCustom && piece !== '') tell('response.function_call_arguments.delta', { ...here, delta: piece })
@@ -38,7 +34,14 @@ export function callItem({ id, index, tell }: Place, callId: string, isCustom: b
     },
     show: (status) =>
       isCustom
-        ? { ...common, type: 'custom_tool_call', status, name, input: isOpen ? '' : readInput(args) }
-        : { ...common, type: 'function_call', status, name, arguments: args },
+        ? {
+            id,
+            type: 'custom_tool_call',
+            status,
+            call_id: callId,
+            ...named,
+            input: isOpen ? '' : readInput(args),
+          }
+        : { id, type: 'function_call', status, call_id: callId, ...named, arguments: args },
   }
 }

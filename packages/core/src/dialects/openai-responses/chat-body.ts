@@ -2,7 +2,7 @@ import { z } from 'zod'
 import type { JsonBody } from '../../http/request-body.ts'
 import { flag, memberReader, positiveCount, wrongMember } from '../members.ts'
 import { readInput } from './input-items.ts'
-import { chatTools } from './tools.ts'
+import { chatTools } from './tool-choice.ts'
 
 type Json = Readonly<Record<string, unknown>>
 

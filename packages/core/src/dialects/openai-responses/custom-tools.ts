@@ -6,10 +6,9 @@ type Json = Readonly<Record<string, unknown>>
  * Custom tools take free text. Chat models call functions alone, so that such a tool is asked for as a function of one text,
  * and its calls are turned back.
  */
-export function customAsFunction({ name, description, format }: Json): Json {
+export function customAsFunction({ description, format }: Json): Json {
   const told = [description, formatTold(format)].filter((text) => typeof text === 'string' && text !== '')
   return {
-    name,
     ...(told.length === 0 ? {} : { description: told.join('\n\n') }),
     parameters: {
       type: 'object',
@@ -18,17 +17,6 @@ export function customAsFunction({ name, description, format }: Json): Json {
       additionalProperties: false,
     },
   }
-}
-
-/** The names of the tools that are custom. */
-export function customNames(tools: unknown): ReadonlySet<string> {
-  const names = new Set<string>()
-  if (!Array.isArray(tools)) return names
-  for (const tool of tools) {
-    if (isObject(tool) && tool['type'] === 'custom' && typeof tool['name'] === 'string')
-      names.add(tool['name'])
-  }
-  return names
 }
 
 /** Arguments of the function, of a text. */

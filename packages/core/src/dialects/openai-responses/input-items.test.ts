@@ -194,6 +194,14 @@ describe('calls of the input', () => {
   })
 })
 
+describe('a call of a tool in a namespace', () => {
+  it('is by the name that the model knows it by', () => {
+    expect(messagesOf({ ...call('a'), namespace: 'clock' })).toMatchObject([
+      { tool_calls: [{ id: 'a', function: { name: 'clock__f' } }] },
+    ])
+  })
+})
+
 describe('an item is refused', () => {
   it.each([
     ['that is no object', 'x', 'input.0'],

@@ -2,6 +2,7 @@ import { isObject, wrongMember } from '../members.ts'
 import { readContent, readParts, readText } from './content.ts'
 import { type Conversation, createConversation } from './conversation.ts'
 import { writeInput } from './custom-tools.ts'
+import { chatName } from './tools.ts'
 
 type Json = Readonly<Record<string, unknown>>
 
@@ -38,7 +39,7 @@ const readers: ReadonlyMap<string, (item: Json, param: string, conversation: Con
       (item, param, conversation) =>
         conversation.call(
           textOf(item, 'call_id', param),
-          textOf(item, 'name', param),
+          chatName(textOf(item, 'name', param), item['namespace']),
           textOf(item, 'arguments', param),
         ),
     ],
@@ -47,7 +48,7 @@ const readers: ReadonlyMap<string, (item: Json, param: string, conversation: Con
       (item, param, conversation) =>
         conversation.call(
           textOf(item, 'call_id', param),
-          textOf(item, 'name', param),
+          chatName(textOf(item, 'name', param), item['namespace']),
           writeInput(textOf(item, 'input', param)),
         ),
     ],

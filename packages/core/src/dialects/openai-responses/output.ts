@@ -8,6 +8,7 @@ import {
   type TextItem,
   textItem,
 } from './text-item.ts'
+import type { ToolName } from './tools.ts'
 
 type Json = Readonly<Record<string, unknown>>
 
@@ -26,7 +27,8 @@ export interface Output {
 export interface OutputOptions {
   /** What ids of items end in: unique to the answer. */
   readonly suffix: string
-  readonly customNames: ReadonlySet<string>
+  /** What the caller calls the tool that a model has called. */
+  readonly toolOf: (calledName: string) => ToolName
   readonly tell: Tell
 }
 
@@ -34,7 +36,7 @@ export interface OutputOptions {
  * Sorts pieces into items. What is thought and said comes one item after another, since clients take a piece to belong to the
  * item that began last. Calls stay open until the end, because providers may write several at once.
  */
-export function createOutput({ suffix, customNames, tell }: OutputOptions): Output {
+export function createOutput({ suffix, toolOf, tell }: OutputOptions): Output {
   const items: OutputItem[] = []
   const done: (Json | undefined)[] = []
   const calls = new Map<number, CallItem>()
@@ -89,15 +91,13 @@ export function createOutput({ suffix, customNames, tell }: OutputOptions): Outp
     const isNew = known === undefined || (id !== '' && name !== '' && id !== known.callId)
     const item = isNew ? beginCall(id, name) : known
     if (isNew) calls.set(number, item)
-    item.named(name)
     item.write(args)
   }
 
   function beginCall(id: string, name: string): CallItem {
-    const isCustom = customNames.has(name)
+    const tool = toolOf(name)
     const callId = id === '' ? `call_${suffix}_${items.length}` : id
-    const item = open(isCustom ? 'ctc' : 'fc', (place) => callItem(place, callId, isCustom))
-    item.named(name)
+    const item = open(tool.isCustom ? 'ctc' : 'fc', (place) => callItem(place, callId, tool))
     begin(item)
     return item
   }

@@ -161,6 +161,18 @@ describe('a whole response', () => {
     ])
   })
 
+  it('has calls by the names that the caller knows', () => {
+    const asked = {
+      tools: [{ type: 'namespace', name: 'clock', tools: [{ type: 'function', name: 'time' }] }],
+    }
+    const calls = [{ id: 'call_1', type: 'function', function: { name: 'clock__time', arguments: '{}' } }]
+    expect(
+      translate(chat({}, { message: { content: null, tool_calls: calls } }), asked)['output'],
+    ).toMatchObject([
+      { type: 'function_call', call_id: 'call_1', name: 'time', namespace: 'clock', arguments: '{}' },
+    ])
+  })
+
   it('has no output where the model said nothing', () => {
     expect(translate(chat({}, { message: { content: null } }))['output']).toEqual([])
     expect(translate(chat({}, { message: null }))).toMatchObject({ status: 'completed', output: [] })

@@ -1,10 +1,10 @@
 import type { AnswerFacts, Reply } from '../dialect.ts'
 import type { InferenceCall } from '../inference-call.ts'
 import { isObject } from '../members.ts'
-import { customNames } from './custom-tools.ts'
 import { endingOf, firstChoice, responseError } from './ending.ts'
 import { createOutput } from './output.ts'
 import { responseObject } from './response-object.ts'
+import { toolNames } from './tools.ts'
 import { responseUsage } from './usage.ts'
 
 type Json = Readonly<Record<string, unknown>>
@@ -26,8 +26,11 @@ export function responsesReply(
     const error = responseError({ message: 'The provider sent an answer that can not be read.' })
     return written(show({ status: 'failed', createdAt, output: [], error, usage }))
   }
-  const names = customNames((call.translatedFrom ?? call.body).value['tools'])
-  const output = createOutput({ suffix: facts.requestId, customNames: names, tell: () => undefined })
+  const output = createOutput({
+    suffix: facts.requestId,
+    toolOf: toolNames((call.translatedFrom ?? call.body).value['tools']),
+    tell: () => undefined,
+  })
   const { message, logprobs, finish_reason: reason } = choice
   if (isObject(message)) output.add(message, logprobs)
   const { status, incompleteReason } = endingOf(reason)

@@ -4,10 +4,10 @@ import type { AnswerFacts } from '../dialect.ts'
 import type { InferenceCall } from '../inference-call.ts'
 import { isObject } from '../members.ts'
 import { encodeNamedEvent, type StreamTranslator, translatedStream } from '../translated-stream.ts'
-import { customNames } from './custom-tools.ts'
 import { endingOf, firstChoice, responseError } from './ending.ts'
 import { createOutput } from './output.ts'
 import { type ResponseState, responseObject } from './response-object.ts'
+import { toolNames } from './tools.ts'
 import { responseUsage } from './usage.ts'
 
 type Json = Readonly<Record<string, unknown>>
@@ -35,7 +35,7 @@ function createTranslator(call: InferenceCall, facts: AnswerFacts): StreamTransl
   }
   const output = createOutput({
     suffix: facts.requestId,
-    customNames: customNames((call.translatedFrom ?? call.body).value['tools']),
+    toolOf: toolNames((call.translatedFrom ?? call.body).value['tools']),
     tell,
   })
   const respond = (state: Pick<ResponseState, 'status' | 'incompleteReason' | 'error'>) => ({

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { isGatewayError } from '../../errors.ts'
-import { customNames, readInput, writeInput } from './custom-tools.ts'
-import { chatTools, offeredTools } from './tools.ts'
+import { readInput, writeInput } from './custom-tools.ts'
+import { chatTools } from './tool-choice.ts'
+import { chatName, offeredTools, toolNames } from './tools.ts'
 
 const parameters = { type: 'object', properties: {} }
 const weather = { type: 'function', name: 'weather', description: 'd', parameters, strict: true }
@@ -49,8 +50,33 @@ describe('tools', () => {
         },
       },
     ])
-    expect(customNames([patch, weather, null])).toEqual(new Set(['apply_patch']))
-    expect(customNames(undefined).size).toBe(0)
+    expect(toolNames([patch, weather])('apply_patch')).toMatchObject({ name: 'apply_patch', isCustom: true })
+  })
+
+  it('of a namespace have it in their names, and are told apart from others by it', () => {
+    const tools = [time, { type: 'namespace', name: 'clock', description: 'd', tools: [time, patch] }]
+    expect(chatTools({ tools })['tools']).toMatchObject([
+      chatTime,
+      { type: 'function', function: { name: 'clock__time' } },
+      { type: 'function', function: { name: 'clock__apply_patch' } },
+    ])
+    const nameOf = toolNames(tools)
+    expect(nameOf('clock__time')).toMatchObject({ name: 'time', namespace: 'clock', isCustom: false })
+    expect(nameOf('clock__apply_patch')).toMatchObject({
+      name: 'apply_patch',
+      namespace: 'clock',
+      isCustom: true,
+    })
+    expect(nameOf('time')).toMatchObject({ name: 'time', namespace: undefined })
+    expect(nameOf('made__up')).toEqual({ name: 'made__up', namespace: undefined, isCustom: false })
+    expect(offeredTools(tools)).toEqual(tools)
+  })
+
+  it('keep names that chat takes', () => {
+    expect(chatName('read', 'mcp__files__')).toBe('mcp__files__read')
+    expect(chatName('read', undefined)).toBe('read')
+    expect(chatName('x'.repeat(58), 'abcd')).toHaveLength(64)
+    expect(chatName('x'.repeat(59), 'abcd')).toBe('x'.repeat(59))
   })
 
   it('take free text back out of their arguments, also where a model wrote none', () => {
@@ -63,6 +89,7 @@ describe('tools', () => {
 
   it('that clients offer by default and nobody runs here are left out, also of the answer', () => {
     const tools = [
+      { type: 'tool_search' },
       { type: 'web_search' },
       weather,
       { type: 'web_search_preview_2025_03_11' },
@@ -81,7 +108,6 @@ describe('tools', () => {
     'computer_use_preview',
     'image_generation',
     'mcp',
-    'namespace',
     undefined,
     7,
   ])('of type %j are refused', (type) => {
@@ -92,6 +118,18 @@ describe('tools', () => {
     ['that are no list', { tools: {} }, 'tools'],
     ['that are texts', { tools: ['x'] }, 'tools.0'],
     ['without a name', { tools: [{ type: 'function' }] }, 'tools.0.name'],
+    ['of a namespace without a name', { tools: [{ type: 'namespace', tools: [] }] }, 'tools.0.name'],
+    ['of a namespace without a list', { tools: [{ type: 'namespace', name: 'n' }] }, 'tools.0.tools'],
+    [
+      'of a namespace that are no objects',
+      { tools: [{ type: 'namespace', name: 'n', tools: [1] }] },
+      'tools.0.tools.0',
+    ],
+    [
+      'of a namespace that OpenAI runs',
+      { tools: [{ type: 'namespace', name: 'n', tools: [{ type: 'mcp' }] }] },
+      'tools.0.tools.0',
+    ],
     ['with an empty name', { tools: [{ type: 'custom', name: '' }] }, 'tools.0.name'],
     ['as chat writes them', { tools: [chatWeather] }, 'tools.0.name'],
   ])('%s are refused', (_name, members, param) => {
@@ -116,6 +154,19 @@ describe('a choice of tools', () => {
     expect(chatTools({ tools, tool_choice: { type: 'custom', name: 'apply_patch' } })).toMatchObject({
       tool_choice: { type: 'function', function: { name: 'apply_patch' } },
     })
+  })
+
+  it('of a tool in a namespace names both', () => {
+    const spaced = [{ type: 'namespace', name: 'clock', tools: [time] }]
+    expect(
+      chatTools({ tools: spaced, tool_choice: { type: 'function', name: 'time', namespace: 'clock' } }),
+    ).toMatchObject({
+      tool_choice: { type: 'function', function: { name: 'clock__time' } },
+    })
+    expect(refusalOf({ tools: spaced, tool_choice: { type: 'function', name: 'time' } })).toEqual([
+      'invalid_request',
+      'tool_choice',
+    ])
   })
 
   it('of some that are allowed leaves the others out', () => {

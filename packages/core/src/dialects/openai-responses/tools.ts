@@ -3,43 +3,76 @@ import { customAsFunction } from './custom-tools.ts'
 
 type Json = Readonly<Record<string, unknown>>
 
-interface ChatTool {
-  readonly type: 'function'
-  readonly function: Json
+/** What the caller calls a tool. */
+export interface ToolName {
+  readonly name: string
+  readonly namespace: string | undefined
+  /** Whether it takes free text, where chat knows functions alone. */
+  readonly isCustom: boolean
+}
+
+/** A tool that the model gets to see, as a function of chat. */
+export interface OfferedTool extends ToolName {
+  readonly function: Json & { readonly name: string }
 }
 
 /**
  * Tools that clients offer by default, whether anybody wants them or not: left out, and not in the answer's `tools` either. A
- * choice that names one is refused.
+ * choice that names one is refused. Nothing has to be searched for, because every function is offered at once.
  */
-const leftOut = /^(?:web_search|local_shell$)/
+const leftOut = /^(?:web_search|local_shell$|tool_search$)/
+
+/** The longest name of a function in chat (openai-openapi, 2026-08-21). */
+const nameMax = 64
 
 /**
- * `tools`, `tool_choice` and `parallel_tool_calls` in chat's words.
+ * The tools of a request.
  *
- * @throws GatewayError `invalid_request` for a tool that only OpenAI can run, and for a choice of none that is offered.
+ * @throws GatewayError `invalid_request` for a tool that only OpenAI can run.
  */
-export function chatTools({ tools, tool_choice: choice, parallel_tool_calls: parallel }: Json): Json {
-  if (tools != null && !Array.isArray(tools)) throw wrongMember('tools', '"tools" must be a list.')
-  const offered = (tools ?? []).flatMap((tool, index) => chatTool(tool, `tools.${index}`))
-  const chosen = chatChoice(choice, offered)
-  // Providers refuse a choice where there is nothing to choose from.
-  if (chosen.tools.length === 0) return {}
-  return {
-    tools: chosen.tools,
-    ...(chosen.choice === undefined ? {} : { tool_choice: chosen.choice }),
-    ...(parallel == null ? {} : { parallel_tool_calls: parallel }),
-  }
+export function readTools(tools: unknown): readonly OfferedTool[] {
+  if (tools == null) return []
+  if (!Array.isArray(tools)) throw wrongMember('tools', '"tools" must be a list.')
+  return tools.flatMap((tool, index) => readTool(tool, `tools.${index}`))
 }
 
-/** The caller's tools that the model gets to see. */
+/** The caller's tools that the model gets to see, as they were sent. */
 export function offeredTools(tools: unknown): readonly unknown[] {
   return Array.isArray(tools) ? tools.filter((tool) => !isLeftOut(tool)) : []
 }
 
-function chatTool(tool: unknown, param: string): readonly ChatTool[] {
+/** What the caller calls the tool that a model has called. A name that was not offered is the model's own. */
+export function toolNames(tools: unknown): (calledName: string) => ToolName {
+  let known: ReadonlyMap<string, ToolName> | undefined
+  return (calledName) => {
+    known ??= new Map(readTools(tools).map((tool) => [tool.function.name, tool]))
+    return known.get(calledName) ?? { name: calledName, namespace: undefined, isCustom: false }
+  }
+}
+
+/** Chat has no namespaces: a function that is in one has it in its name. */
+export function chatName(name: string, namespace: unknown): string {
+  if (typeof namespace !== 'string' || namespace === '') return name
+  const full = namespace.endsWith('__') ? namespace + name : `${namespace}__${name}`
+  return full.length > nameMax ? name : full
+}
+
+function readTool(tool: unknown, param: string): readonly OfferedTool[] {
   if (!isObject(tool)) throw wrongMember(param, `"${param}" must be an object.`)
   if (isLeftOut(tool)) return []
+  if (tool['type'] !== 'namespace') return [offered(tool, param, undefined)]
+  const { name, tools } = tool
+  if (typeof name !== 'string' || name === '')
+    throw wrongMember(`${param}.name`, `"${param}.name" must be the name of the tools.`)
+  if (!Array.isArray(tools)) throw wrongMember(`${param}.tools`, `"${param}.tools" must be a list.`)
+  return tools.map((each: unknown, index) => {
+    const place = `${param}.tools.${index}`
+    if (!isObject(each)) throw wrongMember(place, `"${place}" must be an object.`)
+    return offered(each, place, name)
+  })
+}
+
+function offered(tool: Json, param: string, namespace: string | undefined): OfferedTool {
   const { type, name, description, parameters, strict } = tool
   if (type !== 'function' && type !== 'custom') {
     throw wrongMember(
@@ -49,56 +82,16 @@ function chatTool(tool: unknown, param: string): readonly ChatTool[] {
   }
   if (typeof name !== 'string' || name === '')
     throw wrongMember(`${param}.name`, `"${param}.name" must be the name of a function.`)
-  if (type === 'custom') return [{ type: 'function', function: customAsFunction(tool) }]
+  const named = { name: chatName(name, namespace) }
+  if (type === 'custom')
+    return { name, namespace, isCustom: true, function: { ...customAsFunction(tool), ...named } }
   const asked = {
-    name,
+    ...named,
     ...(description == null ? {} : { description }),
     ...(parameters == null ? {} : { parameters }),
     ...(strict == null ? {} : { strict }),
   }
-  return [{ type: 'function', function: asked }]
-}
-
-interface Choice {
-  readonly tools: readonly ChatTool[]
-  readonly choice: unknown
-}
-
-function chatChoice(choice: unknown, tools: readonly ChatTool[]): Choice {
-  if (choice == null || choice === 'auto' || choice === 'none') return { tools, choice: choice ?? undefined }
-  if (choice === 'required') {
-    if (tools.length === 0)
-      throw wrongMember('tool_choice', 'A tool is required by "tool_choice", but there is none.')
-    return { tools, choice }
-  }
-  if (!isObject(choice))
-    throw wrongMember('tool_choice', '"tool_choice" must be "auto", "none", "required" or an object.')
-  if (choice['type'] === 'allowed_tools') return allowed(choice, tools)
-  if (choice['type'] !== 'function' && choice['type'] !== 'custom')
-    throw wrongMember(
-      'tool_choice',
-      `A choice of type ${JSON.stringify(choice['type']) ?? 'none'} is not supported.`,
-    )
-  const { name } = choice
-  if (!tools.some((tool) => tool.function['name'] === name))
-    throw wrongMember(
-      'tool_choice',
-      `"tool_choice" names ${JSON.stringify(name) ?? 'nothing'}, which is no tool.`,
-    )
-  return { tools, choice: { type: 'function', function: { name } } }
-}
-
-/** What is not allowed is not offered: most providers know no other way to say it. */
-function allowed({ mode, tools: named }: Json, tools: readonly ChatTool[]): Choice {
-  if (!Array.isArray(named))
-    throw wrongMember('tool_choice.tools', '"tool_choice.tools" must be a list of tools that are allowed.')
-  if (mode !== 'auto' && mode !== 'required')
-    throw wrongMember('tool_choice.mode', '"tool_choice.mode" must be "auto" or "required".')
-  const names = named.map((tool: unknown) => (isObject(tool) ? tool['name'] : undefined))
-  const left = tools.filter((tool) => names.includes(tool.function['name']))
-  if (left.length === 0 && (mode === 'required' || tools.length > 0))
-    throw wrongMember('tool_choice.tools', 'No tool that "tool_choice" allows is among "tools".')
-  return { tools: left, choice: mode }
+  return { name, namespace, isCustom: false, function: asked }
 }
 
 function isLeftOut(tool: unknown): boolean {
