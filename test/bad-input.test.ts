@@ -23,6 +23,7 @@ const routes = {
   '/v1/chat/completions': chatBody(),
   '/v1/embeddings': { model: embeddingModel, input: 'a lighthouse' },
   '/v1/images/generations': { model: imageModel, prompt: 'a lighthouse' },
+  '/v1/responses': { model: chatModel, input: 'say 5 tokens' },
 }
 
 interface BadInput {
@@ -40,6 +41,7 @@ const notJson = { status: 400, code: 'invalid_json' }
 const noSuchModel = { status: 404, code: 'model_not_found', param: 'model' }
 const embeddings = { path: '/v1/embeddings' } as const
 const images = { path: '/v1/images/generations' } as const
+const responses = { path: '/v1/responses' } as const
 
 const badInputs: readonly BadInput[] = [
   // Not JSON.
@@ -239,6 +241,64 @@ const badInputs: readonly BadInput[] = [
     body: { model: imageModel, prompt: 'a', stream: true },
     ...invalid,
     param: 'stream',
+  },
+  // Responses.
+  ...['{}{}', '{"input":', ''].map((body) => ({
+    name: `a response for ${body}`,
+    ...responses,
+    body,
+    ...notJson,
+  })),
+  ...[
+    { input: [], param: 'input' },
+    { input: {}, param: 'input' },
+    { input: 7, param: 'input' },
+    { input: null, param: 'input' },
+    { input: undefined, param: 'input' },
+    { input: [[]], param: 'input.0' },
+    { input: [{ role: 'user' }], param: 'input.0.content' },
+    { input: [{ type: 'item_reference', id: 'msg_1' }], param: 'input.0' },
+  ].map(({ input, param }) => ({
+    name: `an input of ${JSON.stringify(input)}`,
+    ...responses,
+    body: { model: chatModel, input },
+    ...invalid,
+    param,
+  })),
+  ...[
+    { previous_response_id: 'resp_1' },
+    { conversation: 'conv_1' },
+    { prompt: { id: 'pmpt_1' } },
+    { background: true },
+    { max_output_tokens: 0 },
+    { max_output_tokens: -1 },
+    { max_output_tokens: 1.5 },
+    { stream: 'true' },
+    { instructions: {} },
+    { tools: 7 },
+    { tool_choice: 'any' },
+  ].map((members) => ({
+    name: `a response with ${Object.keys(members)} of ${JSON.stringify(Object.values(members))}`,
+    ...responses,
+    body: { model: chatModel, input: 'say 5 tokens', ...members },
+    ...invalid,
+    param: Object.keys(members)[0] ?? null,
+  })),
+  {
+    name: 'a response by a model that does not exist',
+    ...responses,
+    body: { model: 'no/such-model', input: 'Hi' },
+    status: 400,
+    code: 'model_not_found',
+    param: 'model',
+  },
+  {
+    name: 'a response by a model that makes images',
+    ...responses,
+    body: { model: imageModel, input: 'Hi' },
+    status: 400,
+    code: 'model_not_supported',
+    param: 'model',
   },
 ]
 
