@@ -5,6 +5,15 @@ import { curlProgram } from './curl.ts'
 import { huggingFace } from './hugging-face.ts'
 import { langchain } from './langchain.ts'
 import { openai } from './openai.ts'
+import { openaiResponses } from './openai-responses.ts'
 
 /** Every client that is proved at every example server. A further one is a file beside this one, and its line here. */
-export const clients: readonly Client[] = [openai, anthropic, aiSdk, langchain, huggingFace, curlProgram]
+export const clients: readonly Client[] = [
+  openai,
+  openaiResponses,
+  anthropic,
+  aiSdk,
+  langchain,
+  huggingFace,
+  curlProgram,
+]
