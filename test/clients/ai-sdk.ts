@@ -53,7 +53,7 @@ function refused(refusal: Refusal, status: number, code: string): (error: unknow
 }
 
 /** The `error` member of the event itself, as a plain object. */
-function reported(refusal: Refusal, code: string): (error: unknown) => void {
+export function reported(refusal: Refusal, code: string): (error: unknown) => void {
   return (error) => {
     assert.ok(typeof error === 'object' && error !== null && !(error instanceof Error), String(error))
     const { message, code: found } = error as { readonly message?: unknown; readonly code?: unknown }

@@ -1,4 +1,5 @@
 import { aiSdk } from './ai-sdk.ts'
+import { aiSdkResponses } from './ai-sdk-responses.ts'
 import { anthropic } from './anthropic.ts'
 import type { Client } from './client.ts'
 import { curlProgram } from './curl.ts'
@@ -13,6 +14,7 @@ export const clients: readonly Client[] = [
   openaiResponses,
   anthropic,
   aiSdk,
+  aiSdkResponses,
   langchain,
   huggingFace,
   curlProgram,
