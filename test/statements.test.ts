@@ -122,6 +122,8 @@ describe('a month of an account, over HTTP', () => {
   it('refuses what makes no sense before it reads anything', async () => {
     const { rig } = await novemberRig()
     await expect(rig.gateway.invoices.close({ accountId, period: 'November' })).rejects.toThrow(RangeError)
+    for (const limit of [0, 1.5, 1001])
+      await expect(rig.gateway.invoices.list({ accountId, limit })).rejects.toThrow(RangeError)
     await expect(
       rig.gateway.usage.query({ accountId, from: '2026-11-01', to: '2026-11-01' }),
     ).rejects.toMatchObject({ code: 'invalid_request', param: 'to' })

@@ -21,7 +21,11 @@ export interface AccountStatements {
       readonly period?: string
     }): Promise<ClosePeriodResult>
     get(request: { readonly accountId: string; readonly period: string }): Promise<Invoice | undefined>
-    /** Newest first, at most 100. */
+    /**
+     * Newest first.
+     *
+     * @throws RangeError when `limit` is no whole number from 1 to 1,000.
+     */
     list(request: {
       readonly accountId: string
       /** Only periods before this one. */
@@ -46,11 +50,7 @@ export function createAccountStatements(statements: Statements, onEvent: OnEvent
       },
       get: ({ accountId, period }) => statements.invoice(accountId, period),
       list: ({ accountId, before, limit = 12 }) =>
-        statements.invoices({
-          accountId,
-          limit: Math.min(Math.max(limit, 1), 100),
-          ...(before === undefined ? {} : { before }),
-        }),
+        statements.invoices({ accountId, limit, ...(before === undefined ? {} : { before }) }),
     },
   }
 }

@@ -210,6 +210,17 @@ describe('closing a period', () => {
     expect((await list(9, '2026-12')).map(({ periodKey }) => periodKey)).toEqual(['2026-11'])
   })
 
+  it.each([0, -1, 1001, 1.5, Number.NaN, Number.POSITIVE_INFINITY])(
+    'does not list %s invoices, and reads nothing for that',
+    async (limit) => {
+      const { options, statements } = open()
+      await expect(statements.invoices({ accountId: 'alice', limit })).rejects.toThrow(
+        new RangeError(`limit must be a whole number from 1 to 1000, not ${limit}.`),
+      )
+      expect(options).toEqual([])
+    },
+  )
+
   it('reads a period that has its invoice as it was, though its terms are forgotten', async () => {
     const { ledger, clock, statements } = open()
     await ledger.configure({ accountId: 'alice', planId: 'free', anchorDay: 5 })

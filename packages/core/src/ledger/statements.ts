@@ -43,6 +43,9 @@ export interface UsageReading {
 /** Pages that are read in one step: at most about 8,000 rows. */
 export const usagePagesMax = 32
 
+/** Invoices that are read in one step. */
+const invoicesMax = 1000
+
 export interface CloseRequest {
   readonly accountId: string
   /** Such as `2026-11`. @default the oldest period without an invoice */
@@ -53,6 +56,7 @@ export interface ListInvoicesRequest {
   readonly accountId: string
   /** Only periods before this one. */
   readonly before?: string
+  /** 1 to 1,000. */
   readonly limit: number
 }
 
@@ -69,7 +73,11 @@ export interface Statements {
   period(accountId: string, periodKey: string): Promise<Period>
   closePeriod(request: CloseRequest): Promise<ClosePeriodResult>
   invoice(accountId: string, periodKey: string): Promise<Invoice | undefined>
-  /** Newest first. */
+  /**
+   * Newest first.
+   *
+   * @throws RangeError when `limit` is no whole number from 1 to 1,000.
+   */
   invoices(request: ListInvoicesRequest): Promise<readonly Invoice[]>
 }
 
@@ -187,6 +195,8 @@ export function createStatements({ run, journal, plans }: StatementsOptions): St
     },
 
     async invoices({ accountId, before, limit }) {
+      if (!Number.isInteger(limit) || limit < 1 || limit > invoicesMax)
+        throw new RangeError(`limit must be a whole number from 1 to ${invoicesMax}, not ${limit}.`)
       const list = (await run(accountId, [invoiceListKey], readRecords)).records.get(invoiceListKey)
       const periodKeys = ((list ?? []) as readonly string[])
         .filter((periodKey) => before === undefined || periodKey < before)
