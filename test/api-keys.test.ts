@@ -152,6 +152,36 @@ it('a key for some models asks for no others, and nothing is held for them', asy
   expect(await gateway.accounts.journal({ accountId: 'acme' })).toEqual(before)
 })
 
+it('a key for some models is shown no others, however it is sent', async () => {
+  const gateway = open(memoryStorage())
+  const { key } = await gateway.keys.create({ accountId: 'acme', models: ['openai/*', 'no/such-model'] })
+  const look = async (path: string, headers: Record<string, string>) => {
+    const response = await gateway.fetch(new Request(`http://host${path}`, { headers }))
+    if (response === undefined) throw new Error('That path is not the gateway’s.')
+    return response
+  }
+  const listed = async (headers: Record<string, string>) => {
+    const { data } = (await (await look('/v1/models', headers)).json()) as { data: readonly { id: string }[] }
+    return data.map(({ id }) => id)
+  }
+  const everything = await listed({})
+  const openai = everything.filter((id) => id.startsWith('openai/'))
+  const [other = ''] = everything.filter((id) => !openai.includes(id))
+
+  for (const headers of [{ authorization: `Bearer ${key}` }, { 'x-api-key': key }] as const) {
+    expect(openai.length).toBeGreaterThan(0)
+    expect(await listed(headers)).toEqual(openai)
+    expect((await look(`/v1/models/${chatModel}`, headers)).status).toBe(200)
+    for (const path of [`/v1/models/${other}`, `/api/models/${other}?expand[]=inferenceProviderMapping`])
+      expect(await codeOf(await look(path, headers))).toEqual([403, 'model_not_allowed'])
+    expect(await codeOf(await look('/v1/models/no/such-model', headers))).toEqual([404, 'model_not_found'])
+  }
+  expect((await look(`/v1/models/${other}`, {})).status).toBe(200)
+  for (const headers of [{ authorization: 'Bearer bad' }, { 'x-api-key': 'bad' }] as const) {
+    expect(await codeOf(await look('/v1/models', headers))).toEqual([401, 'invalid_api_key'])
+  }
+})
+
 it('a key whose time is over is told so', async () => {
   const clock = fakeClock(Date.UTC(2026, 10, 26))
   const gateway = open(memoryStorage({ clock }), { clock })

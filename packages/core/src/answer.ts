@@ -1,5 +1,6 @@
 import { type AccountRoute, answerAccountRoute } from './account-routes.ts'
 import type { AccountSetups } from './auth/account-documents.ts'
+import { checkModel, isAllowed } from './auth/allowed-models.ts'
 import { authenticatePayer, authenticateRequest } from './auth/authenticate.ts'
 import type { Identify } from './auth/principal.ts'
 import { listAnthropicModels, showAnthropicModel } from './catalog/anthropic-models.ts'
@@ -43,13 +44,14 @@ export function createAnswer(options: AnswerOptions): Answer {
     request: GatewayRequest,
   ): Promise<GatewayResponse> {
     // The list is public, but a key that is sent must be good: clients use this call to check their key.
-    if (header(request, 'authorization') !== undefined || header(request, 'x-api-key') !== undefined)
-      await authenticateRequest(authenticate, request)
+    const models = sendsKey(request) ? (await authenticateRequest(authenticate, request)).models : undefined
+    const isShown = (model: string) => isAllowed(model, models)
     const isAnthropic = isAnthropicClient(request)
     if (route.kind === 'models') {
-      const list = isAnthropic ? listAnthropicModels(catalog) : listModels(catalog, stats)
+      const list = isAnthropic ? listAnthropicModels(catalog, isShown) : listModels(catalog, stats, isShown)
       return jsonResponse(requestId, list)
     }
+    checkModel(route.model, models)
     const showListed = isAnthropic ? showAnthropicModel : showModel
     const show = route.kind === 'model' ? showListed : hubModel
     const model = show(catalog, route.model, stats)
@@ -99,4 +101,8 @@ export function createAnswer(options: AnswerOptions): Answer {
         return answerAccount(route, requestId, request)
     }
   }
+}
+
+function sendsKey(request: GatewayRequest): boolean {
+  return header(request, 'authorization') !== undefined || header(request, 'x-api-key') !== undefined
 }

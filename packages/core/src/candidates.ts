@@ -1,3 +1,4 @@
+import { checkModel } from './auth/allowed-models.ts'
 import type { Payer } from './auth/payer.ts'
 import type { Catalog } from './catalog/catalog.ts'
 import type { Target } from './catalog/target.ts'
@@ -18,19 +19,9 @@ export function findCandidates(
   catalog: Catalog,
   providers: ReadonlyMap<string, Provider>,
 ): readonly Target[] {
-  if (payer.models !== undefined) checkModel(call.model, payer.models)
+  checkModel(call.model, payer.models)
   const enabled = enabledFor(call, payer, catalog.candidates(call))
   return ableTo(call, unlockedFor(payer, enabled), providers)
-}
-
-function checkModel(model: string, models: readonly string[]): void {
-  const isAllowed = models.some((allowed) =>
-    allowed.endsWith('*') ? model.startsWith(allowed.slice(0, -1)) : model === allowed,
-  )
-  if (isAllowed) return
-  throw new GatewayError('model_not_allowed', `Your API key is not for the model '${model}'.`, {
-    param: 'model',
-  })
 }
 
 function enabledFor(call: InferenceCall, payer: Payer, offered: readonly Target[]): readonly Target[] {

@@ -1,10 +1,13 @@
 import type { Catalog } from './catalog.ts'
 import type { Target } from './target.ts'
 
-/** `GET /v1/models` in Anthropic's shape (anthropic-sdk-typescript 1.14.0, 2026-11-24): all models that chat, on one page. */
-export function listAnthropicModels(catalog: Catalog): string {
+/**
+ * `GET /v1/models` in Anthropic's shape (anthropic-sdk-typescript 1.14.0, 2026-11-24): all models that chat, on one page. `isShown`
+ * says which of them the caller gets to see.
+ */
+export function listAnthropicModels(catalog: Catalog, isShown: (model: string) => boolean): string {
   const targets = catalog.targets.filter(({ operation }) => operation === 'chat')
-  const models = [...new Set(targets.map(({ model }) => model))]
+  const models = [...new Set(targets.map(({ model }) => model))].filter(isShown)
   const data = models.map((model) => describe(model, chatTargets(catalog, model)))
   return JSON.stringify({
     data,

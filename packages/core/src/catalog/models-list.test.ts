@@ -44,8 +44,21 @@ const catalog = createCatalog({
 const unknown: TargetStats = { isHealthy: true, firstTokenMs: undefined, tokensPerSecond: undefined }
 
 describe('the list of models', () => {
+  it('has those models only that the caller gets to see', () => {
+    const shown = (isShown: (model: string) => boolean) =>
+      JSON.parse(listModels(catalog, () => unknown, isShown)).data.map(({ id }: { id: string }) => id)
+    expect(shown((model) => model !== 'acme/m')).toEqual(['acme/i'])
+    expect(shown(() => false)).toEqual([])
+  })
+
   it('has one object for each model with all its providers', () => {
-    const list = JSON.parse(listModels(catalog, () => unknown))
+    const list = JSON.parse(
+      listModels(
+        catalog,
+        () => unknown,
+        () => true,
+      ),
+    )
     expect(list.object).toBe('list')
     expect(list.data.map(({ id }: { id: string }) => id)).toEqual(['acme/m', 'acme/i'])
     expect(list.data[0]).toEqual({

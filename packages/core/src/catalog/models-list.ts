@@ -2,9 +2,16 @@ import type { Operation } from '../http/routes.ts'
 import type { Catalog } from './catalog.ts'
 import type { Target, TargetStats } from './target.ts'
 
-/** `GET /v1/models` in the shape of Hugging Face's router (hub-docs, 2026-05-12), which OpenAI's SDKs read as well. */
-export function listModels(catalog: Catalog, status: (target: Target) => TargetStats): string {
-  const models = [...new Set(catalog.targets.map((target) => target.model))]
+/**
+ * `GET /v1/models` in the shape of Hugging Face's router (hub-docs, 2026-05-12), which OpenAI's SDKs read as well. `isShown`
+ * says which of the models the caller gets to see.
+ */
+export function listModels(
+  catalog: Catalog,
+  status: (target: Target) => TargetStats,
+  isShown: (model: string) => boolean,
+): string {
+  const models = [...new Set(catalog.targets.map((target) => target.model))].filter(isShown)
   return JSON.stringify({
     object: 'list',
     data: models.map((model) => describe(model, catalog.targetsOf(model), status)),
