@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http'
 import { createGateway, type Gateway, perUnit } from '@farebox/core'
 import { openaiCompatible } from '@farebox/core/providers/openai-compatible'
 import { accountId, apiKey, eventually, type Rig, type RigOptions, startRig } from '@farebox/testkit/adapter'
@@ -40,6 +41,27 @@ describe('a transcription', () => {
       expect(data.text).toMatch(/^Simulated transcript/)
       expect(data.usage).toEqual({ type: 'duration', seconds: 1.5 })
       expect(response.headers.get('x-farebox-cost')).toBe('0.0000375')
+      await expectCharged(rig, 37_500n)
+    })
+  })
+
+  it('failure 16: is billed once when its connection is reset and the SDK sends the form again', async () => {
+    let resets = 1
+    const resetting: RigOptions['wrap'] = (gateway) => ({
+      ...gateway,
+      handle(request) {
+        if (resets > 0) setTimeout(() => (request.host as IncomingMessage).socket.resetAndDestroy(), 100)
+        resets -= 1
+        return gateway.handle(request)
+      },
+    })
+    await withRig({ wrap: resetting }, async (rig, client) => {
+      rig.simulator.script('together', [{ kind: 'slow', firstTokenMs: 300, tokenMs: 0 }])
+      const request = { model: whisper, file: await toFile(sound, 'a.wav') }
+      const { text } = await client.audio.transcriptions.create(request, { maxRetries: 2 })
+      expect(text).toMatch(/^Simulated transcript/)
+      expect(rig.seen).toBe(2)
+      expect(rig.simulator.requests).toHaveLength(1)
       await expectCharged(rig, 37_500n)
     })
   })

@@ -34,6 +34,7 @@ import { createRateLimiting } from './rate-limits.ts'
 import { tellCost } from './reconcile.ts'
 import { createReconciliation } from './reconciliation.ts'
 import { createReplay } from './replay/replay.ts'
+import { createRetries } from './replay/retries.ts'
 import { errorResponse } from './response.ts'
 import { createStages, holdMarginMs } from './stages.ts'
 import { createFoldLater } from './statements/fold-later.ts'
@@ -116,6 +117,11 @@ export function createGateway(options: GatewayOptions): Gateway {
     isCharged: ledger.isCharged,
     onNotKept: (requestId, cause) => onEvent({ kind: 'answer.not-kept', requestId, cause }),
   })
+  const retries = createRetries({
+    clock,
+    retryMs: timeouts.retryMs,
+    bytesMax: limits.replayBytesMax,
+  })
   const rateLimiting = createRateLimiting({
     plans,
     ledger,
@@ -142,6 +148,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     announce,
     holds,
     replay,
+    retries,
     limiter: rateLimiting.limiter,
   })
   let closing: Promise<void> | undefined
@@ -169,6 +176,8 @@ export function createGateway(options: GatewayOptions): Gateway {
   const journalExport = createJournalExport(ledger, clock)
 
   async function close(): Promise<void> {
+    // Whoever sends a request again is refused from now on.
+    retries.close()
     const within = (delayMs: number) => new Promise<void>((resolve) => clock.after(delayMs, resolve))
     const stopped = Promise.all([reconciliation.stop(), journalExport.stop(), targetHealth.stop()])
     await Promise.race([requests.idle().then(() => holds.idle()), within(timeouts.closeMs)])

@@ -58,7 +58,7 @@ export interface GatewayLimits {
   readonly connectionsMax: number
   /** Requests under way at once; more are refused with 503. @default 10000 */
   readonly requestsMax: number
-  /** Bytes of an answer kept for repeats with the same `Idempotency-Key`; 0 keeps none. @default 4194304 (4 MiB) */
+  /** Bytes of an answer kept for repeats, with the same `Idempotency-Key` or by an SDK; 0 keeps none. @default 4194304 (4 MiB) */
   readonly replayBytesMax: number
 }
 
@@ -78,6 +78,8 @@ export interface GatewayTimeouts {
   readonly closeMs: number
   /** How long an answer is given again to the same `Idempotency-Key`. @default 86400000 (24 hours) */
   readonly replayMs: number
+  /** How much longer than its SDK's own pause a retry is waited for, when a caller leaves before the answer; 0 for never. @default 2000 */
+  readonly retryMs: number
 }
 
 /** Costs that providers tell only after a request is settled. */
@@ -120,6 +122,7 @@ const timeouts = z.strictObject({
   totalMs: whole.default(600_000),
   closeMs: whole.default(30_000),
   replayMs: whole.default(24 * 3_600_000),
+  retryMs: z.int().min(0).max(60_000).default(2_000),
 })
 
 const lateCosts = z.strictObject({

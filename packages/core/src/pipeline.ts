@@ -53,7 +53,10 @@ export interface Stages {
   /** Ends the reservation: charges what was served, gives the rest back. */
   settle(admission: Admission, attempts: readonly Attempt[]): Promise<Receipt | undefined>
   respond(admission: Admission, metered: Metered): GatewayResponse
-  /** Runs a request with an `Idempotency-Key` that was not seen, or gives the answer that the first one had. */
+  /**
+   * Runs a request that may be sent again, or gives the answer of the first: by an `Idempotency-Key`, or where the SDK that
+   * sends it counts its tries.
+   */
   once(
     exchange: Exchange,
     payer: Payer,
@@ -66,9 +69,10 @@ export interface Stages {
 export async function handleInference(stages: Stages, exchange: Exchange): Promise<GatewayResponse> {
   const payer = await stages.authenticate(exchange)
   const call = await stages.parse(exchange)
-  if (exchange.request.headers['idempotency-key'] === undefined)
+  const { headers } = exchange.request
+  if (headers['idempotency-key'] === undefined && headers['x-stainless-retry-count'] === undefined)
     return await infer(stages, exchange, payer, call)
-  return stages.once(exchange, payer, call, (patient) => infer(stages, patient, payer, call))
+  return stages.once(exchange, payer, call, (first) => infer(stages, first, payer, call))
 }
 
 async function infer(

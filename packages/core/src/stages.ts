@@ -1,8 +1,8 @@
-import { hash } from 'node:crypto'
 import { createAdmit } from './admission/admit.ts'
 import { limitedAdmit, limitedSettle } from './admission/limited-admit.ts'
 import type { Limiter } from './admission/limiter.ts'
 import type { Announce } from './announce.ts'
+import { createOnce } from './answered-once.ts'
 import type { AccountSetups } from './auth/account-documents.ts'
 import { authenticatePayer } from './auth/authenticate.ts'
 import type { Identify } from './auth/principal.ts'
@@ -18,7 +18,6 @@ import type { Transport } from './dispatch/transport.ts'
 import type { OnEvent } from './events.ts'
 import { createHardStops } from './hard-stops.ts'
 import { ByteStream } from './http/byte-stream.ts'
-import { type GatewayRequest, header } from './http/exchange.ts'
 import { readJsonBody } from './http/request-body.ts'
 import type { DialectName, Operation } from './http/routes.ts'
 import { encodeEvent } from './http/sse.ts'
@@ -35,7 +34,8 @@ import { cheapest } from './policies/cheapest.ts'
 import { fastest } from './policies/fastest.ts'
 import { preferred } from './policies/preferred.ts'
 import { countTokens, rateKnown } from './rate-usage.ts'
-import { patientCaller, type Replay } from './replay/replay.ts'
+import type { Replay } from './replay/replay.ts'
+import type { Retries } from './replay/retries.ts'
 import { inferenceResponse } from './response.ts'
 import type { Health } from './routing/health.ts'
 import type { RoutePolicy } from './routing/policy.ts'
@@ -66,6 +66,7 @@ export interface StageParts extends Pick<CheckedOptions, 'limits' | 'timeouts'> 
   /** Holds of this process that are not settled yet. */
   readonly holds: UnderWay
   readonly replay: Replay
+  readonly retries: Retries
   readonly limiter: Limiter
 }
 
@@ -115,7 +116,7 @@ export function createStages(parts: StageParts): StagesOf {
   })
   const settlement = limitedSettle(settleUnlimited, limiter)
 
-  const shared: Omit<Stages, 'parse' | 'respond' | 'once'> = {
+  const shared: Omit<Stages, 'parse' | 'respond'> = {
     authenticate: ({ request }) => authenticatePayer(parts.authenticate, accounts, request),
     candidates: (call, payer) => findCandidates(call, payer, catalog, providers),
     admit: ({ requestId }, payer, call, candidates) => admit({ requestId, payer, call, candidates }),
@@ -170,6 +171,7 @@ export function createStages(parts: StageParts): StagesOf {
       recordHealth(health, attempts.at(-1))
       return settlement(admission, attempts)
     },
+    once: createOnce(replay, parts.retries),
   }
   const operationsOf = (model: string) => [
     ...new Set(catalog.targetsOf(model).map(({ operation }) => operation)),
@@ -187,14 +189,6 @@ export function createStages(parts: StageParts): StagesOf {
           operationsOf,
         }),
       respond: (admission, metered) => inferenceResponse(admission, metered, dialect),
-      once({ requestId, request, route }, { accountId, memberId }, call, run) {
-        const key = header(request, 'idempotency-key') ?? ''
-        const asked = { accountId, memberId, key, fingerprint: fingerprintOf(request, call), requestId }
-        const patient = { ...request, signal: patientCaller }
-        return replay.once(asked, request.signal, (onUnsettled) =>
-          run({ requestId, request: patient, route, onUnsettled }),
-        )
-      },
     }
   }
   const byDialect = new Map(dialectNames.map((name) => [name, stagesOf(name)]))
@@ -248,13 +242,6 @@ function costMembers(
   if (rated.unpriced !== undefined) return undefined
   const cost = formatUsd(rated.cost)
   return isOwnKey ? { cost: formatUsd(zero), memo_cost: cost } : { cost }
-}
-
-/** What makes a call this one and no other: where it is asked for, and the body as it came. */
-function fingerprintOf({ path }: GatewayRequest, call: InferenceCall): string {
-  const { source, value, file } = call.translatedFrom ?? call.body
-  const bytes = source?.bytes ?? Buffer.from(JSON.stringify(value))
-  return hash('sha256', Buffer.concat([Buffer.from(`${path}\n`), bytes, file?.bytes ?? Buffer.alloc(0)]))
 }
 
 /** A whole event stream, for providers whose answer only exists once it is complete. */

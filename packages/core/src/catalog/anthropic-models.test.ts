@@ -46,7 +46,7 @@ const large = {
 
 describe('models for Anthropic’s clients', () => {
   it('are those that chat, each once, with the most that any of its providers allows', () => {
-    expect(JSON.parse(listAnthropicModels(catalog))).toEqual({
+    expect(JSON.parse(listAnthropicModels(catalog, () => true))).toEqual({
       data: [
         large,
         { ...large, id: 'acme/open', display_name: 'open', max_input_tokens: null, max_tokens: null },
@@ -58,7 +58,7 @@ describe('models for Anthropic’s clients', () => {
   })
 
   it('are none where none is sold', () => {
-    expect(JSON.parse(listAnthropicModels(catalogOf([])))).toEqual({
+    expect(JSON.parse(listAnthropicModels(catalogOf([]), () => true))).toEqual({
       data: [],
       has_more: false,
       first_id: null,

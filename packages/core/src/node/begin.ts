@@ -1,8 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Gateway } from '../gateway-interface.ts'
 import type { ByteStream } from '../http/byte-stream.ts'
+import { Caller } from '../http/caller.ts'
 import type { GatewayRequest, GatewayResponse } from '../http/exchange.ts'
-import { Caller } from './caller.ts'
 import { onConnectionClose } from './connection-close.ts'
 import { requestBody } from './read-request-body.ts'
 

@@ -182,6 +182,43 @@ export const disconnectCases: readonly AdapterCase[] = [
     ),
   ),
 
+  ...[true, false].map((isStreaming) => {
+    let hasNoticed = () => false
+    return adapterCase(
+      isStreaming
+        ? 'gives a stream that a caller left before its first byte to the retry of their SDK'
+        : 'gives a whole answer that a caller left to the retry of their SDK',
+      {
+        wrap: (gateway) => ({
+          ...gateway,
+          handle(request) {
+            hasNoticed = () => request.signal.aborted
+            return gateway.handle(request)
+          },
+          fetch(request, options) {
+            hasNoticed = () => request.signal.aborted
+            return gateway.fetch(request, options)
+          },
+        }),
+      },
+      async (rig) => {
+        const tried = (count: string) =>
+          chat({ model, stream: isStreaming }, { 'x-stainless-retry-count': count })
+        rig.simulator.script('together', [{ kind: 'slow', firstTokenMs: 300, tokenMs: 0 }])
+        const exchange = rig.client.open(tried('0'))
+        await eventually('the provider is asked', () => rig.simulator.activeRequests() === 1)
+        exchange.leave()
+        await eventually('the gateway has noticed', () => hasNoticed())
+        const { headers, text } = await rig.client.ask(tried('1'))
+
+        assert.equal(headers['idempotent-replayed'], 'true')
+        assert.match(text, /answer:/)
+        assert.equal((await rig.onlyReceipt()).charged, rig.simulator.served[0]?.costNanoUsd)
+        assert.equal(rig.simulator.requests.length, 1)
+      },
+    )
+  }),
+
   adapterCase('does not blame a provider for callers who leave', {}, async (rig) => {
     rig.simulator.fault('together', { kind: 'stall', afterChunks: 1 })
     for (let left = 1; left <= 5; left += 1) {

@@ -1,4 +1,4 @@
-import type { CallerSignal } from '../http/exchange.ts'
+import type { CallerSignal } from './exchange.ts'
 
 /** The caller of one request, who may leave. Listeners are few, run once, and are forgotten with it. */
 export class Caller implements CallerSignal {
