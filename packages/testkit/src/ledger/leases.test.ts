@@ -99,7 +99,9 @@ async function play(acts: readonly Act[], credit: bigint, startMs: number): Prom
 }
 
 describe('processes that lease', () => {
-  it('never overspend, lose or invent anything, whatever is lost, dies or comes late (failures 1, 3, 4, 16)', async () => {
+  it('never overspend, lose or invent anything, whatever is lost, dies or comes late (failures 1, 3, 4, 16)', {
+    timeout: 3_600_000,
+  }, async () => {
     let leased = 0
     await fc.assert(
       fc.asyncProperty(
@@ -114,7 +116,9 @@ describe('processes that lease', () => {
     assert.ok(leased > numRuns, `only ${leased} requests were paid from a lease`)
   })
 
-  it('charge every request to the month it began in when the month ends in between', async () => {
+  it('charge every request to the month it began in when the month ends in between', {
+    timeout: 3_600_000,
+  }, async () => {
     const monthEndMs = Date.UTC(2026, 11, 1)
     await fc.assert(
       fc.asyncProperty(
