@@ -83,7 +83,8 @@ describe.each(exampleServers.filter(({ isPossible }) => isPossible))('examples/$
     await stream.text()
   })
 
-  it('logs what a request was charged, and no key', async () => {
+  it('logs what a request was charged, and no key, whichever header it is in', async () => {
+    await fetch(`${server.baseUrl}/models`, { headers: { 'x-api-key': 'hf_demo_pro' } })
     const answer = await ask('hf_demo_pro')
     const requestId = answer.headers.get('x-request-id')
     await expect

@@ -13,7 +13,10 @@ import { openStorage } from './storage.js'
  * where its own middleware has put it.
  */
 export async function createProduct(settings, principalOf) {
-  const log = pino({ level: settings.logLevel, redact: ['req.headers.authorization', 'req.headers.cookie'] })
+  const log = pino({
+    level: settings.logLevel,
+    redact: ['req.headers.authorization', 'req.headers["x-api-key"]', 'req.headers.cookie'],
+  })
   const sessions = createSessions(settings.sessionSecret)
   const upstream = await simulateMissing({
     cerebras: process.env.CEREBRAS_API_KEY,
