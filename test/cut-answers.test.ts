@@ -17,6 +17,19 @@ interface Protocol {
   /** A choice with a piece of the answer, in a stream or whole. */
   readonly choice: (content: string, isWhole: boolean) => object
   readonly object: string
+  /** What an event adds to the text, whether it tells that the answer broke off, and whether it ends a whole one. */
+  readonly read: (event: Event) => {
+    readonly text?: string | undefined
+    readonly isError?: boolean
+    readonly isEnd?: boolean
+  }
+}
+
+interface Event {
+  readonly type?: string
+  readonly error?: object
+  readonly delta?: string | { readonly text?: string }
+  readonly choices?: readonly { readonly text?: string; readonly delta?: { readonly content?: string } }[]
 }
 
 const model = `${chatModel}:together`
@@ -25,16 +38,49 @@ const protocols: Readonly<Record<string, Protocol>> = {
   chat: {
     path: '/v1/chat/completions',
     question: chatBody({ model }),
-    choice: (content, isWhole) =>
-      isWhole ? { message: { role: 'assistant', content } } : { delta: { content } },
+    choice: chatChoice,
     object: 'chat.completion',
+    read: readOpenai,
   },
   completions: {
     path: '/v1/completions',
     question: { model, prompt: 'Tell me.' },
     choice: (text) => ({ text }),
     object: 'text_completion',
+    read: readOpenai,
   },
+  messages: {
+    path: '/v1/messages',
+    question: { model, max_tokens: 50, messages: [{ role: 'user', content: 'Tell me.' }] },
+    choice: chatChoice,
+    object: 'chat.completion',
+    read: ({ type, delta }) => ({
+      text: typeof delta === 'object' ? delta.text : '',
+      isError: type === 'error',
+      isEnd: type === 'message_stop',
+    }),
+  },
+  responses: {
+    path: '/v1/responses',
+    question: { model, input: 'Tell me.' },
+    choice: chatChoice,
+    object: 'chat.completion',
+    read: ({ type, delta, error }) => ({
+      text: type === 'response.output_text.delta' && typeof delta === 'string' ? delta : '',
+      // Before the answer has begun, it is an error like any other of OpenAI's.
+      isError: type === 'response.failed' || (type === undefined && error !== undefined),
+      isEnd: type === 'response.completed',
+    }),
+  },
+}
+
+function chatChoice(content: string, isWhole: boolean): object {
+  return isWhole ? { message: { role: 'assistant', content } } : { delta: { content } }
+}
+
+function readOpenai({ error, choices }: Event) {
+  const [choice] = choices ?? []
+  return { text: choice?.text ?? choice?.delta?.content, isError: error !== undefined }
 }
 
 function streamOf({ choice, object }: Protocol): string {
@@ -79,12 +125,12 @@ describe.each(cases)('failure 25: a provider of $name that $death', ({ protocol,
       const at = `cut after ${bytes} bytes`
 
       // Before the first event nothing has been answered yet: then it is a refusal, and not half an answer.
-      const events = status === 200 ? eventsOf(text) : [JSON.parse(text)]
-      const isWhole = text.endsWith('data: [DONE]\n\n')
-      const errors = events.filter((event) => event.error !== undefined)
+      const events = (status === 200 ? eventsOf(text) : [JSON.parse(text)]).map(protocol.read)
+      const isWhole = text.endsWith('data: [DONE]\n\n') || events.some(({ isEnd }) => isEnd)
+      const errors = events.filter(({ isError }) => isError)
       expect([200, 502], at).toContain(status)
       expect(errors.length, at).toBe(isWhole ? 0 : 1)
-      if (isWhole) expect(contentOf(events), at).toBe(words.join(''))
+      if (isWhole) expect(events.map(({ text = '' }) => text).join(''), at).toBe(words.join(''))
       else broken += 1
       // What broke off before it had said anything may have been asked once more.
       const outcomes = receipt?.attempts.map(({ outcome }) => outcome) ?? []
@@ -103,23 +149,16 @@ describe.each(cases)('failure 25: a provider of $name that $death', ({ protocol,
     const { ask, provider, receipts } = await serving(protocol)
     for (let bytes = 0; bytes < whole.length; bytes += everyBytes) {
       provider.play(whole, { bytes, death })
-      const { status, text } = await ask(false)
+      const { status, text, code } = await ask(false)
       await eventually('the request is settled', () => receipts.length === 1)
       const [receipt] = receipts.splice(0)
 
-      expect([status, JSON.parse(text)], `cut after ${bytes} bytes`).toMatchObject([
-        502,
-        { error: { code: 'provider_failed' } },
-      ])
+      expect([status, code], `cut after ${bytes} bytes`).toEqual([502, 'provider_failed'])
+      expect(protocol.read(JSON.parse(text)).isError).toBe(true)
       expect(receipt?.charged).toBe(0n)
     }
   })
 })
-
-interface Event {
-  readonly error?: object
-  readonly choices?: readonly { readonly text?: string; readonly delta?: { readonly content?: string } }[]
-}
 
 /** Every event but the last mark: each has to be whole. More than one blank line between two says no more than one. */
 function eventsOf(text: string): readonly Event[] {
@@ -127,11 +166,7 @@ function eventsOf(text: string): readonly Event[] {
   expect(events.pop()).toBe('')
   return events
     .filter((event) => event !== 'data: [DONE]')
-    .map((event) => JSON.parse(event.slice('data: '.length)))
-}
-
-function contentOf(events: readonly Event[]): string {
-  return events.map(({ choices }) => choices?.[0]?.text ?? choices?.[0]?.delta?.content ?? '').join('')
+    .map((event) => JSON.parse(event.replace(/^event: .*\n/, '').slice('data: '.length)))
 }
 
 /** A gateway in Express over a provider that dies as it is told. */
@@ -168,7 +203,8 @@ async function serving({ path, question }: Protocol) {
         headers: authorization,
         body: JSON.stringify({ ...question, stream }),
       })
-      return { status: response.status, text: await response.text() }
+      const code = response.headers.get('x-error-code')
+      return { status: response.status, code, text: await response.text() }
     },
   }
 }

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { bearerKey, perUnit, usd } from '@farebox/core'
 import { accountId, chatBody, chatModel, type Question, type Rig, startRig } from '@farebox/testkit/adapter'
 import { describe, expect, it, onTestFinished } from 'vitest'
+import { wav } from './clients/sound.ts'
 import { expressHost } from './express-host.ts'
 
 // A gateway is metered when every path is: each route that reaches a provider is asked here, in every form that it has.
@@ -16,6 +17,8 @@ const sound = wav(4_000)
 const questions: Readonly<Record<string, Pick<Question, 'headers' | 'body'>>> = {
   '/v1/chat/completions': { body: chatBody() },
   '/v1/completions': { body: { model: chatModel, prompt: 'say 5 tokens' } },
+  '/v1/messages': { body: { ...chatBody(), max_tokens: 50 } },
+  '/v1/responses': { body: { model: chatModel, input: 'say 5 tokens' } },
   '/v1/embeddings': { body: { model: vectors, input: 'Hello' } },
   '/v1/images/generations': { body: { model: 'black-forest-labs/FLUX.1-schnell', prompt: 'a lighthouse' } },
   '/v1/audio/speech': { body: { model: 'hexgrad/Kokoro-82M', voice: 'af_alloy', input: 'Hello' } },
@@ -148,21 +151,4 @@ function transcription(): Pick<Question, 'headers' | 'body'> {
       Buffer.from(`\r\n--${boundary}--\r\n`),
     ]),
   }
-}
-
-function wav(samples: number): Buffer {
-  const head = Buffer.alloc(44)
-  head.write('RIFF', 0, 'latin1')
-  head.writeUInt32LE(36 + samples, 4)
-  head.write('WAVEfmt ', 8, 'latin1')
-  head.writeUInt32LE(16, 16)
-  head.writeUInt16LE(1, 20)
-  head.writeUInt16LE(1, 22)
-  head.writeUInt32LE(8_000, 24)
-  head.writeUInt32LE(8_000, 28)
-  head.writeUInt16LE(1, 32)
-  head.writeUInt16LE(8, 34)
-  head.write('data', 36, 'latin1')
-  head.writeUInt32LE(samples, 40)
-  return Buffer.concat([head, Buffer.alloc(samples, 128)])
 }
