@@ -318,8 +318,23 @@ describe('the ceiling in other units', () => {
     expect(ceiling(chat({ n: 2 }), targetOf({ webSearches: 5 }, searched), 100)).toBe(usd('0.10'))
   })
 
-  it('is none for what nothing bounds', () => {
-    expect(() => ceiling(chat(), targetOf({}, { character: perMillion('15') }), 0)).toThrow(/"character"/)
+  it.each(['character', 'audio_second', 'search_unit'] as const)(
+    'is none for a %s, which nothing bounds',
+    (unit) => {
+      expect(() => ceiling(chat(), targetOf({}, { [unit]: perMillion('15') }), 0)).toThrow(`"${unit}"`)
+    },
+  )
+
+  it('is of the characters that are spoken', () => {
+    const call = { ...chat(), operation: 'speech', characters: 3 } as const
+    expect(ceiling(call, targetOf({}, { character: perMillion('15') }), 0)).toBe(45_000n)
+  })
+
+  it('is of the seconds that a file plays, or else of the longest file that the provider takes', () => {
+    const target = targetOf({ audioSeconds: 60 }, { audio_second: perMillion('1000') })
+    const call = { ...chat(), operation: 'transcriptions' } as const
+    expect(ceiling({ ...call, audioSeconds: '1.500' }, target, 0)).toBe(1_500_000n)
+    expect(ceiling(call, target, 0)).toBe(60_000_000n)
   })
 })
 

@@ -117,10 +117,9 @@ function boundOf(unit: Unit, call: InferenceCall, { limits }: Target, tokens: To
     case 'megapixel':
       return megapixels(call)
     case 'character':
-      return BigInt(call.characters ?? 0)
+      return known(unit, call.characters === undefined ? undefined : BigInt(call.characters))
     case 'audio_second':
-      // A row without a limit does not get into the catalog.
-      return call.audioSeconds ?? String(limits.audioSeconds ?? 0)
+      return known(unit, call.audioSeconds ?? limits.audioSeconds?.toString())
     case 'compute_second':
       return String((limits.computeSeconds ?? computeSeconds) * call.choices)
     case 'web_search_request':
@@ -128,7 +127,12 @@ function boundOf(unit: Unit, call: InferenceCall, { limits }: Target, tokens: To
     case 'request':
       return 1n
     default:
-      // The catalog takes no row for a measure that no request of its operation is bounded in.
-      throw new RangeError(`Nothing in a request bounds "${unit}".`)
+      return known(unit, undefined)
   }
+}
+
+/** The catalog takes no row for a measure that no request of its operation is bounded in. */
+function known(unit: Unit, bound: Quantity | undefined): Quantity {
+  if (bound === undefined) throw new RangeError(`Nothing in a request bounds "${unit}".`)
+  return bound
 }
