@@ -26,6 +26,9 @@ const namedPoints: readonly Ending[] = [1, 2, 4].flatMap((step) => [
   { step, when: 'before' as const },
   { step, when: 'after' as const },
 ])
+/** Around the first checkpoint of a lease. */
+const somePoints = namedPoints.slice(2, 4)
+
 /** The last one lives long enough for most of it to be written, whatever happens. */
 const otherPoints: readonly Ending[] = [
   { answers: 37, afterMs: 0 },
@@ -59,15 +62,16 @@ interface Life {
 
 describeStores(
   'failures 3, 5 and 19: after kill -9 of a process that leases',
-  (store) => {
+  (store, { name }) => {
     it('no more is lost than its lease and its last second, and everything that was written is charged once', async () => {
-      await expectBoundedLoss(store())
+      // The steps are the ledger's own. One store goes through all of them, the others through those that differ most.
+      await expectBoundedLoss(store(), [...(name === 'SQLite' ? namedPoints : somePoints), ...otherPoints])
     }, 240_000)
   },
   { isDurable: true, kinds: storeKinds.filter(({ name }) => name !== 'memory') },
 )
 
-async function expectBoundedLoss(store: StoreServer): Promise<void> {
+async function expectBoundedLoss(store: StoreServer, endings: readonly Ending[]): Promise<void> {
   const address = await store.create()
   const simulator = await startSimulator({ prices: simulatorPrices, pace: { firstTokenMs: 10, tokenMs: 4 } })
   const options = (provider: 'cerebras' | 'together') => ({
@@ -78,7 +82,7 @@ async function expectBoundedLoss(store: StoreServer): Promise<void> {
   const providers = { cerebras: options('cerebras'), together: options('together') }
   try {
     const lives: Life[] = []
-    for (const ending of [...namedPoints, ...otherPoints]) {
+    for (const ending of endings) {
       lives.push(
         await live(simulator, { address, providers, outputPrice, lease: { included, most } }, ending),
       )

@@ -187,27 +187,31 @@ describe.each(providers)('failure 25: a stream of %s that is cut', (provider) =>
     Array.from({ length: say + 1 - first }, (_, index) => ({ kind, afterChunks: first + index })),
   )
 
-  it.each(cuts)('by $kind after $afterChunks chunks ends with an error that clients raise', async (fault) => {
-    await withRig({ tellsCosts: true }, async (rig) => {
-      rig.simulator.fault(provider, fault)
-      const { status, text } = await rig.client.ask(streamedChat({ model, say }))
+  // Side by side, because most of each is a wait for the provider to know what it cost.
+  it.concurrent.each(cuts)(
+    'by $kind after $afterChunks chunks ends with an error that clients raise',
+    async (fault) => {
+      await withRig({ tellsCosts: true }, async (rig) => {
+        rig.simulator.fault(provider, fault)
+        const { status, text } = await rig.client.ask(streamedChat({ model, say }))
 
-      expect(status).toBe(200)
-      expect(text.match(/"content":"[^"]/g) ?? []).toHaveLength(fault.afterChunks)
-      expect(text).not.toContain('[DONE]')
-      expect(lastEvent(text)).toEqual({
-        error: {
-          type: 'server_error',
-          code: 'provider_failed',
-          param: null,
-          message: expect.any(String) as unknown,
-        },
+        expect(status).toBe(200)
+        expect(text.match(/"content":"[^"]/g) ?? []).toHaveLength(fault.afterChunks)
+        expect(text).not.toContain('[DONE]')
+        expect(lastEvent(text)).toEqual({
+          error: {
+            type: 'server_error',
+            code: 'provider_failed',
+            param: null,
+            message: expect.any(String) as unknown,
+          },
+        })
+        const receipt = await rig.onlyReceipt()
+        expect(receipt.charged).toBe(rig.simulator.served[0]?.costNanoUsd)
+        await expect(readAll(rig, model, say)).rejects.toThrow(OpenAI.APIError)
       })
-      const receipt = await rig.onlyReceipt()
-      expect(receipt.charged).toBe(rig.simulator.served[0]?.costNanoUsd)
-      await expect(readAll(rig, model, say)).rejects.toThrow(OpenAI.APIError)
-    })
-  })
+    },
+  )
 
   it('by silence ends with an error that clients raise', async () => {
     await withRig({ gateway: { timeouts: { idleMs: 150 } } }, async (rig) => {
