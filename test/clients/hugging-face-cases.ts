@@ -70,6 +70,22 @@ export const huggingFaceCases: readonly ClientCase[] = [
     },
   },
   {
+    name: 'billTo names who pays, and nobody pays who has not said so',
+    async run({ baseUrl, apiKey }) {
+      const strange = new InferenceClient(apiKey, {
+        endpointUrl: baseUrl,
+        billTo: 'a-stranger',
+        retry_on_error: false,
+      })
+      await assert.rejects(strange.chatCompletion({ model: chatModel, messages: question }), (error) => {
+        assert.ok(error instanceof InferenceClientProviderApiError)
+        assert.equal(error.httpResponse.status, 403)
+        assert.match(JSON.stringify(error.httpResponse.body), /"payer_not_allowed"/)
+        return true
+      })
+    },
+  },
+  {
     name: 'textGeneration goes on with a text',
     async run(subject) {
       const asked = { model: chatModel, inputs: 'Once', parameters: { max_new_tokens: 8 } }

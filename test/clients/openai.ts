@@ -3,13 +3,14 @@ import { type Client, messages, type Question } from './client.ts'
 import { expectError } from './expect-error.ts'
 import { openaiCases } from './openai-cases.ts'
 import { openaiHelperCases } from './openai-helper-cases.ts'
+import { openaiMediaCases } from './openai-media-cases.ts'
 
 /** The unmodified `openai` package. */
 export const openai: Client = {
   name: 'openai',
   repeatsWhatWasLost: true,
   ask,
-  cases: [...openaiCases, ...openaiHelperCases],
+  cases: [...openaiCases, ...openaiHelperCases, ...openaiMediaCases],
   raises: {
     'wrong key': (error) =>
       expectError(error, OpenAI.AuthenticationError, {

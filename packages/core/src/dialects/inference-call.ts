@@ -39,6 +39,31 @@ export interface InferenceCall {
   readonly image: { readonly width: number; readonly height: number; readonly steps: number } | undefined
 }
 
+/** A call that is answered once and whole, with what its operation has besides. */
+export function wholeCall(
+  operation: Operation,
+  body: JsonBody,
+  { model, selector }: Pick<InferenceCall, 'model' | 'selector'>,
+  more: Partial<InferenceCall>,
+): InferenceCall {
+  return {
+    operation,
+    model,
+    selector,
+    body,
+    isStreaming: false,
+    wantsUsage: false,
+    outputTokensMax: undefined,
+    choices: 1,
+    inputs: 1,
+    inputTokensMax: body.byteLength,
+    inputImages: 0,
+    inputAudios: 0,
+    image: undefined,
+    ...more,
+  }
+}
+
 /** How targets are chosen: as the gateway sees fit, by a policy, or pinned to one provider. */
 export type Selector =
   | { readonly kind: 'default' }

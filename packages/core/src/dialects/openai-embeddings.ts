@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { GatewayError } from '../errors.ts'
 import type { JsonBody } from '../http/request-body.ts'
 import type { BodyDialect, Reply } from './dialect.ts'
-import { type InferenceCall, parseModel } from './inference-call.ts'
+import { type InferenceCall, parseModel, wholeCall } from './inference-call.ts'
 import { memberReader } from './members.ts'
 import { readReply } from './read-reply.ts'
 
@@ -18,24 +18,13 @@ const inputTokens = 8
 export const openaiEmbeddings: BodyDialect = { parse, reply }
 
 function parse(body: JsonBody): InferenceCall {
-  const { model, selector } = parseModel(body.value['model'])
+  const named = parseModel(body.value['model'])
   readMembers(body)
   const inputs = countInputs(body.value['input'])
-  return {
-    operation: 'embeddings',
-    model,
-    selector,
-    body,
-    isStreaming: false,
-    wantsUsage: false,
-    outputTokensMax: undefined,
-    choices: 1,
+  return wholeCall('embeddings', body, named, {
     inputs,
     inputTokensMax: body.byteLength + inputs * inputTokens,
-    inputImages: 0,
-    inputAudios: 0,
-    image: undefined,
-  }
+  })
 }
 
 function countInputs(input: unknown): number {

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { GatewayError } from '../errors.ts'
 import type { JsonBody } from '../http/request-body.ts'
 import type { BodyDialect } from './dialect.ts'
-import { type InferenceCall, parseModel } from './inference-call.ts'
+import { type InferenceCall, parseModel, wholeCall } from './inference-call.ts'
 import { memberReader } from './members.ts'
 
 const readMembers = memberReader({
@@ -23,7 +23,7 @@ const defaultSteps = 4
 export const openaiImages: BodyDialect = { parse }
 
 function parse(body: JsonBody): InferenceCall {
-  const { model, selector } = parseModel(body.value['model'])
+  const named = parseModel(body.value['model'])
   const options = readMembers(body)
   if (body.value['stream'] === true) {
     throw new GatewayError('invalid_request', 'Images cannot be streamed.', { param: 'stream' })
@@ -33,19 +33,8 @@ function parse(body: JsonBody): InferenceCall {
   )
     .split('x')
     .map(Number)
-  return {
-    operation: 'images',
-    model,
-    selector,
-    body,
-    isStreaming: false,
-    wantsUsage: false,
-    outputTokensMax: undefined,
+  return wholeCall('images', body, named, {
     choices: options.n ?? 1,
-    inputs: 1,
-    inputTokensMax: body.byteLength,
-    inputImages: 0,
-    inputAudios: 0,
     image: { width, height, steps: options.steps ?? defaultSteps },
-  }
+  })
 }

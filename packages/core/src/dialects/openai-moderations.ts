@@ -1,7 +1,7 @@
 import { GatewayError } from '../errors.ts'
 import type { JsonBody } from '../http/request-body.ts'
 import type { BodyDialect } from './dialect.ts'
-import { type InferenceCall, parseModel } from './inference-call.ts'
+import { type InferenceCall, parseModel, wholeCall } from './inference-call.ts'
 
 /** The model that OpenAI asks where the caller names none (openai-openapi, 2026-08-21). */
 const defaultModel = 'omni-moderation-latest'
@@ -13,22 +13,8 @@ const inputsMax = 2048
 export const openaiModerations: BodyDialect = { parse }
 
 function parse(body: JsonBody): InferenceCall {
-  const { model, selector } = parseModel(body.value['model'] ?? defaultModel)
-  return {
-    operation: 'moderations',
-    model,
-    selector,
-    body,
-    isStreaming: false,
-    wantsUsage: false,
-    outputTokensMax: undefined,
-    choices: 1,
-    inputs: countInputs(body.value['input']),
-    inputTokensMax: body.byteLength,
-    inputImages: 0,
-    inputAudios: 0,
-    image: undefined,
-  }
+  const named = parseModel(body.value['model'] ?? defaultModel)
+  return wholeCall('moderations', body, named, { inputs: countInputs(body.value['input']) })
 }
 
 /** A text, texts, or the parts of one message. */

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { GatewayError } from '../errors.ts'
 import type { JsonBody } from '../http/request-body.ts'
 import type { BodyDialect } from './dialect.ts'
-import { type InferenceCall, parseModel } from './inference-call.ts'
+import { type InferenceCall, parseModel, wholeCall } from './inference-call.ts'
 import { memberReader } from './members.ts'
 
 /** Longer than any provider takes (OpenAI: 4,096, 2026-08-21). */
@@ -19,7 +19,7 @@ const readMembers = memberReader({
 export const openaiSpeech: BodyDialect = { parse }
 
 function parse(body: JsonBody): InferenceCall {
-  const { model, selector } = parseModel(body.value['model'])
+  const named = parseModel(body.value['model'])
   const { input = '', stream_format: format } = readMembers(body)
   if (format === 'sse' || body.value['stream'] === true) {
     const param = format === 'sse' ? 'stream_format' : 'stream'
@@ -31,22 +31,7 @@ function parse(body: JsonBody): InferenceCall {
       param: 'input',
     })
   }
-  return {
-    operation: 'speech',
-    model,
-    selector,
-    body,
-    isStreaming: false,
-    wantsUsage: false,
-    outputTokensMax: undefined,
-    choices: 1,
-    inputs: 1,
-    inputTokensMax: body.byteLength,
-    inputImages: 0,
-    inputAudios: 0,
-    characters,
-    image: undefined,
-  }
+  return wholeCall('speech', body, named, { characters })
 }
 
 /** Characters as people count them on a keyboard: an emoji of one code point is one. */

@@ -4,7 +4,7 @@ import { readFormBody } from '../http/multipart.ts'
 import type { JsonBody } from '../http/request-body.ts'
 import { audioSecondsOf } from './audio-seconds.ts'
 import type { BodyDialect, Reply } from './dialect.ts'
-import { type InferenceCall, parseModel } from './inference-call.ts'
+import { type InferenceCall, parseModel, wholeCall } from './inference-call.ts'
 import { memberReader } from './members.ts'
 import { readReply } from './read-reply.ts'
 import { subtitles } from './subtitles.ts'
@@ -25,28 +25,14 @@ const readMembers = memberReader({
 export const openaiTranscriptions: BodyDialect = { read: readFormBody, parse, reply }
 
 function parse(body: JsonBody): InferenceCall {
-  const { model, selector } = parseModel(body.value['model'])
+  const named = parseModel(body.value['model'])
   readMembers(body)
   if (body.value['stream'] === 'true') {
     throw new GatewayError('invalid_request', 'Transcriptions cannot be streamed.', { param: 'stream' })
   }
   const audioSeconds = body.file === undefined ? undefined : audioSecondsOf(body.file.bytes)
-  const call: InferenceCall = {
-    operation: 'transcriptions',
-    model,
-    selector,
-    body,
-    isStreaming: false,
-    wantsUsage: false,
-    outputTokensMax: undefined,
-    choices: 1,
-    inputs: 1,
-    inputTokensMax: body.byteLength,
-    inputImages: 0,
-    inputAudios: 1,
-    image: undefined,
-  }
-  return audioSeconds === undefined ? call : { ...call, audioSeconds }
+  const heard = audioSeconds === undefined ? {} : { audioSeconds }
+  return wholeCall('transcriptions', body, named, { inputAudios: 1, ...heard })
 }
 
 const transcription = z.looseObject({
