@@ -18,6 +18,7 @@ import type { Transport } from './dispatch/transport.ts'
 import type { OnEvent } from './events.ts'
 import { createHardStops } from './hard-stops.ts'
 import { ByteStream } from './http/byte-stream.ts'
+import type { JsonObject } from './http/json-object.ts'
 import { readJsonBody } from './http/request-body.ts'
 import type { DialectName, Operation } from './http/routes.ts'
 import { encodeEvent } from './http/sse.ts'
@@ -42,9 +43,6 @@ import type { RoutePolicy } from './routing/policy.ts'
 import { createSettlement } from './settlement.ts'
 import type { UnderWay } from './under-way.ts'
 import type { Quantities } from './usage.ts'
-
-/** Where replies tell all that was used in `usage`. Elsewhere they are small, or files. */
-const tellsInUsage: ReadonlySet<Operation> = new Set<Operation>(['chat', 'completions', 'embeddings'])
 
 /** Output of a typical chat answer, to compare costs by when the caller set no bound. */
 const typicalOutputTokens = 512
@@ -140,7 +138,7 @@ export function createStages(parts: StageParts): StagesOf {
       if (upstream.kind === 'reply' && !call.isStreaming) {
         const { reply, object, contentType } = upstream
         if (attempt.reported === undefined) {
-          const told = tellsInUsage.has(call.operation) ? findUsage(reply, object) : (parseJson(reply) ?? {})
+          const told = toldBy(call.operation, reply, object)
           if (told !== undefined) attempt.reported = readUsage(told)
         }
         attempt.outcome = 'served'
@@ -242,6 +240,20 @@ function costMembers(
   if (rated.unpriced !== undefined) return undefined
   const cost = formatUsd(rated.cost)
   return isOwnKey ? { cost: formatUsd(zero), memo_cost: cost } : { cost }
+}
+
+/** What a provider reads usage from. A file of sound tells nothing: what it cost follows from what was asked. */
+function toldBy(operation: Operation, reply: Buffer, object: JsonObject | undefined): unknown {
+  switch (operation) {
+    case 'images':
+    case 'moderations':
+    case 'transcriptions':
+      return parseJson(reply)
+    case 'speech':
+      return {}
+    default:
+      return findUsage(reply, object)
+  }
 }
 
 /** A whole event stream, for providers whose answer only exists once it is complete. */

@@ -25,6 +25,20 @@ export function count(value: unknown): bigint | undefined {
   return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 ? BigInt(value) : undefined
 }
 
+/** Tokens of a prompt that were cached, in the four places where providers tell them; `read` reads a count. */
+export function cachedTold<T>(
+  usage: Readonly<Record<string, unknown>>,
+  inputDetails: Readonly<Record<string, unknown>> | undefined,
+  read: (value: unknown) => T | undefined,
+): T | undefined {
+  return (
+    read(inputDetails?.['cached_tokens']) ??
+    read(usage['cached_tokens']) ??
+    read(usage['num_cached_tokens']) ??
+    read(usage['prompt_cache_hit_tokens'])
+  )
+}
+
 /**
  * Reads a measured number exactly as it is written: the shortest decimal that gives this number. `undefined` when it is
  * absent, negative, or so large or small (a three-digit exponent) that nothing real was measured.

@@ -1,4 +1,4 @@
-import { count, type Quantities } from '../usage.ts'
+import { cachedTold, count, type Quantities } from '../usage.ts'
 import { partitionTokens, type TokenConvention, type TokenCounts } from './partition.ts'
 
 /** What a provider sends as usage: any object, or nothing. */
@@ -29,11 +29,7 @@ export function openaiTokens(
     usage['prompt_tokens_details'] ?? usage['input_tokens_details'] ?? usage['input_token_details'],
   )
   const outputDetails = object(usage['completion_tokens_details'] ?? usage['output_tokens_details'])
-  const cached =
-    count(inputDetails?.['cached_tokens']) ??
-    count(usage['cached_tokens']) ??
-    count(usage['num_cached_tokens']) ??
-    count(usage['prompt_cache_hit_tokens'])
+  const cached = cachedTold(usage, inputDetails, count)
   // The common case, without the detour over a dozen classes.
   const isPlain = !inputDetails && !outputDetails && !cached && usage['server_tool_use_details'] === undefined
   if (isPlain && input !== undefined && output !== undefined) {

@@ -1,9 +1,10 @@
+import { argumentsOf, contentOf, firstChoice, objectOf, reasoningOf, textOf } from '../chat-answer.ts'
 import type { AnswerFacts } from '../dialect.ts'
 import type { InferenceCall } from '../inference-call.ts'
 import { encodeNamedEvent, type StreamTranslator } from '../translated-stream.ts'
 import { createBlocks } from './blocks.ts'
 import { streamError } from './error.ts'
-import { argumentsOf, emptyMessage, endingOf, reasoningOf, record, textOf, toolIdOf } from './message.ts'
+import { emptyMessage, endingOf, toolIdOf } from './message.ts'
 import { showsThinking } from './thinking.ts'
 import { messageUsage } from './usage.ts'
 
@@ -37,21 +38,20 @@ export function messageTranslator(call: InferenceCall, facts: AnswerFacts): Stre
     if (thinking !== '') events += hasThinking ? blocks.thinking(thinking) : ping
     const refused = textOf(delta['refusal'])
     isRefusal ||= refused !== ''
-    const text = textOf(delta['content']) + refused
+    const text = contentOf(delta) + refused
     if (text !== '') events += blocks.text(text)
     const calls = delta['tool_calls']
-    if (Array.isArray(calls)) for (const piece of calls) events += blocks.tool(toolPiece(record(piece)))
+    if (Array.isArray(calls)) for (const piece of calls) events += blocks.tool(toolPiece(objectOf(piece)))
     return events
   }
 
   return {
     event(chunk) {
       if (typeof chunk['usage'] === 'object' && chunk['usage'] !== null) usage = chunk['usage']
-      const { choices } = chunk
-      const choice = Array.isArray(choices) ? record(choices[0]) : {}
+      const choice = firstChoice(chunk) ?? {}
       finish = choice['finish_reason'] ?? finish
       matched = choice['stop_reason'] ?? matched
-      return start() + content(record(choice['delta']))
+      return start() + content(objectOf(choice['delta']))
     },
     error: (error) => encodeNamedEvent('error', streamError(error, facts.requestId)),
     done() {
@@ -75,7 +75,7 @@ function toolPiece(call: Members): Parameters<ReturnType<typeof createBlocks>['t
   return {
     index: typeof index === 'number' ? index : undefined,
     id: textOf(id),
-    name: textOf(record(call['function'])['name']),
+    name: textOf(objectOf(call['function'])['name']),
     arguments: argumentsOf(call),
   }
 }

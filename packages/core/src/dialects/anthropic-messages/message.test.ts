@@ -121,6 +121,14 @@ describe('a whole reply', () => {
     })
   })
 
+  it('has the words of a provider that writes parts', () => {
+    const parts = [
+      { type: 'text', text: 'Hel' },
+      { type: 'text', text: 'lo' },
+    ]
+    expect(reply(said({ role: 'assistant', content: parts })).content).toEqual([text('Hello')])
+  })
+
   it('says a refusal in words', () => {
     expect(reply(said({ content: null, refusal: 'I will not.' }))).toMatchObject({
       content: [text('I will not.')],

@@ -1,4 +1,13 @@
 import { GatewayError } from '../../errors.ts'
+import {
+  argumentsOf,
+  contentOf,
+  firstChoice,
+  objectOf,
+  readChat,
+  reasoningOf,
+  textOf,
+} from '../chat-answer.ts'
 import type { AnswerFacts, Reply } from '../dialect.ts'
 import type { InferenceCall } from '../inference-call.ts'
 import { showsThinking } from './thinking.ts'
@@ -21,12 +30,17 @@ type Members = Readonly<Record<string, unknown>>
  *
  * @throws GatewayError `provider_failed` when it is no reply. It has been paid for, so nobody is to ask again by itself.
  */
-export function messageReply(call: InferenceCall, { bytes, contentType }: Reply, facts: AnswerFacts): Reply {
-  const chat = readChat(bytes)
-  const [choice] = chat.choices
-  const message = record(choice?.['message'])
+export function messageReply(call: InferenceCall, reply: Reply, facts: AnswerFacts): Reply {
+  const chat = readChat(reply)
+  if (chat === undefined) {
+    throw new GatewayError('provider_failed', 'The provider sent an answer that is not JSON.', {
+      headers: { 'x-should-retry': 'false' },
+    })
+  }
+  const choice = firstChoice(chat)
+  const message = objectOf(choice?.['message'])
   const hasThinking = showsThinking(call.translatedFrom?.value['thinking'])
-  const content = contentOf(message, facts, hasThinking)
+  const content = blocksOf(message, facts, hasThinking)
   const text = JSON.stringify({
     ...envelope(call, facts),
     content,
@@ -36,9 +50,9 @@ export function messageReply(call: InferenceCall, { bytes, contentType }: Reply,
       hasTools: content.some(({ type }) => type === 'tool_use'),
       isRefusal: textOf(message['refusal']) !== '',
     }),
-    usage: messageUsage(chat.usage, facts.cost),
+    usage: messageUsage(chat['usage'], facts.cost),
   })
-  return { bytes: Buffer.from(text), contentType }
+  return { ...reply, bytes: Buffer.from(text) }
 }
 
 /** What every message begins with. It is called after its request, by whose id its receipt is found. */
@@ -78,41 +92,21 @@ export function endingOf(told: {
   return typeof told.matched === 'string' ? ended('stop_sequence', told.matched) : ended('end_turn')
 }
 
-/** What a model thought, in the two spellings there are. */
-export function reasoningOf(message: Members): string {
-  return textOf(message['reasoning_content']) || textOf(message['reasoning'])
-}
-
-/** Arguments of a call: a text of JSON, or the value itself at some servers. */
-export function argumentsOf(call: Members): string {
-  const given = record(call['function'])['arguments']
-  if (typeof given === 'string') return given
-  return given === undefined || given === null ? '' : JSON.stringify(given)
-}
-
 /** The id of a tool call. A provider that gives none must not make two calls the same. */
 export function toolIdOf(id: unknown, { requestId }: AnswerFacts, position: number): string {
   return textOf(id) || `toolu_${requestId}_${position}`
 }
 
-export function record(value: unknown): Members {
-  return typeof value === 'object' && value !== null ? (value as Members) : {}
-}
-
-export function textOf(value: unknown): string {
-  return typeof value === 'string' ? value : ''
-}
-
-function contentOf(message: Members, facts: AnswerFacts, hasThinking: boolean): readonly Members[] {
+function blocksOf(message: Members, facts: AnswerFacts, hasThinking: boolean): readonly Members[] {
   const content: Members[] = []
   const thinking = hasThinking ? reasoningOf(message) : ''
   if (thinking !== '') content.push({ type: 'thinking', thinking, signature: '' })
-  const text = textOf(message['content']) + textOf(message['refusal'])
+  const text = contentOf(message) + textOf(message['refusal'])
   if (text !== '') content.push({ type: 'text', text, citations: null })
   const calls = message['tool_calls']
   if (!Array.isArray(calls)) return content
-  calls.map(record).forEach((call, index) => {
-    const { name } = record(call['function'])
+  calls.map(objectOf).forEach((call, index) => {
+    const { name } = objectOf(call['function'])
     const id = toolIdOf(call['id'], facts, index)
     content.push({ type: 'tool_use', id, name: textOf(name), input: inputOf(argumentsOf(call)) })
   })
@@ -128,19 +122,4 @@ function inputOf(text: string): unknown {
     // The model wrote it, or was cut off in it: it is not lost.
   }
   return { INVALID_JSON: text }
-}
-
-function readChat(bytes: Buffer): {
-  readonly choices: readonly Members[]
-  readonly usage: unknown
-} {
-  try {
-    const { choices, usage } = record(JSON.parse(bytes.toString('utf8')))
-    return { choices: Array.isArray(choices) ? choices.map(record) : [], usage }
-  } catch (cause) {
-    throw new GatewayError('provider_failed', 'The provider sent an answer that is not JSON.', {
-      headers: { 'x-should-retry': 'false' },
-      cause,
-    })
-  }
 }

@@ -1,5 +1,3 @@
-import { isObject } from '../members.ts'
-
 type Json = Readonly<Record<string, unknown>>
 
 /** How an answer ended: whole, or why not. */
@@ -27,10 +25,4 @@ export function responseError({ message, code }: Json): Json {
     code: toldCodes.includes(code) ? code : 'server_error',
     message: typeof message === 'string' && message !== '' ? message : 'The provider failed.',
   }
-}
-
-/** The first answer of a chat reply, or of an event; there is no other, since only one is asked for. */
-export function firstChoice({ choices }: Json): Json | undefined {
-  const [first] = Array.isArray(choices) ? choices : []
-  return isObject(first) ? first : undefined
 }

@@ -1,3 +1,4 @@
+import { argumentsOf, contentOf, objectOf, reasoningOf, textOf } from '../chat-answer.ts'
 import { isObject } from '../members.ts'
 import { type CallItem, callItem } from './call-item.ts'
 import {
@@ -79,10 +80,9 @@ export function createOutput({ suffix, toolOf, tell }: OutputOptions): Output {
   }
 
   function call(piece: Json, position: number): void {
-    const asked = isObject(piece['function']) ? piece['function'] : {}
     const id = textOf(piece['id'])
-    const name = textOf(asked['name'])
-    const args = argumentsOf(asked['arguments'])
+    const name = textOf(objectOf(piece['function'])['name'])
+    const args = argumentsOf(piece)
     length += args.length
     const number = numberOf(piece['index'], id, position)
     lastCall = number
@@ -112,13 +112,8 @@ export function createOutput({ suffix, toolOf, tell }: OutputOptions): Output {
 
   return {
     add(piece, logprobs) {
-      write(
-        'reasoning',
-        'reasoning_text',
-        textOf(piece['reasoning_content']) || textOf(piece['reasoning']),
-        [],
-      )
-      write('message', 'output_text', contentOf(piece['content']), logprobsOf(logprobs))
+      write('reasoning', 'reasoning_text', reasoningOf(piece), [])
+      write('message', 'output_text', contentOf(piece), logprobsOf(logprobs))
       write('message', 'refusal', textOf(piece['refusal']), [])
       const asked = piece['tool_calls']
       if (!Array.isArray(asked)) return
@@ -134,22 +129,7 @@ export function createOutput({ suffix, toolOf, tell }: OutputOptions): Output {
   }
 }
 
-/** Content is a text; some providers write parts. */
-function contentOf(content: unknown): string {
-  if (!Array.isArray(content)) return textOf(content)
-  return content.map((part: unknown) => (isObject(part) ? textOf(part['text']) : '')).join('')
-}
-
-function textOf(value: unknown): string {
-  return typeof value === 'string' ? value : ''
-}
-
-/** Arguments are JSON as text; some providers write the object. */
-function argumentsOf(value: unknown): string {
-  return isObject(value) ? JSON.stringify(value) : textOf(value)
-}
-
 function logprobsOf(logprobs: unknown): readonly unknown[] {
-  const content = isObject(logprobs) ? logprobs['content'] : undefined
+  const { content } = objectOf(logprobs)
   return Array.isArray(content) ? content : []
 }

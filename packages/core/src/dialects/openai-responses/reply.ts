@@ -1,7 +1,8 @@
+import { firstChoice, readChat } from '../chat-answer.ts'
 import type { AnswerFacts, Reply } from '../dialect.ts'
 import type { InferenceCall } from '../inference-call.ts'
 import { isObject } from '../members.ts'
-import { endingOf, firstChoice, responseError } from './ending.ts'
+import { endingOf, responseError } from './ending.ts'
 import { createOutput } from './output.ts'
 import { responseObject } from './response-object.ts'
 import { toolNames } from './tools.ts'
@@ -10,17 +11,13 @@ import { responseUsage } from './usage.ts'
 type Json = Readonly<Record<string, unknown>>
 
 /** A whole chat reply as a response. */
-export function responsesReply(
-  call: InferenceCall,
-  { bytes, contentType }: Reply,
-  facts: AnswerFacts,
-): Reply {
+export function responsesReply(call: InferenceCall, reply: Reply, facts: AnswerFacts): Reply {
   const show = responseObject(call, facts)
-  const chat = parse(bytes)
+  const chat = readChat(reply)
   const choice = chat && firstChoice(chat)
   const createdAt = typeof chat?.['created'] === 'number' ? chat['created'] : 0
   const usage = responseUsage(chat?.['usage'], facts.cost)
-  const written = (response: Json) => ({ bytes: Buffer.from(JSON.stringify(response)), contentType })
+  const written = (response: Json) => ({ ...reply, bytes: Buffer.from(JSON.stringify(response)) })
   if (choice === undefined) {
     // It was served and is paid for: an error that clients repeat would have it paid for again.
     const error = responseError({ message: 'The provider sent an answer that can not be read.' })
@@ -37,13 +34,4 @@ export function responsesReply(
   output.end(status)
   const serviceTier = typeof chat?.['service_tier'] === 'string' ? chat['service_tier'] : undefined
   return written(show({ status, createdAt, output: output.items(), incompleteReason, serviceTier, usage }))
-}
-
-function parse(bytes: Buffer): Json | undefined {
-  try {
-    const value: unknown = JSON.parse(bytes.toString('utf8'))
-    return isObject(value) ? value : undefined
-  } catch {
-    return undefined
-  }
 }

@@ -1,10 +1,11 @@
 import { GatewayError } from '../../errors.ts'
 import type { ByteStream } from '../../http/byte-stream.ts'
+import { firstChoice } from '../chat-answer.ts'
 import type { AnswerFacts } from '../dialect.ts'
 import type { InferenceCall } from '../inference-call.ts'
 import { isObject } from '../members.ts'
 import { encodeNamedEvent, type StreamTranslator, translatedStream } from '../translated-stream.ts'
-import { endingOf, firstChoice, responseError } from './ending.ts'
+import { endingOf, responseError } from './ending.ts'
 import { createOutput } from './output.ts'
 import { type ResponseState, responseObject } from './response-object.ts'
 import { toolNames } from './tools.ts'
@@ -61,7 +62,7 @@ function createTranslator(call: InferenceCall, facts: AnswerFacts): StreamTransl
       begin(chunk['created'])
       if (typeof chunk['service_tier'] === 'string') serviceTier = chunk['service_tier']
       const counted = chunk['usage']
-      if (isObject(counted)) usage = responseUsage(counted, counted['cost']) ?? usage
+      if (isObject(counted)) usage = responseUsage(counted) ?? usage
       const { delta, logprobs, finish_reason: reason } = firstChoice(chunk) ?? {}
       if (isObject(delta)) output.add(delta, logprobs)
       if (typeof reason === 'string') finishReason = reason
