@@ -21,6 +21,9 @@ export interface StreamTranslator {
   done(): string
 }
 
+/** Characters that a translator may keep of one answer, for events that tell it again: more than any model writes. */
+export const keptCharactersMax: number = 16 * 1024 * 1024
+
 /**
  * A stream of OpenAI's events in another dialect. Every piece that is written to it holds whole events, which is how a metered
  * stream comes. Comments go through as they are: they keep connections open in every dialect.

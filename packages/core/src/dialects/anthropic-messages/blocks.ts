@@ -1,5 +1,5 @@
 import { GatewayError } from '../../errors.ts'
-import { encodeNamedEvent } from '../translated-stream.ts'
+import { encodeNamedEvent, keptCharactersMax } from '../translated-stream.ts'
 
 /** A piece of a tool call: the first has the id and the name. */
 export interface ToolPiece {
@@ -18,9 +18,6 @@ export interface Blocks {
   /** Ends what is open. */
   end(): string
 }
-
-/** Characters of tool calls, and of what waits behind one. */
-const keptMax = 16 * 1024 * 1024
 
 type Kind = 'thinking' | 'text' | 'tool_use'
 
@@ -64,10 +61,12 @@ export function createBlocks(nameTool: (id: string, position: number) => string)
     return events
   }
 
+  /** Tool calls are kept, and what waits behind one. */
   function keep(block: Block, piece: string): void {
     block.text += piece
     kept += piece.length
-    if (kept > keptMax) throw new GatewayError('provider_failed', 'The answer is too long to be streamed.')
+    if (kept > keptCharactersMax)
+      throw new GatewayError('provider_failed', 'The answer is too long to be streamed.')
   }
 
   function next(): string {

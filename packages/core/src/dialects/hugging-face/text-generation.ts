@@ -1,8 +1,8 @@
-import { z } from 'zod'
+import { GatewayError } from '../../errors.ts'
 import { jsonBodyOf } from '../../http/request-body.ts'
+import { firstChoice, objectOf, readChat, textOf } from '../chat-answer.ts'
 import { openaiCompletions } from '../openai-completions.ts'
-import { readReply } from '../read-reply.ts'
-import { translatedStream } from '../translated-stream.ts'
+import { keptCharactersMax, type StreamTranslator, translatedStream } from '../translated-stream.ts'
 import { parametersOf, renamed, textInput } from './inputs.ts'
 import type { Task } from './task.ts'
 
@@ -21,12 +21,6 @@ const names = {
 /** What Text Generation Inference writes at most where the caller sets no bound (router/src/lib.rs, 2026-08). */
 const defaultTokens = 100
 
-const completion = z.looseObject({
-  choices: z
-    .tuple([z.looseObject({ text: z.string(), finish_reason: z.string().nullish() })])
-    .rest(z.unknown()),
-})
-
 /** A text goes on, in the words of Text Generation Inference. */
 export const textGeneration: Task = {
   name: 'text-generation',
@@ -44,9 +38,8 @@ export const textGeneration: Task = {
     })
   },
   reply(call, reply) {
-    const told = readReply(completion, reply)
-    if (told === undefined) return reply
-    const [{ text }] = told.choices
+    const text = firstChoice(readChat(reply) ?? {})?.['text']
+    if (typeof text !== 'string') return reply
     const { translatedFrom } = call
     const isWhole = translatedFrom !== undefined && parametersOf(translatedFrom)['return_full_text'] === true
     const written = isWhole ? textInput(translatedFrom) + text : text
@@ -56,7 +49,7 @@ export const textGeneration: Task = {
 }
 
 /** An event for each piece, and the whole text with how it ended in the last one. */
-function tokenEvents() {
+function tokenEvents(): StreamTranslator {
   let text = ''
   let finish = 'stop'
   let index = 0
@@ -64,20 +57,19 @@ function tokenEvents() {
   const write = (event: object) => `data:${JSON.stringify(event)}\n\n`
   const token = (piece: string) => ({ id: 0, text: piece, logprob: 0, special: piece === '' })
   return {
-    event(event: Readonly<Record<string, unknown>>): string {
-      const { usage } = event as { usage?: { completion_tokens?: unknown } | null }
-      tokens = usage?.completion_tokens ?? tokens
-      const parsed = completion.safeParse(event)
-      if (!parsed.success) return ''
-      const [choice] = parsed.data.choices
-      finish = choice.finish_reason ?? finish
-      if (choice.text === '') return ''
-      text += choice.text
+    event(event) {
+      tokens = objectOf(event['usage'])['completion_tokens'] ?? tokens
+      const choice = firstChoice(event) ?? {}
+      finish = textOf(choice['finish_reason']) || finish
+      const piece = textOf(choice['text'])
+      if (piece === '') return ''
+      text += piece
       index += 1
-      return write({ index, token: token(choice.text), generated_text: null, details: null })
+      if (text.length > keptCharactersMax)
+        throw new GatewayError('provider_failed', 'The answer is too long to be streamed.')
+      return write({ index, token: token(piece), generated_text: null, details: null })
     },
-    error: ({ message }: Readonly<Record<string, unknown>>) =>
-      write({ error: message, error_type: 'generation' }),
+    error: ({ message }) => write({ error: message, error_type: 'generation' }),
     done() {
       const details = {
         finish_reason: finish === 'length' ? 'length' : 'eos_token',

@@ -4,7 +4,12 @@ import { firstChoice } from '../chat-answer.ts'
 import type { AnswerFacts } from '../dialect.ts'
 import type { InferenceCall } from '../inference-call.ts'
 import { isObject } from '../members.ts'
-import { encodeNamedEvent, type StreamTranslator, translatedStream } from '../translated-stream.ts'
+import {
+  encodeNamedEvent,
+  keptCharactersMax,
+  type StreamTranslator,
+  translatedStream,
+} from '../translated-stream.ts'
 import { endingOf, responseError } from './ending.ts'
 import { createOutput } from './output.ts'
 import { type ResponseState, responseObject } from './response-object.ts'
@@ -12,9 +17,6 @@ import { toolNames } from './tools.ts'
 import { responseUsage } from './usage.ts'
 
 type Json = Readonly<Record<string, unknown>>
-
-/** Characters, log probabilities included: the events that end an item and the stream have all of its text again. */
-const keptMax = 16 * 1024 * 1024
 
 /** A chat stream as the events of a response. It always ends with one that says how: completed, incomplete or failed. */
 export function responsesStream(call: InferenceCall, stream: ByteStream, facts: AnswerFacts): ByteStream {
@@ -66,7 +68,8 @@ function createTranslator(call: InferenceCall, facts: AnswerFacts): StreamTransl
       const { delta, logprobs, finish_reason: reason } = firstChoice(chunk) ?? {}
       if (isObject(delta)) output.add(delta, logprobs)
       if (typeof reason === 'string') finishReason = reason
-      if (output.length > keptMax)
+      // The events that end an item and the stream have all of its text again, log probabilities included.
+      if (output.length > keptCharactersMax)
         throw new GatewayError('provider_failed', 'The answer is too long to be streamed as a response.')
       return flush()
     },
