@@ -9,10 +9,10 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs'
-import { createServer } from 'node:net'
 import { tmpdir, userInfo } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { promisify } from 'node:util'
+import { claimPort } from './port.ts'
 
 const run = promisify(execFile)
 
@@ -71,7 +71,7 @@ export async function startPostgres({
   mkdirSync(data, { mode: 0o700 })
   if (identity !== undefined) for (const path of [folder, data]) chownSync(path, identity.uid, identity.gid)
   const options = { ...identity, cwd: folder, env: { ...process.env, LC_ALL: 'C', HOME: folder } }
-  const port = await freePort()
+  const port = await claimPort()
   const call = (program: string, args: readonly string[]) => run(join(programs, program), args, options)
   guard({ programs, data, folder, identity })
 
@@ -199,15 +199,4 @@ function guard(server: {
   child.unref()
   // The other end closes when this process is gone. Until then it keeps nothing waiting.
   ;(child.stdin as unknown as { unref(): void }).unref()
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer()
-    server.once('error', reject)
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address()
-      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0))
-    })
-  })
 }

@@ -1,11 +1,12 @@
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
-import { connect, createServer } from 'node:net'
+import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { Readable, Writable } from 'node:stream'
+import { claimPort } from './port.ts'
 
 /** A Redis server of a test's own, on a folder of its own. It ends with the process that started it, however that ends. */
 export interface RedisServer {
@@ -52,7 +53,7 @@ export function hasRedis(): boolean {
 export async function startRedis(settings: Readonly<Record<string, string>> = {}): Promise<RedisServer> {
   const folder = mkdtempSync(join(tmpdir(), 'farebox-redis-'))
   const endFolder = guard('cat > /dev/null; rm -rf "$1"', [folder]).end
-  const port = await freePort()
+  const port = await claimPort()
   // Replicas are served at once, instead of after five seconds in which others might come.
   const usual = { bind: '127.0.0.1', save: '', 'repl-diskless-sync-delay': '0' }
   const all = { ...usual, port: String(port), dir: folder, ...settings }
@@ -97,7 +98,7 @@ export async function startRedis(settings: Readonly<Record<string, string>> = {}
     start,
     signal: (signal) => process.kill(pid, signal),
     async stop() {
-      end()
+      await crash()
       endFolder()
       rmSync(folder, { recursive: true, force: true, maxRetries: 5 })
     },
@@ -228,15 +229,4 @@ function lengthOf(answer: string, from: number): number | undefined {
   let at: number | undefined = end + 2
   for (let index = 0; index < count && at !== undefined; index += 1) at = lengthOf(answer, at)
   return at
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer()
-    server.once('error', reject)
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address()
-      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0))
-    })
-  })
 }
