@@ -84,6 +84,23 @@ describe.each(providers)('failure 7: a caller of %s who leaves', (provider) => {
     },
   )
 
+  it('pays nothing for the bytes of a picture, which are not tokens, where nobody can tell', async () => {
+    await withRig({}, async (rig) => {
+      rig.simulator.fault(provider, { kind: 'stall', afterChunks: 2 })
+      const picture = {
+        type: 'image_url',
+        image_url: { url: `data:image/png;base64,${'A'.repeat(400_000)}` },
+      }
+      const messages = [{ role: 'user', content: [{ type: 'text', text: 'say 50 tokens' }, picture] }]
+      const exchange = rig.client.open(streamedChat({ model, messages, max_tokens: 50 }))
+      await eventually('all chunks are read', () => contentEvents(exchange) === 2)
+      const { held } = await rig.balance()
+      exchange.leave()
+
+      await expectEstimated(rig, held)
+    })
+  })
+
   it('after the last data but before the end pays the usage the provider has told', async () => {
     const gate = createGate()
     await withRig({ gateway: { storage: gate.storage } }, async (rig) => {

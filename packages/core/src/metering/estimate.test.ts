@@ -44,6 +44,25 @@ describe('an estimate of usage', () => {
     expect([tokensOf(0), tokensOf(1), tokensOf(4), tokensOf(5)]).toEqual([0, 1, 1, 2])
   })
 
+  it('takes a picture for a picture, however many bytes it has in the body', () => {
+    const url = `data:image/png;base64,${'A'.repeat(1_000_000)}`
+    const content = [{ type: 'image_url', image_url: { url } }]
+    const value = { model: 'acme/m', messages: [{ role: 'user', content }] }
+    const byteLength = JSON.stringify(value).length
+    const call = openaiChat.parse({ value, source: undefined, byteLength })
+    const { input_token: tokens } = estimateUsage(call, target({ input_token: price }), { outputTokens: 0 })
+    expect(tokens).toBeGreaterThan(1000n)
+    expect(tokens).toBeLessThan(1200n)
+  })
+
+  it('is never more than the model takes and writes, nor longer than the caller lets an answer be', () => {
+    const priced = target({ input_token: price, output_token: price })
+    const small = { ...priced, limits: { contextTokens: 20, outputTokens: 10 } }
+    const estimate = (call: InferenceCall) => estimateUsage(call, small, { outputTokens: 1000 })
+    expect(estimate(chat)).toEqual({ input_token: 20n, output_token: 20n })
+    expect(estimate({ ...chat, outputTokensMax: 3 })).toEqual({ input_token: 20n, output_token: 6n })
+  })
+
   it('is in the units the price knows, and never takes a prompt for cached', () => {
     const cached = target({ input_token: price, cached_input_token: price, output_token: price })
     expect(estimateUsage(chat, cached, { outputTokens: 0 })).not.toHaveProperty('cached_input_token')

@@ -8,6 +8,9 @@ import { completeUsage, type Quantities, type Usage } from '../usage.ts'
 /** English text averages about four bytes a token; a rule of thumb for estimates, never for a bound. */
 const bytesPerToken = 4
 
+/** An image at a guess: what a tile or two make of it. */
+const tokensPerImage = 1024
+
 /** Speech is mostly kept at 64 kbit/s or so: a rule of thumb for files that do not tell how long they play. */
 const bytesPerAudioSecond = 8_000
 
@@ -43,8 +46,9 @@ function estimate(
 ): Quantities | undefined {
   switch (unit) {
     case 'input_token':
-      return { [unit]: BigInt(Math.max(call.inputs, Math.ceil(call.body.byteLength / bytesPerToken))) }
+      return { [unit]: BigInt(likelyInput(call, target)) }
     case 'output_token':
+      return { [unit]: BigInt(Math.min(guess.outputTokens, outputMost(call, target))) }
     case 'output_image_token':
       return { [unit]: BigInt(guess.outputTokens) }
     case 'output_image':
@@ -63,6 +67,26 @@ function estimate(
       // Nobody can guess how much of a prompt was cached or spoken: the whole is estimated as ordinary tokens.
       return undefined
   }
+}
+
+/**
+ * Tokens of a prompt at a guess, and never more than a prompt can have. The bytes of images inside the body are not text: a
+ * picture of a megabyte would be taken for a novel.
+ */
+function likelyInput(call: InferenceCall, { limits }: Target): number {
+  const textBytes = Math.min(call.body.byteLength, call.inputTokensMax)
+  const images = call.inputImages * Math.min(tokensPerImage, limits.imageInputTokens ?? tokensPerImage)
+  const context = (limits.contextTokens ?? Number.MAX_SAFE_INTEGER) * call.inputs
+  return Math.min(Math.max(call.inputs, tokensOf(textBytes) + images), context)
+}
+
+/** All answers are no longer than the caller and the model let them be, whatever else came with them. */
+function outputMost(call: InferenceCall, { limits }: Target): number {
+  const each = Math.min(
+    call.outputTokensMax ?? Number.MAX_SAFE_INTEGER,
+    limits.outputTokens ?? limits.contextTokens ?? Number.MAX_SAFE_INTEGER,
+  )
+  return Math.min(each * call.choices, Number.MAX_SAFE_INTEGER)
 }
 
 /**
