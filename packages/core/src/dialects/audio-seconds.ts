@@ -26,26 +26,45 @@ function isWav(bytes: Buffer): boolean {
 
 /** Plain samples only: compressed ones in a WAV file play longer than they look. */
 const plainFormats: readonly number[] = [1, 3]
+const plainBits: readonly number[] = [8, 16, 24, 32, 64]
+
+/** Beyond these no sound is recorded, and a few seconds would hide hours for whoever reads the file otherwise. */
+const rateMax = 768_000
+const channelsMax = 32
 
 /** All bytes behind the first header count as sound: streamed files say nothing, or too little, of their length. */
 function wavSeconds(bytes: Buffer): Samples | undefined {
-  let byteRate = 0
+  let byteRate: number | undefined
   for (let at = 12; at + 8 <= bytes.length; ) {
     const name = bytes.toString('latin1', at, at + 4)
     const size = bytes.readUInt32LE(at + 4)
-    if (name === 'fmt ' && at + 24 <= bytes.length) {
-      if (!plainFormats.includes(bytes.readUInt16LE(at + 8))) return undefined
-      const channels = bytes.readUInt16LE(at + 10)
-      const rate = bytes.readUInt32LE(at + 12)
-      const bits = bytes.readUInt16LE(at + 22)
-      byteRate = Math.floor((channels * rate * bits) / 8)
+    if (name === 'fmt ') {
+      // Of two descriptions some readers take the first and some the last.
+      if (byteRate !== undefined) return undefined
+      byteRate = byteRateAt(bytes, at)
+      if (byteRate === undefined) return undefined
     }
     if (name === 'data') {
-      return byteRate === 0 ? undefined : { samples: BigInt(bytes.length - at - 8), rate: BigInt(byteRate) }
+      return byteRate === undefined
+        ? undefined
+        : { samples: BigInt(bytes.length - at - 8), rate: BigInt(byteRate) }
     }
     at += 8 + size + (size % 2)
   }
   return undefined
+}
+
+/** Bytes of a second, where everything that a description says of them agrees: readers differ in what they go by. */
+function byteRateAt(bytes: Buffer, at: number): number | undefined {
+  if (at + 24 > bytes.length || !plainFormats.includes(bytes.readUInt16LE(at + 8))) return undefined
+  const channels = bytes.readUInt16LE(at + 10)
+  const rate = bytes.readUInt32LE(at + 12)
+  const bits = bytes.readUInt16LE(at + 22)
+  if (!plainBits.includes(bits) || channels > channelsMax || rate > rateMax) return undefined
+  const sampleBytes = (channels * bits) / 8
+  const agrees =
+    bytes.readUInt16LE(at + 20) === sampleBytes && bytes.readUInt32LE(at + 16) === rate * sampleBytes
+  return agrees && rate * sampleBytes > 0 ? rate * sampleBytes : undefined
 }
 
 /** Kilobits a second by index, of MPEG-1 Layer III and of the lower rates of MPEG-2 and 2.5 (ISO 11172-3, 13818-3). */
@@ -73,10 +92,14 @@ function mp3Seconds(bytes: Buffer): Samples | undefined {
   return { samples: BigInt(samples), rate: BigInt(rate) }
 }
 
-/** Behind the tags in front, which say their length in seven bits of each byte. */
+/** Behind the tags in front, which say their length in seven bits of each byte: with an eighth they are no tags to any reader. */
 function startOfFrames(bytes: Buffer): number {
   if (bytes.toString('latin1', 0, 3) !== 'ID3' || bytes.length < 10) return 0
-  const size = [6, 7, 8, 9].reduce((sum, place) => sum * 128 + ((bytes[place] ?? 0) & 0x7f), 0)
+  let size = 0
+  for (const byte of bytes.subarray(6, 10)) {
+    if (byte > 0x7f) return 0
+    size = size * 128 + byte
+  }
   return 10 + size
 }
 
@@ -97,9 +120,24 @@ function frameAt(bytes: Buffer, at: number): Frame | undefined {
   return { length: Math.floor((samples * 125 * kilobits) / rate) + padding, samples, rate }
 }
 
-/** What may follow the last frame: nothing, a piece of one more, or a tag. Anything else may be sound that was not understood. */
+const id3Bytes = 128
+const apeHeaderBytes = 32
+
+/** Many readers do not know APE tags and look for frames inside them: in this much there is no room for more than seconds. */
+const apeBytesMax = 4096
+
+/**
+ * What may follow the last frame: nothing, a piece of one more, or tags of exactly the length that tags have. Anything else may be
+ * sound that was not understood, and readers look for the next frame behind whatever they do not know.
+ */
 function isTail(bytes: Buffer, at: number): boolean {
-  if (at >= bytes.length) return true
-  const name = bytes.toString('latin1', at, at + 8)
-  return name.startsWith('TAG') || name.startsWith('APETAGEX')
+  if (at >= bytes.length || isId3End(bytes, at)) return true
+  if (bytes.toString('latin1', at, at + 8) !== 'APETAGEX' || at + apeHeaderBytes > bytes.length) return false
+  const apeBytes = apeHeaderBytes + bytes.readUInt32LE(at + 12)
+  const end = at + apeBytes
+  return apeBytes <= apeBytesMax && (end === bytes.length || isId3End(bytes, end))
+}
+
+function isId3End(bytes: Buffer, at: number): boolean {
+  return bytes.length - at === id3Bytes && bytes.toString('latin1', at, at + 3) === 'TAG'
 }
