@@ -1,7 +1,15 @@
 import type { IncomingMessage } from 'node:http'
 import { createGateway, type Gateway, perUnit } from '@farebox/core'
 import { openaiCompatible } from '@farebox/core/providers/openai-compatible'
-import { accountId, apiKey, eventually, type Rig, type RigOptions, startRig } from '@farebox/testkit/adapter'
+import {
+  accountId,
+  apiKey,
+  authorization,
+  eventually,
+  type Rig,
+  type RigOptions,
+  startRig,
+} from '@farebox/testkit/adapter'
 import { startSimulator } from '@farebox/testkit/simulator'
 import OpenAI, { toFile } from 'openai'
 import { describe, expect, it } from 'vitest'
@@ -107,6 +115,32 @@ describe('a transcription', () => {
         expect(sent?.body).toContain(text)
     })
   })
+
+  it.each([
+    ['stream', '1'],
+    ['stream', 'True'],
+    ['file', 'https://example.com/hours.mp3'],
+    ['url', 'https://example.com/hours.mp3'],
+    ['Model', 'dear/model'],
+  ])(
+    'is refused with the field %s as %s, which a provider may go by and nobody here did',
+    async (name, text) => {
+      await withRig({}, async (rig) => {
+        const form = new FormData()
+        form.set('model', whisper)
+        form.append('file', new Blob([sound]), 'a.wav')
+        form.append(name, text)
+        const answer = await fetch(`${rig.url}/v1/audio/transcriptions`, {
+          method: 'POST',
+          headers: authorization,
+          body: form,
+        })
+        expect(answer.status).toBe(400)
+        expect(await answer.json()).toMatchObject({ error: { code: 'invalid_request', param: name } })
+        expect(rig.simulator.requests).toHaveLength(0)
+      })
+    },
+  )
 
   it('holds what the longest file may cost where the file does not tell, and refuses who cannot pay that', async () => {
     await withRig({ credit: '0.10' }, async (rig, client) => {

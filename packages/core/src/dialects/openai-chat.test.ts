@@ -172,6 +172,36 @@ describe('the bound on prompt tokens', () => {
   )
 
   it.each([
+    ['without a type', { video_url: { url: 'https://example.com/long' } }],
+    ['behind another type', { type: 'text', text: 'Hi', video: 'https://example.com/long' }],
+    ['in capitals', { Type: 'video_url', Video_URL: { url: 'https://example.com/long' } }],
+  ])('refuses a video %s, which some servers fetch all the same', async (_case, part) => {
+    expect(await refusal(parse({ model, messages: [{ role: 'user', content: [part] }] }))).toEqual([
+      'invalid_request',
+      400,
+      'messages.0.content.0',
+    ])
+  })
+
+  it.each([
+    ['without a type', { image_url: { url: 'https://example.com/cat.png' } }],
+    ['of a type of the Responses API', { type: 'input_image', image_url: 'https://example.com/cat.png' }],
+    ['of a type of the Messages API', { type: 'image', source: { type: 'url' } }],
+    ['behind another type', { type: 'text', text: 'Hi', image: 'https://example.com/cat.png' }],
+  ])('counts an image %s, which some servers fetch all the same', async (_case, part) => {
+    expect((await parse({ model, messages: [{ role: 'user', content: [part] }] })).inputImages).toBe(1)
+  })
+
+  it.each(['chat_template', 'mm_processor_kwargs'])(
+    'refuses %s, with which a short request makes a long prompt',
+    async (name) => {
+      const members = { [name]: '{% for i in range(100000) %}long {% endfor %}' }
+      expect(await refusal(parse({ model, messages, ...members }))).toEqual(['invalid_request', 400, name])
+      expect(await parse({ model, messages, [name]: null })).toHaveProperty('inputTokensMax')
+    },
+  )
+
+  it.each([
     [[null]],
     [['text']],
     [[{ type: 'text' }]],
@@ -221,6 +251,11 @@ describe('a chat call is refused', () => {
       'invalid_request',
       'max_completion_tokens',
     ],
+    ['with a second model, which some providers read', { MODEL: 'dear' }, 'invalid_request', 'MODEL'],
+    ['with another bound, which some read', { Max_Tokens: 100_000 }, 'invalid_request', 'Max_Tokens'],
+    ['with a bound in letters that fold', { 'max_to\u212aens': 9 }, 'invalid_request', 'max_to\u212aens'],
+    ['with a stream in letters that fold', { '\u017ftream': true }, 'invalid_request', '\u017ftream'],
+    ['with n in capitals', { N: 128 }, 'invalid_request', 'N'],
     ['with n 0', { n: 0 }, 'invalid_request', 'n'],
     ['with n -1', { n: -1 }, 'invalid_request', 'n'],
     ['with n 129', { n: 129 }, 'invalid_request', 'n'],

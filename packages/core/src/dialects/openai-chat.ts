@@ -4,7 +4,7 @@ import type { JsonBody } from '../http/request-body.ts'
 import { isPricedApart } from '../rate-usage.ts'
 import type { BodyDialect } from './dialect.ts'
 import { type InferenceCall, parseModel } from './inference-call.ts'
-import { flag, memberReader, positiveCount } from './members.ts'
+import { flag, memberReader, positiveCount, wrongMember } from './members.ts'
 
 const readMembers = memberReader({
   stream: flag,
@@ -24,7 +24,23 @@ const templateTokens = 256
 const messageTokens = 16
 
 /** Parts that bring content by reference or compressed: nothing in the request bounds their tokens, so none can be held. */
-const unboundedParts: readonly unknown[] = ['video_url', 'audio_url', 'file', 'input_file']
+const unboundedParts: ReadonlySet<unknown> = new Set([
+  'audio',
+  'audio_embeds',
+  'audio_url',
+  'file',
+  'file_url',
+  'image_embeds',
+  'input_file',
+  'input_video',
+  'video',
+  'video_url',
+])
+
+const imageParts: ReadonlySet<unknown> = new Set(['image', 'image_pil', 'image_url', 'input_image'])
+
+/** Members with which servers of open models make a prompt, or an image, of any length. */
+const unboundedMembers = ['chat_template', 'mm_processor_kwargs']
 
 /** `POST /v1/chat/completions` (openai-openapi, 2026-08-21). */
 export const openaiChat: BodyDialect = { parse }
@@ -37,6 +53,10 @@ function parse(body: JsonBody): InferenceCall {
     throw new GatewayError('invalid_request', '"messages" must be an array with at least one message.', {
       param: 'messages',
     })
+  }
+  for (const name of unboundedMembers) {
+    if (body.value[name] != null)
+      throw wrongMember(name, `"${name}" is not supported: nothing bounds what it makes of a prompt.`)
   }
   const content = measureContent(messages)
   const tier = options.service_tier
@@ -76,21 +96,38 @@ function measureContent(messages: readonly unknown[]): {
     }
     const { content } = message as { content?: unknown }
     if (!Array.isArray(content)) continue
-    for (const [place, part] of (content as { type?: unknown; image_url?: { url?: unknown } }[]).entries()) {
-      if (unboundedParts.includes(part?.type))
-        throw unboundedPart(`messages.${index}.content.${place}`, part.type)
-      if (part?.type === 'input_audio') audios += 1
-      if (part?.type !== 'image_url') continue
+    for (const [place, part] of (content as readonly unknown[]).entries()) {
+      if (typeof part !== 'object' || part === null) continue
+      const kind = kindOf(part)
+      if (unboundedParts.has(kind)) throw unboundedPart(`messages.${index}.content.${place}`, kind)
+      if (kind === 'input_audio') audios += 1
+      if (!imageParts.has(kind)) continue
       images += 1
-      const url = part.image_url?.url
+      const { url } = (part as { image_url?: { url?: unknown } | null }).image_url ?? {}
       if (typeof url === 'string' && url.startsWith('data:')) imageBytes += url.length
     }
   }
   return { images, audios, imageBytes }
 }
 
+/**
+ * What a part brings: by its type, and by its members whatever its type says, or where it has none. Servers of open models go by
+ * either (vLLM 0.11 `chat_utils.py`, chat templates of Qwen-VL), and some without regard to case.
+ */
+function kindOf(part: object): string | undefined {
+  let kind: string | undefined
+  for (const name in part) {
+    const usual = name.toLowerCase()
+    const told = usual === 'type' ? (part as Record<string, unknown>)[name] : usual
+    if (unboundedParts.has(told)) return told as string
+    if (imageParts.has(told)) kind = told as string
+    else if (told === 'input_audio') kind ??= told
+  }
+  return kind
+}
+
 function unboundedPart(param: string, type: unknown): GatewayError {
-  return new GatewayError('invalid_request', `Parts of type "${type}" are not supported.`, { param })
+  return wrongMember(param, `Parts of type "${String(type)}" are not supported.`)
 }
 
 function lowest(a: number | null | undefined, b: number | null | undefined): number | undefined {

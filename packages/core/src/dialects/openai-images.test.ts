@@ -33,6 +33,11 @@ describe('what an images call says', () => {
     })
   })
 
+  it('has the width and height of whoever says them instead of a size', async () => {
+    expect((await parse({ width: 2048, height: 512 })).image).toMatchObject({ width: 2048, height: 512 })
+    expect((await parse({ size: 'auto', height: 512 })).image).toMatchObject({ width: 1024, height: 512 })
+  })
+
   it('is read from n, size and steps, and members nobody knows are the provider’s to judge', async () => {
     const call = await parse({ n: 10, size: '512x1792', steps: 28, guidance_scale: 3.5, seed: 7 })
     expect(call).toMatchObject({ choices: 10, image: { width: 512, height: 1792, steps: 28 } })
@@ -57,6 +62,13 @@ describe('an images call is refused', () => {
     ['with 101 steps', { steps: 101 }, 'steps'],
     ['with a response format nobody knows', { response_format: 'base64' }, 'response_format'],
     ['as a stream', { stream: true }, 'stream'],
+    ['as a stream by a word that some providers take for true', { stream: 'true' }, 'stream'],
+    ['with two sizes, of which a provider may make the larger', { size: '64x64', width: 2048 }, 'width'],
+    ['with two heights', { size: '64x64', height: 2048 }, 'height'],
+    ['with a width of five digits', { width: 10_000 }, 'width'],
+    ['with a height that is no number', { height: '512' }, 'height'],
+    ['with a size in capitals, which some providers read', { Size: '2048x2048' }, 'Size'],
+    ['with more images in capitals', { n: 1, N: 10 }, 'N'],
   ])('%s', async (_case, members, param) => {
     expect(await refusal(parse(members))).toEqual(['invalid_request', 400, param])
   })

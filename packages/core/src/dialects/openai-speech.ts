@@ -3,7 +3,7 @@ import { GatewayError } from '../errors.ts'
 import type { JsonBody } from '../http/request-body.ts'
 import type { BodyDialect } from './dialect.ts'
 import { type InferenceCall, parseModel, wholeCall } from './inference-call.ts'
-import { memberReader } from './members.ts'
+import { flag, memberReader } from './members.ts'
 
 /** Longer than any provider takes (OpenAI: 4,096, 2026-08-21). */
 const charactersMax = 100_000
@@ -12,6 +12,7 @@ const readMembers = memberReader({
   input: z.string().min(1),
   // A name, or an object with the id of a voice of one's own.
   voice: z.union([z.string().min(1), z.looseObject({})]),
+  stream: flag,
   stream_format: z.enum(['audio', 'sse']).nullish(),
 })
 
@@ -20,8 +21,8 @@ export const openaiSpeech: BodyDialect = { parse }
 
 function parse(body: JsonBody): InferenceCall {
   const named = parseModel(body.value['model'])
-  const { input = '', stream_format: format } = readMembers(body)
-  if (format === 'sse' || body.value['stream'] === true) {
+  const { input = '', stream, stream_format: format } = readMembers(body)
+  if (format === 'sse' || stream === true) {
     const param = format === 'sse' ? 'stream_format' : 'stream'
     throw new GatewayError('invalid_request', 'Speech comes as one file, not as events.', { param })
   }

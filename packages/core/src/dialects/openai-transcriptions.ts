@@ -1,15 +1,17 @@
 import { z } from 'zod'
-import { GatewayError } from '../errors.ts'
 import { readFormBody } from '../http/multipart.ts'
 import type { JsonBody } from '../http/request-body.ts'
 import { audioSecondsOf } from './audio-seconds.ts'
 import type { BodyDialect, Reply } from './dialect.ts'
 import { type InferenceCall, parseModel, wholeCall } from './inference-call.ts'
-import { memberReader } from './members.ts'
+import { memberReader, wrongMember } from './members.ts'
 import { readReply } from './read-reply.ts'
 import { subtitles } from './subtitles.ts'
 
 const formats = ['json', 'text', 'srt', 'verbose_json', 'vtt'] as const
+
+/** Fields that some providers take audio from in place of the file, from an address that nobody here has listened to. */
+const otherSources = ['file', 'url', 'file_url', 'audio_url']
 
 const readMembers = memberReader({
   response_format: z.enum(formats).nullish(),
@@ -27,8 +29,12 @@ export const openaiTranscriptions: BodyDialect = { read: readFormBody, parse, re
 function parse(body: JsonBody): InferenceCall {
   const named = parseModel(body.value['model'])
   readMembers(body)
-  if (body.value['stream'] === 'true') {
-    throw new GatewayError('invalid_request', 'Transcriptions cannot be streamed.', { param: 'stream' })
+  // Whatever is not plainly false is true to some provider.
+  if (!['false', undefined].includes(body.value['stream'] as string | undefined))
+    throw wrongMember('stream', 'Transcriptions cannot be streamed.')
+  for (const name of otherSources) {
+    if (body.value[name] !== undefined)
+      throw wrongMember(name, `Send the audio itself as the file "file", not by "${name}".`)
   }
   const audioSeconds = body.file === undefined ? undefined : audioSecondsOf(body.file.bytes)
   const heard = audioSeconds === undefined ? {} : { audioSeconds }
