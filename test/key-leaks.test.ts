@@ -127,7 +127,11 @@ interface Subject {
 }
 
 function open(
-  options: { readonly keyRing?: readonly RingKey[]; readonly keys?: (keys: KeyStore) => KeyStore } = {},
+  options: {
+    readonly keyRing?: readonly RingKey[]
+    readonly keys?: (keys: KeyStore) => KeyStore
+    readonly apiKey?: string
+  } = {},
 ): Subject {
   const database = new Database(join(folder, 'credits.db'))
   const { ledger, keys } = sqlite(database)
@@ -135,7 +139,7 @@ function open(
   const events: GatewayEvent[] = []
   const outputs: unknown[] = [events, printed]
   const gateway = createGateway({
-    providers: [openaiCompatible({ id: 'quoting', baseUrl, apiKey: 'gateway-key' })],
+    providers: [openaiCompatible({ id: 'quoting', baseUrl, apiKey: options.apiKey ?? 'gateway-key' })],
     storage: { ledger, keys: options.keys?.(keys) ?? keys },
     keyRing: options.keyRing ?? keyRing,
     authenticate: () => ({ accountId: 'alice' }),
@@ -206,6 +210,19 @@ function expectNothingOf(text: string): void {
   expect(text).not.toContain(Buffer.from(secret).toString('base64').slice(0, 16))
   expect(text).not.toContain(Buffer.from(secret).toString('hex'))
 }
+
+describe('the key that the gateway itself pays with is in no answer, event, receipt, journal, log or file', () => {
+  it.each(Object.keys(quotes))('when the provider quotes it in %s', async (name) => {
+    answer = quotes[name] as Quote
+    const subject = open({ apiKey: secret })
+    for (const isStreaming of [false, true]) await subject.ask(isStreaming)
+
+    expect(seenKeys.length).toBeGreaterThanOrEqual(2)
+    expect(new Set(seenKeys)).toEqual(new Set([secret]))
+    expectNothingOf(await everything(subject))
+    await subject.gateway.close()
+  })
+})
 
 describe('an account’s own key is in no answer, event, receipt, journal, log or file', () => {
   it.each(Object.keys(quotes))('when the provider quotes it in %s', async (name) => {

@@ -28,7 +28,9 @@ function start(send: (request: UpstreamRequest) => Promise<TransportResponse>) {
   }
   const gateway = createGateway({
     // Nothing listens there: only the transport that was given can answer.
-    providers: [openaiCompatible({ id: 'example', baseUrl: 'http://127.0.0.1:9/v1' })],
+    providers: [
+      openaiCompatible({ id: 'example', baseUrl: 'http://127.0.0.1:9/v1', operations: ['chat', 'speech'] }),
+    ],
     authenticate: () => ({ accountId: 'alice' }),
     transport,
     catalog: [
@@ -38,6 +40,15 @@ function start(send: (request: UpstreamRequest) => Promise<TransportResponse>) {
         model: 'acme/m',
         operation: 'chat',
         price: { input_token: perMillion('1'), output_token: perMillion('2') },
+        source: 'https://example.com/pricing',
+        readOn: '2026-11-22',
+      },
+      {
+        providerId: 'example',
+        providerModel: 'v',
+        model: 'acme/v',
+        operation: 'speech',
+        price: { character: perMillion('1') },
         source: 'https://example.com/pricing',
         readOn: '2026-11-22',
       },
@@ -71,6 +82,24 @@ describe('a transport of the host', () => {
     expect(response?.status).toBe(200)
     expect(response?.headers['x-farebox-cost']).toBe('0.00002')
     expect(calls).toEqual(['http://127.0.0.1:9/v1/chat/completions', 'close'])
+  })
+
+  it('brings a file whose type nobody told, which is not taken for JSON', async () => {
+    const { gateway } = start(async () => {
+      const body = new ByteStream({ onResume: () => undefined, onCancel: () => undefined })
+      body.write(Buffer.from('ID3'))
+      body.end()
+      return { status: 200, headers: {}, body }
+    })
+    const value = { model: 'acme/v', input: 'Hi', voice: 'v' }
+    const response = await gateway.handle({
+      ...ask,
+      path: '/v1/audio/speech',
+      body: { kind: 'parsed', value },
+    })
+
+    expect(response?.headers['content-type']).toBe('application/octet-stream')
+    expect(Buffer.from(response?.body as Uint8Array).toString()).toBe('ID3')
   })
 
   it('tells failures by the name of its error, because it may be built on another copy of the package', async () => {

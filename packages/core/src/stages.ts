@@ -155,7 +155,7 @@ export function createStages(parts: StageParts): StagesOf {
           provider?.costs?.settles === 'afterwards' && !attempt.isOwnKey
             ? undefined
             : costMembers(quantities, attempt),
-        hide: ownKeys.get(attempt.target.providerId)?.hide,
+        hide: (ownKeys.get(attempt.target.providerId) ?? provider)?.hide,
         writeError: (error) => encodeEvent(JSON.stringify({ error: openaiErrorObject(error) })),
         signal: request.signal,
         settle: async () => {

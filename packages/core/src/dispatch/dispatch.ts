@@ -152,7 +152,7 @@ async function tryTarget(
     call,
     attempt,
     provider,
-    hide: own?.hide,
+    hide: own === undefined ? provider.hide : own.hide,
     transport: options.transport,
     clock: options.clock,
     options: {

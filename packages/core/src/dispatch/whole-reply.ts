@@ -20,7 +20,7 @@ export interface ReplyContext {
   readonly call: InferenceCall
   readonly attempt: Attempt
   readonly provider: Provider
-  /** Takes the account's own key out of what the provider says; `undefined` when the gateway's key is used. */
+  /** Takes the key that is used out of what the provider says; `undefined` when there is none. */
   readonly hide: ((text: string) => string) | undefined
   readonly transport: Transport
   readonly clock: Clock
@@ -166,7 +166,7 @@ function checkFile(response: TransportResponse, bytes: Buffer, context: ReplyCon
   const contentType = typeof told === 'string' ? told : ''
   if (/json/i.test(contentType)) throw refusal(toAnswer(response, bytes), context)
   if (bytes.length === 0 || /^text\//i.test(contentType)) throw malformed('sent an answer without content')
-  return { reply: bytes, object: undefined, contentType: contentType || undefined }
+  return { reply: bytes, object: undefined, contentType: contentType || 'application/octet-stream' }
 }
 
 /** Some providers answer 200 with an error, or with nothing at all. */

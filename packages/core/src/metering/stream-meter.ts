@@ -17,7 +17,7 @@ export interface StreamMeterOptions {
   readonly readUsage: (event: ReplyUsage) => Quantities | undefined
   /** The cost of this usage, for the caller; `undefined` when nothing of it has a price. */
   readonly costOf: (quantities: Quantities) => CostMembers | undefined
-  /** Takes the account's own key out of an error in the stream; `undefined` when the gateway's key is used. */
+  /** Takes the key that is used out of an error in the stream; `undefined` when there is none. */
   readonly hide: ((text: string) => string) | undefined
   /** An error as the last event of a stream, in the caller's dialect. */
   readonly writeError: (error: GatewayError) => Buffer

@@ -285,7 +285,7 @@ describe('Together’s own spelling', () => {
     const options = { dialect: openaiImages }
     const sent = await encode(
       together(),
-      { prompt: 'a cat', n: 2, size: '512x768', response_format: 'b64_json', width: 9999, seed: 7 },
+      { prompt: 'a cat', n: 2, size: '512x768', response_format: 'b64_json', seed: 7 },
       options,
     )
     expect(sent).toEqual({
@@ -297,6 +297,10 @@ describe('Together’s own spelling', () => {
       steps: 4,
       response_format: 'base64',
       seed: 7,
+    })
+    expect(await encode(together(), { prompt: 'a cat', width: 2048, height: 512 }, options)).toMatchObject({
+      width: 2048,
+      height: 512,
     })
     expect(await encode(together(), { prompt: 'a cat', steps: 8 }, options)).toMatchObject({
       width: 1024,

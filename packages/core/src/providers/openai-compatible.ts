@@ -9,6 +9,7 @@ import type { TokenConvention } from '../metering/partition.ts'
 import { openaiConvention, openaiImageTokens, openaiTokens, type Reported } from '../metering/token-shapes.ts'
 import { measure, type Quantities } from '../usage.ts'
 import { costLookupOf } from './cost-lookup.ts'
+import { hidingOf } from './hidden-key.ts'
 import type { EncodeContext, Provider, UpstreamRequest, Verdict } from './provider.ts'
 
 /** What every provider is configured with. */
@@ -93,6 +94,7 @@ export function openaiCompatible(options: OpenAICompatibleOptions): Provider {
     usage: (reply, call) => readUsage(reply, call, convention),
     serviceTier: readServiceTier,
     classify: (status, body) => classify(status, body, quirks.fallbackCodes ?? []),
+    ...hidingOf(options.apiKey),
     withKey: (apiKey) => openaiCompatible({ ...options, apiKey }),
   }
   const costs = costLookupOf(options, headers)

@@ -87,6 +87,9 @@ export interface Provider {
 
   readonly costs?: CostLookup
 
+  /** Takes the key that the gateway pays with out of an error of this provider: some quote the one they were sent. */
+  hide?(text: string): string
+
   /** The same provider at the same address, paid with another key. Without it no account can bring its own. */
   withKey?(apiKey: string): Provider
 }

@@ -4,6 +4,7 @@ import type { InferenceCall } from '../dialects/inference-call.ts'
 import { isPriceFor } from '../price.ts'
 import { count, measure, type Quantities } from '../usage.ts'
 import { costLookupOf } from './cost-lookup.ts'
+import { hidingOf } from './hidden-key.ts'
 import type { ProviderOptions } from './openai-compatible.ts'
 import type {
   EncodeContext,
@@ -52,6 +53,7 @@ export function replicate(options: ProviderOptions = {}): Provider {
     follow: (answer) => follow(answer, base, headers),
     decode,
     cancel: (answer) => cancel(answer, base, headers),
+    ...hidingOf(options.apiKey),
     withKey: (apiKey) => replicate({ ...options, apiKey }),
   }
   const costs = costLookupOf(options, headers)
