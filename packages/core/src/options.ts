@@ -3,6 +3,7 @@ import type { Authenticate } from './auth/principal.ts'
 import type { RingKey } from './auth/sealer.ts'
 import type { PriceBook } from './catalog/price-book.ts'
 import type { CatalogRow } from './catalog/target.ts'
+import { checkShapes } from './check-shapes.ts'
 import type { Clock } from './clock.ts'
 import type { Transport } from './dispatch/transport.ts'
 import type { OnEvent } from './events.ts'
@@ -100,6 +101,10 @@ export interface TargetHealthOptions {
 
 const whole = z.int().min(1)
 
+/** A timer of Node cannot wait longer, and one that is asked to does not wait at all. */
+const timerMsMax = 2 ** 31 - 1
+const delay = whole.max(timerMsMax)
+
 const limits = z.strictObject({
   requestBytesMax: whole.default(20 * 1024 * 1024),
   replyBytesMax: whole.default(64 * 1024 * 1024),
@@ -115,12 +120,12 @@ const limits = z.strictObject({
 })
 
 const timeouts = z.strictObject({
-  connectMs: whole.default(5_000),
-  firstByteMs: whole.default(30_000),
-  replyMs: whole.default(120_000),
-  idleMs: whole.default(60_000),
-  totalMs: whole.default(600_000),
-  closeMs: whole.default(30_000),
+  connectMs: delay.default(5_000),
+  firstByteMs: delay.default(30_000),
+  replyMs: delay.default(120_000),
+  idleMs: delay.default(60_000),
+  totalMs: delay.default(600_000),
+  closeMs: delay.default(30_000),
   replayMs: whole.default(24 * 3_600_000),
   retryMs: z.int().min(0).max(60_000).default(2_000),
 })
@@ -128,7 +133,7 @@ const timeouts = z.strictObject({
 const lateCosts = z.strictObject({
   withinMs: whole.max(24 * 3_600_000).default(30 * 60_000),
   policy: z.enum(['waive', 'charge-estimate']).default('waive'),
-  everyMs: z.int().min(0).default(60_000),
+  everyMs: z.int().min(0).max(timerMsMax).default(60_000),
 })
 
 const health = z.strictObject({ shared: z.boolean().default(false) })
@@ -143,7 +148,8 @@ export interface CheckedOptions {
 
 /** @throws RangeError that names the option at fault. */
 export function checkOptions(options: GatewayOptions): CheckedOptions {
-  if (!Array.isArray(options.providers) || options.providers.length === 0) {
+  checkShapes(options)
+  if (options.providers === undefined || options.providers.length === 0) {
     throw new RangeError(
       'createGateway needs at least one provider: { providers: [cerebras({ apiKey })], … }.',
     )
@@ -157,8 +163,6 @@ export function checkOptions(options: GatewayOptions): CheckedOptions {
         'createGateway needs authenticate(request), which says who asks, or a storage with `keys`, which has API keys.',
       )
     }
-  } else if (typeof options.authenticate !== 'function') {
-    throw new RangeError('authenticate must be a function of a request that says who asks.')
   }
   const checkedHealth = check(health, options.health, 'health')
   if (checkedHealth.shared && options.storage !== undefined && options.storage.counters === undefined) {

@@ -23,6 +23,23 @@ describe('a row is refused as the catalog is built', () => {
     })
   const one = perMillion('1')
 
+  it.each<[string, object]>([
+    ['providerId', { providerId: undefined }],
+    ['providerModel', { providerModel: '' }],
+    ['needs model', { model: 5 }],
+    ['operation "chats"', { operation: 'chats' }],
+    ['operation "undefined"', { operation: undefined }],
+    ['no price', { price: undefined }],
+    ['limits.contextTokens', { limits: { contextTokens: '131072' } }],
+    ['limits.outputTokens', { limits: { outputTokens: Number.NaN } }],
+    ['limits.imageInputTokens', { limits: { imageInputTokens: -1 } }],
+    ['limits.outputTokens', { limits: { outputTokens: 0.5 } }],
+    ['limits.computeSeconds', { limits: { computeSeconds: Number.POSITIVE_INFINITY } }],
+  ])('when it is none, naming what is wrong: %s', (named, members) => {
+    expect(check(members)).toThrow(RangeError)
+    expect(check(members)).toThrow(named)
+  })
+
   it.each<[Operation, readonly Unit[]]>([
     ['chat', []],
     ['chat', ['input_token']],

@@ -59,8 +59,19 @@ const dearestUsd: Readonly<Record<Measure, Rate>> = {
  * @throws RangeError that names the row.
  */
 export function checkRow(row: CatalogRow): void {
+  for (const member of ['providerId', 'providerModel', 'model'] as const) {
+    if (typeof row[member] !== 'string' || row[member] === '')
+      throw new RangeError(
+        `catalog: a row needs ${member}, as a text; it is read from ${String(row.source)}.`,
+      )
+  }
   const name = `The catalog row of ${row.providerModel} on ${row.providerId}`
   const { operation, price, tiers } = row
+  if (!Object.hasOwn(billableBases, operation)) {
+    const known = Object.keys(billableBases).join(', ')
+    throw new RangeError(`${name} has the operation "${String(operation)}". There are: ${known}.`)
+  }
+  if (typeof price !== 'object' || price === null) throw new RangeError(`${name} has no price.`)
   checkBases(price, operation, name)
   checkLadder(tiers?.longContext, name)
   for (const [tier, service] of Object.entries(tiers?.service ?? {})) {
@@ -133,8 +144,17 @@ function checkLadder(tiers: readonly LongContextTier[] | undefined, row: string)
   }
 }
 
+function isCount(value: unknown): boolean {
+  return typeof value === 'number' && value >= 0 && value <= Number.MAX_SAFE_INTEGER
+}
+
 /** What no request bounds must be bounded by the row. `all` has every unit of every tier. */
 function checkLimits({ operation, limits }: CatalogRow, all: Price, row: string): void {
+  for (const [limit, value] of Object.entries(limits ?? {}) as [string, unknown][]) {
+    if (value === undefined || (isCount(value) && (limit.endsWith('Seconds') || Number.isInteger(value))))
+      continue
+    throw new RangeError(`${row} has limits.${limit}, which must be a whole number: holds are built on it.`)
+  }
   if (all.web_search_request !== undefined && limits?.webSearches === undefined) {
     throw new RangeError(
       `${row} sells web searches and needs limits.webSearches, because no request bounds them.`,

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { type Nano, nano } from '../money.ts'
 import type { CostLookup } from './provider.ts'
+import { addressOf } from './settings.ts'
 
 export interface CostLookupOptions {
   /** Where costs are asked for. */
@@ -12,16 +13,18 @@ export interface CostLookupOptions {
 /**
  * The cost lookup that a provider was configured with, if any.
  *
- * @throws RangeError when costs are to come afterwards from nowhere.
+ * @throws RangeError when costs are to come afterwards from nowhere, or from what is no address.
  */
 export function costLookupOf(
+  providerId: string,
   {
     costUrl,
     settles,
   }: { readonly costUrl?: string | undefined; readonly settles?: 'afterwards' | undefined },
   headers: CostLookupOptions['headers'],
 ): CostLookup | undefined {
-  if (costUrl !== undefined) return huggingFaceCosts({ url: costUrl, headers, settles })
+  if (costUrl !== undefined)
+    return huggingFaceCosts({ url: addressOf(costUrl, `${providerId}: costUrl`), headers, settles })
   if (settles === undefined) return undefined
   throw new RangeError('A provider that settles afterwards needs a costUrl that tells its costs.')
 }

@@ -11,6 +11,7 @@ import { measure, type Quantities } from '../usage.ts'
 import { costLookupOf } from './cost-lookup.ts'
 import { hidingOf } from './hidden-key.ts'
 import type { EncodeContext, Provider, UpstreamRequest, Verdict } from './provider.ts'
+import { baseOf, checkKey } from './settings.ts'
 
 /** What every provider is configured with. */
 export interface ProviderOptions {
@@ -63,10 +64,20 @@ const paths: Readonly<Record<Operation, string>> = {
   transcriptions: 'audio/transcriptions',
 }
 
-/** A provider that speaks OpenAI's API, which most do. */
+/**
+ * A provider that speaks OpenAI's API, which most do.
+ *
+ * @throws RangeError for an address, a key or an operation that is none, naming the option.
+ */
 export function openaiCompatible(options: OpenAICompatibleOptions): Provider {
   const { id, quirks = {}, operations = ['chat'] } = options
-  const base = options.baseUrl.endsWith('/') ? options.baseUrl : `${options.baseUrl}/`
+  const base = baseOf(options.baseUrl, `${id}: baseUrl`)
+  checkKey(options.apiKey, `${id}: apiKey`)
+  const unknown = operations.find((operation) => !Object.hasOwn(paths, operation))
+  if (unknown !== undefined) {
+    const known = Object.keys(paths).join(', ')
+    throw new RangeError(`${id}: operations: there is no operation "${unknown}". There are: ${known}.`)
+  }
   const urls = new Map(operations.map((operation) => [operation, new URL(paths[operation], base)]))
   const headers = {
     accept: 'application/json',
@@ -97,7 +108,7 @@ export function openaiCompatible(options: OpenAICompatibleOptions): Provider {
     ...hidingOf(options.apiKey),
     withKey: (apiKey) => openaiCompatible({ ...options, apiKey }),
   }
-  const costs = costLookupOf(options, headers)
+  const costs = costLookupOf(id, options, headers)
   return costs === undefined ? provider : { ...provider, costs }
 }
 

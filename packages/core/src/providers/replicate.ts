@@ -14,6 +14,7 @@ import type {
   UpstreamRequest,
   Verdict,
 } from './provider.ts'
+import { baseOf, checkKey } from './settings.ts'
 
 /** What the official JavaScript client waits between polls (replicate-javascript, 2025-12). */
 const pollDelayMs = 500
@@ -40,7 +41,8 @@ const terminal: readonly string[] = ['succeeded', 'failed', 'canceled', 'aborted
  * known at the end.
  */
 export function replicate(options: ProviderOptions = {}): Provider {
-  const base = `${(options.baseUrl ?? 'https://api.replicate.com/v1').replace(/\/$/, '')}/`
+  const base = baseOf(options.baseUrl ?? 'https://api.replicate.com/v1', 'replicate: baseUrl')
+  checkKey(options.apiKey, 'replicate: apiKey')
   const auth = options.apiKey === undefined ? {} : { authorization: `Bearer ${options.apiKey}` }
   const headers = { ...auth, accept: 'application/json', 'content-type': 'application/json' }
   const provider: Provider = {
@@ -56,7 +58,7 @@ export function replicate(options: ProviderOptions = {}): Provider {
     ...hidingOf(options.apiKey),
     withKey: (apiKey) => replicate({ ...options, apiKey }),
   }
-  const costs = costLookupOf(options, headers)
+  const costs = costLookupOf('replicate', options, headers)
   return costs === undefined ? provider : { ...provider, costs }
 }
 
