@@ -13,7 +13,7 @@ import {
   type SettleResult,
   usd,
 } from '@farebox/core'
-import { casePlans, type LedgerContext } from './ledger-case.ts'
+import { casePlans, type LedgerCase, type LedgerContext, ledgerCase } from './ledger-case.ts'
 import { holdOf, readHead, reserved, second, served } from './requests.ts'
 
 /** How long a lease lives, and how much later it comes back when nobody gives it back. */
@@ -38,6 +38,11 @@ export const leasePlans: PlanTable = {
     ...casePlans.plans,
   ],
   defaultPlanId: 'leased',
+}
+
+/** A case on plans that lease. */
+export function leaseCase(name: string, check: (context: LedgerContext) => Promise<void>): LedgerCase {
+  return ledgerCase(name, check, leasePlans)
 }
 
 /** A process that leases, and everything it was told of. */
@@ -110,4 +115,23 @@ export async function until(isSo: () => boolean | Promise<boolean>, what: string
 /** What leases have set aside, and the number of leases. */
 export async function leasesOf(store: LedgerStore): Promise<number> {
   return (await readHead(store)).leases?.length ?? 0
+}
+
+/** The charge of every request that the journal has. */
+export async function charges({ ledger }: LedgerContext): Promise<ReadonlyMap<string, bigint>> {
+  const found = new Map<string, bigint>()
+  for (let afterSeq = 0n; ; ) {
+    const page = await ledger.journal('alice', afterSeq, 500)
+    for (const { requestId, attempts } of page) {
+      if (requestId === undefined || attempts === undefined) continue
+      assert.ok(!found.has(requestId), `${requestId} was settled twice`)
+      found.set(
+        requestId,
+        attempts.reduce((sum, { charged }) => sum + charged, 0n),
+      )
+    }
+    const last = page.at(-1)
+    if (last === undefined) return found
+    afterSeq = last.seq
+  }
 }

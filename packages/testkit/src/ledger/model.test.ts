@@ -1,9 +1,10 @@
 import { memoryStorage, usd } from '@farebox/core'
 import fc from 'fast-check'
 import { describe, it } from 'vitest'
-import { type Command, playCommands } from './command.ts'
+import type { Command } from './command.ts'
 import type { LedgerSubject } from './ledger-case.ts'
 import { members } from './model/member.ts'
+import { playCommands } from './play-commands.ts'
 import { day, hour, minute, second } from './requests.ts'
 
 const memory: LedgerSubject = { createStore: async (clock) => memoryStorage({ clock }) }

@@ -12,7 +12,7 @@ import {
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { checkInvariants } from './check-invariants.ts'
-import { closed } from './close-cases.ts'
+import { closed } from './closings.ts'
 import { expected, tell } from './late-requests.ts'
 import { casePlans, caseStartMs } from './ledger-case.ts'
 import { day, deed, failed, holdOf, hour, minute, served, settled } from './requests.ts'

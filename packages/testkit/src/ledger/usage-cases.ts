@@ -1,37 +1,21 @@
 import assert from 'node:assert/strict'
+import { nano, type SettledAttempt, usd } from '@farebox/core'
+import { type LedgerCase, ledgerCase } from './ledger-case.ts'
 import {
-  createLedger,
-  type Ledger,
-  type LedgerStore,
-  nano,
-  type Quantities,
-  type SettledAttempt,
-  type UsageRow,
-  usd,
-} from '@farebox/core'
-import { charging, expected, tell, waitMs } from './late-requests.ts'
-import { casePlans, type LedgerCase, ledgerCase } from './ledger-case.ts'
-import {
-  changesNothing,
   day,
   deed,
   failed,
   give,
-  graceMs,
   granted,
   holdOf,
   hour,
-  minute,
   refunded,
   reserved,
-  resolveWithinMs,
   served,
   settled,
   spend,
-  traceable,
 } from './requests.ts'
-
-const today = '2026-11-10'
+import { ask, today, usageOf, used } from './usage-requests.ts'
 
 /** Usage as it is kept: what was booked, added up by day. */
 export const usageCases: readonly LedgerCase[] = [
@@ -179,96 +163,6 @@ export const usageCases: readonly LedgerCase[] = [
     },
   ),
 
-  ledgerCase('counts a cost that comes later once, on the day of its request', async ({ ledger, clock }) => {
-    await give(ledger, 'g1', 100n)
-    await ask(ledger, 'r1', [
-      { ...expected(40n), usage: { quantities: { input_token: 9n }, certainty: 'exact' } },
-    ])
-    const [awaited] = await usageOf(ledger, today)
-    assert.deepEqual(
-      [awaited?.requests, awaited?.attempts, awaited?.unknownCosts, awaited?.cost, awaited?.charged],
-      [1, 1, 1, 0n, 0n],
-    )
-
-    clock.advance(waitMs - 1)
-    await tell(ledger, 'r1', 33n)
-    const [row, ...others] = await usageOf(ledger, today)
-    assert.deepEqual(others, [])
-    assert.deepEqual(
-      [row?.requests, row?.attempts, row?.unknownCosts, row?.cost, row?.charged],
-      [1, 1, 0, 33n, 33n],
-    )
-    assert.deepEqual(
-      [{ ...row?.quantities }, { ...row?.paidFrom }],
-      [{ input_token: 9n }, { purchased: 33n }],
-    )
-  }),
-
-  ledgerCase(
-    'leaves a cost unknown that never came, and absorbs one that comes too late',
-    async ({ ledger, clock }) => {
-      await give(ledger, 'g1', 100n)
-      await ask(ledger, 'r1', [expected(40n)])
-      await ask(ledger, 'r2', [expected(40n)])
-      clock.advance(waitMs)
-      await tell(ledger, 'r2', 12n)
-      const [row] = await usageOf(ledger, today)
-
-      assert.deepEqual([row?.attempts, row?.unknownCosts, row?.cost, row?.charged], [2, 1, 12n, 0n])
-      assert.deepEqual({ ...row?.absorbed }, { waived_late_cost: 12n })
-    },
-  ),
-
-  ledgerCase('counts what was charged by an estimate and cost more as one attempt', async (context) => {
-    const { clock, ledger } = context
-    await give(ledger, 'g1', 100n)
-    const estimating = charging(context)
-    await ask(estimating, 'r1', [expected(40n)])
-    clock.advance(waitMs)
-    await give(estimating, 'g2', 1n)
-    await tell(estimating, 'r1', 50n)
-    const [row] = await usageOf(ledger, today)
-
-    assert.deepEqual([row?.attempts, row?.unknownCosts, row?.cost, row?.charged], [1, 0, 50n, 40n])
-  }),
-
-  ledgerCase(
-    'counts the attempt of a request that was left behind, once its cost is told',
-    async ({ ledger, clock }) => {
-      await give(ledger, 'g1', 100n)
-      reserved(await ledger.reserve(holdOf('r1', 50n, { subject: traceable })))
-      clock.advance(minute + graceMs + resolveWithinMs)
-      await ledger.unresolved('alice')
-      await ledger.reconcile({
-        ...toldBy('provider'),
-        reservationId: 'r1',
-        attemptId: 'r1.1',
-        cost: nano(9n),
-      })
-      const [row] = await usageOf(ledger, today)
-
-      assert.deepEqual([row?.providerId, row?.requests, row?.attempts, row?.cost], ['provider', 0, 1, 9n])
-      assert.deepEqual({ ...row?.absorbed }, { crash_unknown: 9n })
-    },
-  ),
-
-  ledgerCase(
-    'counts an attempt that was told after its request was settled without it',
-    async ({ ledger, clock }) => {
-      await give(ledger, 'g1', 100n)
-      reserved(await ledger.reserve(holdOf('r1', 50n, { subject: { ...traceable, attemptsMax: 2 } })))
-      clock.advance(minute + graceMs)
-      await ledger.unresolved('alice')
-      const request = { accountId: 'alice', reservationId: 'r1' }
-      settled(await ledger.settle({ ...request, attempts: [served(40n, 'r1.2')], untold: ['r1.1'] }))
-      await ledger.reconcile({ ...request, attemptId: 'r1.1', cost: nano(9n) })
-      const [row] = await usageOf(ledger, today)
-
-      assert.deepEqual([row?.requests, row?.attempts, row?.unknownCosts], [1, 2, 0])
-      assert.deepEqual([row?.cost, row?.charged], [49n, 40n])
-    },
-  ),
-
   ledgerCase('counts a refund on its own day, for who asked and who served', async ({ ledger, clock }) => {
     await give(ledger, 'g1', 100n)
     const subject = { model: 'large', memberId: 'ada', costProviderIds: [], attemptsMax: 1 }
@@ -305,133 +199,4 @@ export const usageCases: readonly LedgerCase[] = [
       ],
     )
   }),
-
-  ledgerCase(
-    'counts every entry once when ten processes add up at once',
-    async ({ ledger, store, clock }) => {
-      await give(ledger, 'g1', 10_000n)
-      const ledgers = Array.from({ length: 10 }, () => createLedger({ store, plans: casePlans, clock }))
-      for (let round = 0; round < 3; round += 1) {
-        const asked = Array.from({ length: 30 }, (_, index) => spend(ledger, `r${round}.${index}`, 10n))
-        await Promise.all([...asked, ...ledgers.map(({ statements }) => statements.fold('alice', 1000))])
-        await Promise.all(ledgers.map(({ statements }) => statements.fold('alice', 1000)))
-      }
-      const [row, ...others] = await usageOf(ledger, today)
-
-      assert.deepEqual([row?.requests, row?.charged, others.length], [90, 900n, 0])
-      assert.deepEqual(await ledger.statements.fold('alice', 1), { seq: 91n, isComplete: true })
-    },
-  ),
-
-  ledgerCase(
-    'failure 17: charges nothing for being asked, however often',
-    async ({ ledger, store, clock }) => {
-      await ledger.configure({ accountId: 'alice', planId: 'metered' })
-      await spend(ledger, 'r1', usd('0.10'))
-      clock.set(Date.UTC(2026, 11, 1))
-      await ledger.statements.closePeriod({ accountId: 'alice' })
-      await changesNothing(store, async () => {
-        for (let times = 0; times < 50; times += 1) {
-          await usageOf(ledger, today)
-          await ledger.statements.closePeriod({ accountId: 'alice', periodKey: '2026-11' })
-          await ledger.statements.invoice('alice', '2026-11')
-          await ledger.receipt('alice', 'r1')
-        }
-      })
-    },
-  ),
-
-  ledgerCase('writes nothing when nothing was booked since the last time', async ({ ledger, store }) => {
-    await give(ledger, 'g1', 100n)
-    await spend(ledger, 'r1', 10n)
-    await ledger.statements.fold('alice', 1000)
-    await changesNothing(store, () => usageOf(ledger, today))
-    assert.deepEqual(await ledger.statements.fold('nobody', 1000), { seq: 0n, isComplete: true })
-  }),
-
-  ledgerCase('adds up no more entries at once than it is asked to', async ({ ledger }) => {
-    await give(ledger, 'g1', 100n)
-    for (let index = 0; index < 9; index += 1) await spend(ledger, `r${index}`, 1n)
-
-    assert.deepEqual(await ledger.statements.fold('alice', 4), { seq: 4n, isComplete: false })
-    assert.equal((await ledger.statements.usage('alice', [{ day: today, page: 0 }])).seq, 4n)
-    assert.deepEqual(await ledger.statements.fold('alice', 6), { seq: 10n, isComplete: true })
-  }),
-
-  ledgerCase(
-    'failure 22: reads each entry of the journal once, however often usage is asked for',
-    async ({ store, clock }) => {
-      let entries = 0
-      const counting: LedgerStore = {
-        ...store,
-        async journal(...request) {
-          const page = await store.journal(...request)
-          entries += page.length
-          return page
-        },
-      }
-      const ledger = createLedger({ store: counting, plans: casePlans, clock })
-      await give(ledger, 'g1', 100_000n)
-      for (let index = 0; index < 400; index += 1) await spend(ledger, `r${index}`, 10n)
-      await usageOf(ledger, today)
-      assert.equal(entries, 401)
-
-      for (let times = 0; times < 20; times += 1) {
-        await spend(ledger, `s${times}`, 1n)
-        const [row] = await usageOf(ledger, today)
-        assert.equal(row?.charged, 4000n + BigInt(times + 1))
-      }
-      assert.equal(entries, 421)
-    },
-  ),
-
-  ledgerCase('keeps the rows of a day with 300 members on further pages', async ({ ledger, clock }) => {
-    await give(ledger, 'g1', 100_000n)
-    for (const round of [0, 1]) {
-      for (let index = 0; index < 300; index += 1) {
-        const subject = { model: 'model', memberId: `m${index}`, costProviderIds: [], attemptsMax: 1 }
-        await ask(ledger, `r${round}.${index}`, [served(BigInt(index))], { subject })
-      }
-      await ledger.statements.fold('alice', 1000)
-    }
-    clock.advance(day)
-    const { pages, further } = await ledger.statements.usage('alice', [{ day: today, page: 0 }])
-    assert.deepEqual([pages[0]?.rows.length, further], [256, [{ day: today, page: 1 }]])
-    const rows = await usageOf(ledger, today)
-
-    assert.equal(rows.length, 300)
-    for (const { memberId, requests, charged } of rows) {
-      assert.deepEqual([requests, charged], [2, 2n * BigInt(String(memberId).slice(1))])
-    }
-  }),
 ]
-
-/** A day's usage, after everything that was booked is added up. */
-async function usageOf(ledger: Ledger, date: string, accountId = 'alice'): Promise<readonly UsageRow[]> {
-  await ledger.statements.fold(accountId, Number.MAX_SAFE_INTEGER)
-  const first = await ledger.statements.usage(accountId, [{ day: date, page: 0 }])
-  const rest = await ledger.statements.usage(accountId, first.further)
-  return [...first.pages, ...rest.pages].flatMap(({ rows }) => rows)
-}
-
-async function ask(
-  ledger: Ledger,
-  id: string,
-  attempts: readonly SettledAttempt[],
-  options: Parameters<typeof holdOf>[2] = {},
-): Promise<void> {
-  reserved(await ledger.reserve(holdOf(id, 50n, options)))
-  settled(await ledger.settle({ accountId: 'alice', reservationId: id, attempts }))
-}
-
-function toldBy(providerId: string): { readonly accountId: string; readonly providerId: string } {
-  return { accountId: 'alice', providerId }
-}
-
-function used(
-  cost: bigint,
-  quantities: Quantities,
-  certainty: 'exact' | 'estimate' = 'exact',
-): SettledAttempt {
-  return { ...served(cost), cost: nano(cost), usage: { quantities, certainty } }
-}

@@ -7,7 +7,8 @@ import {
   type PlanTable,
   type Reduce,
 } from '@farebox/core'
-import { answerOf, type Command, reconcileIn, showBalance, showCredits } from '../command.ts'
+import { answerOf, reconcileIn, showBalance, showCredits } from '../answer.ts'
+import type { Command } from '../command.ts'
 import type { Answer } from '../model/world.ts'
 
 /**

@@ -1,5 +1,6 @@
 import type { PlanTable } from '@farebox/core'
 import type { Command } from '../command.ts'
+import { balanceOf, creditsOf } from './balance.ts'
 import { act, giveBack } from './by-hand.ts'
 import type { Policy } from './late.ts'
 import { memberOf, members, noteMember, spendableBy } from './member.ts'
@@ -8,16 +9,10 @@ import { receiptOf, reconcile, settle } from './settle.ts'
 import { askMs, graceMs, include, isDue, issue, wake } from './wake.ts'
 import {
   type Answer,
-  type Credit,
   type Hold,
-  heldOf,
-  isActive,
-  leftOf,
   limitOf,
   newWorld,
-  overageLeft,
   periodOf,
-  planOf,
   type Share,
   spendable,
   sum,
@@ -244,60 +239,17 @@ export function ledgerModel(plans: PlanTable, policy: Policy = 'waive', from?: W
     balance(nowMs) {
       const next = attempt(nowMs)
       wake(next, plans, policy, nowMs)
-      const active = next.credits.filter((credit) => isActive(credit, next.at))
-      const left = (kinds: readonly Credit[]): bigint => sum(kinds.map((credit) => leftOf(next, credit)))
-      const { key, start, end } = next.period
-      return {
-        planId: next.planId,
-        seats: next.seats,
-        periodKey: key,
-        periodStartMs: start,
-        anchorDay: next.anchor,
-        included: left(active.filter(({ kind }) => kind === 'included')),
-        includedIssued: next.given,
-        purchased: left(active.filter(({ kind }) => kind !== 'included')),
-        held: setAside([...next.holds.values()]),
-        provisional: setAside([...next.holds.values()].filter(({ state }) => state === 'provisional')),
-        policy: planOf(next, plans).overage,
-        limit: limitOf(next, plans),
-        used: next.used.get(key) ?? 0n,
-        overageHeld: heldOf(next, `overage:${key}`),
-        overageLeft: overageLeft(next, plans),
-        spendable: spendable(next, plans),
-        resetsAtMs: end,
-        charged: next.charged,
-        absorbed: next.absorbed,
-        refunded: next.refunded,
-      }
+      return balanceOf(next, plans)
     },
     members(nowMs) {
       const next = attempt(nowMs)
       wake(next, plans, policy, nowMs)
       return Object.fromEntries(members.map((member) => [member, memberOf(next, plans, member)]))
     },
-    credits() {
-      if (world === undefined) return {}
-      const { credits } = world
-      return Object.fromEntries(
-        credits.map((credit) => [
-          credit.id,
-          [
-            leftOf(world as World, credit),
-            heldOf(world as World, `grant:${credit.id}`),
-            credit.paid,
-            credit.gone,
-            credit.taken,
-          ],
-        ]),
-      )
-    },
+    credits: () => (world === undefined ? {} : creditsOf(world)),
     heldFor: (id) => sum((world?.holds.get(id)?.parts ?? []).map(([, amount]) => amount)),
     fork: () => ledgerModel(plans, policy, structuredClone(world)),
   }
-}
-
-function setAside(holds: readonly Hold[]): bigint {
-  return sum(holds.flatMap(({ parts }) => parts.map(([, amount]) => amount)))
 }
 
 function drawFrom(world: World, parts: readonly Share[]): void {
