@@ -1,6 +1,6 @@
-import { createServer, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import type { ServerResponse } from 'node:http'
 import { text } from 'node:stream/consumers'
+import { startLocalServer } from '../simulator/local-server.ts'
 
 /** What such a provider does, by the word in the request's `user`. It never ends an answer. */
 export const endlessKinds = ['silent', 'first', 'flowing', 'unread'] as const
@@ -26,7 +26,7 @@ const event = `data: ${JSON.stringify({
 /** Starts one on a free port of 127.0.0.1. */
 export async function startEndlessProvider(): Promise<EndlessProvider> {
   const active = new Set<ServerResponse>()
-  const server = createServer((message, reply) => {
+  const server = await startLocalServer((message, reply) => {
     active.add(reply)
     reply.once('close', () => active.delete(reply))
     text(message).then(
@@ -35,31 +35,15 @@ export async function startEndlessProvider(): Promise<EndlessProvider> {
       () => undefined,
     )
   })
-  server.keepAliveTimeout = 60_000
-  let sockets = 0
-  server.on('connection', (socket) => {
-    sockets += 1
-    socket.once('close', () => {
-      sockets -= 1
-    })
-  })
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject)
-    server.listen(0, '127.0.0.1', resolve)
-  })
   return {
-    baseUrl: `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`,
+    baseUrl: `${server.url}/v1`,
     get active() {
       return active.size
     },
     get sockets() {
-      return sockets
+      return server.openSockets()
     },
-    close: () =>
-      new Promise((resolve) => {
-        server.close(() => resolve())
-        server.closeAllConnections()
-      }),
+    close: server.close,
   }
 }
 

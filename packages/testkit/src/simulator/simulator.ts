@@ -1,13 +1,13 @@
 import { createHash } from 'node:crypto'
 import { setMaxListeners } from 'node:events'
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import type { AddressInfo, Socket } from 'node:net'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import { answerCosts } from './billing.ts'
 import { cerebras } from './cerebras.ts'
 import type { Context, ProviderSimulation } from './context.ts'
 import { type Exchange, hashKey, keyOf, readBody, type SeenRequest, send, sendJson } from './exchange.ts'
 import { createFaultPlan, type Fault } from './faults.ts'
 import { sendPng } from './files.ts'
+import { startLocalServer } from './local-server.ts'
 import { type PriceList, type ProviderName, providerNames, withDefaultPrices } from './price-list.ts'
 import { replicate } from './replicate.ts'
 import type { Pace } from './stream.ts'
@@ -73,7 +73,6 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
   const closing = new AbortController()
   // One listener for each job that has not ended, and there may be thousands of them.
   setMaxListeners(0, closing.signal)
-  const sockets = new Set<Socket>()
   const requests: SeenRequest[] = []
   const idleWaiters = new Set<() => void>()
   let url = ''
@@ -139,22 +138,8 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
     idleWaiters.clear()
   }
 
-  const server = createServer((message, response) => void serve(message, response))
-  server.keepAliveTimeout = 60_000
-  server.requestTimeout = 0
-  server.on('clientError', (_error, socket) => socket.destroy())
-  server.on('connection', (socket) => {
-    sockets.add(socket)
-    socket.setNoDelay(true)
-    // A socket's end is seen in its close event; its error says nothing more.
-    socket.on('error', () => undefined)
-    socket.once('close', () => sockets.delete(socket))
-  })
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject)
-    server.listen(options.port ?? 0, '127.0.0.1', resolve)
-  })
-  url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  const server = await startLocalServer((message, response) => void serve(message, response), options.port)
+  url = server.url
 
   async function idle(): Promise<void> {
     if (active > 0) await new Promise<void>((resolve) => idleWaiters.add(resolve))
@@ -169,14 +154,12 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
     served: truth.served,
     servedTo: (apiKey) => truth.served.filter(({ keyHash }) => keyHash === hashKey(apiKey)),
     requests,
-    openSockets: () => sockets.size,
+    openSockets: server.openSockets,
     activeRequests: () => active,
     idle,
     async close() {
       closing.abort()
-      const closed = new Promise<void>((resolve) => server.close(() => resolve()))
-      for (const socket of sockets) socket.destroy()
-      await closed
+      await server.close()
       await idle()
     },
   }

@@ -1,7 +1,7 @@
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import type { AddressInfo, Socket } from 'node:net'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import { type Clock, systemClock } from '@farebox/core'
 import { readBody } from '../simulator/exchange.ts'
+import { startLocalServer } from '../simulator/local-server.ts'
 import { createStripeApi, type StripeCall, type StripeFault } from './api.ts'
 import { openBooks } from './books.ts'
 import * as checkout from './checkout.ts'
@@ -69,7 +69,6 @@ export interface StripeSimulator {
 /** Starts a server that answers as Stripe's API does, as far as credit and invoices need it, and charges nobody. */
 export async function startStripeSimulator(options: StripeSimulatorOptions = {}): Promise<StripeSimulator> {
   const { clock = systemClock, webhookSecret = 'whsec_simulated' } = options
-  const sockets = new Set<Socket>()
   let url = ''
   const books = openBooks(
     clock,
@@ -112,32 +111,25 @@ export async function startStripeSimulator(options: StripeSimulatorOptions = {})
     }
   }
 
-  const server = createServer((message, response) => {
+  const server = await startLocalServer((message, response) => {
     answer(message, response).catch((error: unknown) => {
       // A mistake of the simulator itself; the test that meets it should see it, not a dead process.
       if (response.headersSent) response.destroy()
       else
         response.writeHead(501).end(`The simulator failed: ${error instanceof Error ? error.stack : error}`)
     })
-  })
-  server.keepAliveTimeout = 60_000
-  server.on('connection', (socket) => {
-    sockets.add(socket)
-    socket.setNoDelay(true)
-    // A socket's end is seen in its close event; its error says nothing more.
-    socket.on('error', () => undefined)
-    socket.once('close', () => sockets.delete(socket))
-  })
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject)
-    server.listen(options.port ?? 0, '127.0.0.1', resolve)
-  })
-  const { port } = server.address() as AddressInfo
-  url = `http://127.0.0.1:${port}`
+  }, options.port)
+  url = server.url
 
   return {
     url,
-    connection: { host: '127.0.0.1', port, protocol: 'http', maxNetworkRetries: 0, telemetry: false },
+    connection: {
+      host: '127.0.0.1',
+      port: server.port,
+      protocol: 'http',
+      maxNetworkRetries: 0,
+      telemetry: false,
+    },
     webhookSecret,
     calls: api.calls,
     events: books.events,
@@ -157,9 +149,7 @@ export async function startStripeSimulator(options: StripeSimulatorOptions = {})
     voidInvoice: (invoiceId) => invoicing.voidInvoice(books, invoiceId),
     async close() {
       delivery?.close()
-      const closed = new Promise<void>((resolve) => server.close(() => resolve()))
-      for (const socket of sockets) socket.destroy()
-      await closed
+      await server.close()
     },
   }
 }
