@@ -1,8 +1,7 @@
-import { createRequire } from 'node:module'
-import { join } from 'node:path'
 import type { Storage } from '@farebox/core'
 import { type PostgresPool, postgres } from '@farebox/postgres'
-import { CommandError, UsageError } from './terminal.ts'
+import { requireDriver } from './require-driver.ts'
+import { UsageError } from './terminal.ts'
 
 type Pool = PostgresPool & { end(): Promise<void> }
 
@@ -30,7 +29,7 @@ export function openPostgres({ url, schema, folder }: PostgresDatabase): {
   readonly storage: Storage
   close(): Promise<void>
 } {
-  const { Pool } = requirePg(folder)
+  const { Pool } = requireDriver('pg', folder) as Driver
   const pool = new Pool({
     connectionString: url,
     max: 2,
@@ -42,16 +41,5 @@ export function openPostgres({ url, schema, folder }: PostgresDatabase): {
     return { pool, storage: postgres(pool, { schema, acceptsLoss: true }), close: () => pool.end() }
   } catch (error) {
     throw new UsageError(error instanceof Error ? error.message : String(error), { cause: error })
-  }
-}
-
-function requirePg(folder: string): Driver {
-  try {
-    return createRequire(join(folder, 'package.json'))('pg') as Driver
-  } catch (cause) {
-    throw new CommandError(
-      `The package pg is not installed in ${folder}. Run this where your server's packages are, or install it: npm install pg.`,
-      { cause },
-    )
   }
 }

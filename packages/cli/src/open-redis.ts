@@ -1,7 +1,6 @@
-import { createRequire } from 'node:module'
-import { join } from 'node:path'
 import type { Storage } from '@farebox/core'
 import { type RedisClient, type RedisCluster, redis } from '@farebox/redis'
+import { requireDriver } from './require-driver.ts'
 import { CommandError, UsageError } from './terminal.ts'
 
 interface Connected {
@@ -40,7 +39,7 @@ export async function openRedis({
   folder,
 }: RedisPlace): Promise<{ readonly storage: Storage; close(): Promise<void> }> {
   const address = parse(url)
-  const driver = requireRedis(folder)
+  const driver = requireDriver('redis', folder) as Driver
   const server = driver.createClient({ url, socket })
   await connect(server, address)
   try {
@@ -108,15 +107,4 @@ function parse(url: string): URL {
   const address = URL.canParse(url) ? new URL(url) : undefined
   if (address?.protocol === 'redis:' || address?.protocol === 'rediss:') return address
   throw new UsageError('--redis takes a URL such as redis://user:password@host:6379.')
-}
-
-function requireRedis(folder: string): Driver {
-  try {
-    return createRequire(join(folder, 'package.json'))('redis') as Driver
-  } catch (cause) {
-    throw new CommandError(
-      `The package redis is not installed in ${folder}. Run this where your server's packages are, or install it: npm install redis.`,
-      { cause },
-    )
-  }
 }
