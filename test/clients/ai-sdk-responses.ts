@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { createOpenAI, type OpenAIProvider } from '@ai-sdk/openai'
 import { APICallError, generateText, Output, stepCountIs, streamText, tool } from 'ai'
 import { z } from 'zod'
-import { aiSdk, reported } from './ai-sdk.ts'
+import { aiSdk, answerOf, reported } from './ai-sdk.ts'
 import {
   type Client,
   type ClientCase,
@@ -93,20 +93,8 @@ export const aiSdkResponses: Client = {
   },
 }
 
-async function ask({ baseUrl, apiKey, model, isStreaming, retriesMax, headers }: Question): Promise<string> {
-  const asked = {
-    model: provider({ baseUrl, apiKey })(model),
-    prompt: 'Say something, please.',
-    maxRetries: retriesMax,
-    ...(headers && { headers: { ...headers } }),
-  }
-  if (!isStreaming) return (await generateText(asked)).text
-  let text = ''
-  for await (const part of streamText({ ...asked, onError: () => undefined }).fullStream) {
-    if (part.type === 'error') throw part.error
-    if (part.type === 'text-delta') text += part.text
-  }
-  return text
+function ask(question: Question): Promise<string> {
+  return answerOf(provider(question)(question.model), question)
 }
 
 function provider({ baseUrl, apiKey }: Pick<Question, 'baseUrl' | 'apiKey'>): OpenAIProvider {

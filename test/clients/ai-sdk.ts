@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { createOpenAICompatible } from '@ai-sdk/openai-compatible'
-import { APICallError, generateText, streamText } from 'ai'
+import { APICallError, generateText, type LanguageModel, streamText } from 'ai'
 import { aiSdkCases } from './ai-sdk-cases.ts'
 import { type Client, messages, type Question, type Refusal } from './client.ts'
 
@@ -22,10 +22,18 @@ export const aiSdk: Client = {
   },
 }
 
-async function ask({ baseUrl, apiKey, model, isStreaming, retriesMax, headers }: Question): Promise<string> {
-  const provider = createOpenAICompatible({ name: 'farebox', baseURL: baseUrl, apiKey })
+function ask(question: Question): Promise<string> {
+  const { baseUrl, apiKey, model } = question
+  return answerOf(createOpenAICompatible({ name: 'farebox', baseURL: baseUrl, apiKey })(model), question)
+}
+
+/** Asks a model of the package, and reads what it answers, whole or streamed. */
+export async function answerOf(
+  model: LanguageModel,
+  { isStreaming, retriesMax, headers }: Pick<Question, 'isStreaming' | 'retriesMax' | 'headers'>,
+): Promise<string> {
   const asked = {
-    model: provider(model),
+    model,
     prompt: 'Say something, please.',
     maxRetries: retriesMax,
     ...(headers && { headers: { ...headers } }),

@@ -3,11 +3,9 @@ import type Anthropic from '@anthropic-ai/sdk'
 import { betaZodTool } from '@anthropic-ai/sdk/helpers/beta/zod'
 import { zodOutputFormat } from '@anthropic-ai/sdk/helpers/zod'
 import { z } from 'zod'
-import { anthropicClient } from './anthropic-client.ts'
+import { anthropicClient, least } from './anthropic-client.ts'
 import { type ClientCase, chatProviders, chatModel as model } from './client.ts'
 
-const messages = [{ role: 'user' as const, content: 'Say something, please.' }]
-const least = { model, max_tokens: 1_000, messages }
 const person = z.object({ name: z.string(), age: z.number().int() })
 const place = z.object({ city: z.string() })
 
@@ -42,7 +40,7 @@ export const anthropicHelperCases: readonly ClientCase[] = [
           const answered = await anthropic.messages.create({
             ...asked,
             messages: [
-              ...messages,
+              ...least.messages,
               { role: 'assistant', content: message.content as Anthropic.ContentBlockParam[] },
               {
                 role: 'user',

@@ -1,7 +1,8 @@
 import Anthropic from '@anthropic-ai/sdk'
 import { anthropicCases } from './anthropic-cases.ts'
-import { rootOf } from './anthropic-client.ts'
+import { least, rootOf } from './anthropic-client.ts'
 import { anthropicHelperCases } from './anthropic-helper-cases.ts'
+import { anthropicRequestCases } from './anthropic-request-cases.ts'
 import { type Client, messages, type Question, type Refusal } from './client.ts'
 import { expectError } from './expect-error.ts'
 
@@ -10,7 +11,7 @@ export const anthropic: Client = {
   name: '@anthropic-ai/sdk',
   ask,
   repeatsWhatWasLost: true,
-  cases: [...anthropicCases, ...anthropicHelperCases],
+  cases: [...anthropicCases, ...anthropicRequestCases, ...anthropicHelperCases],
   raises: {
     'wrong key': refused('wrong key', Anthropic.AuthenticationError, {
       status: 401,
@@ -57,11 +58,7 @@ export const anthropic: Client = {
 
 async function ask({ baseUrl, apiKey, model, isStreaming, retriesMax, headers }: Question): Promise<string> {
   const client = new Anthropic({ baseURL: rootOf(baseUrl), apiKey, authToken: null, maxRetries: retriesMax })
-  const body = {
-    model,
-    max_tokens: 1_000,
-    messages: [{ role: 'user' as const, content: 'Say something, please.' }],
-  }
+  const body = { ...least, model }
   const options = headers === undefined ? {} : { headers }
   let text = ''
   if (!isStreaming) {
