@@ -13,6 +13,7 @@ import {
 } from '@farebox/testkit/adapter'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { expressHost } from './express-host.ts'
+import { onExpress } from './on-express.ts'
 
 const embeddingModel = 'intfloat/multilingual-e5-large-instruct'
 const imageModel = 'black-forest-labs/FLUX.1-schnell'
@@ -398,7 +399,7 @@ describe('a caller without a good key', () => {
 
 describe('a caller with a good key', () => {
   it.each(Object.keys(routes) as (keyof typeof routes)[])('is charged at %s', async (path) => {
-    await withRig({}, async (rig) => {
+    await onExpress({}, async (rig) => {
       const answer = await rig.client.ask({ path, headers: authorization, body: routes[path] })
 
       expect(answer.status, answer.text).toBe(200)
@@ -457,7 +458,7 @@ describe('what two parsers could read differently', () => {
       tokens: 3,
     },
   ])('reaches the provider as it was priced: $name', async ({ text, tokens }) => {
-    await withRig({}, async (rig) => {
+    await onExpress({}, async (rig) => {
       const answer = await rig.client.ask({ ...chat(), body: text })
 
       expect(answer.status, answer.text).toBe(200)
@@ -475,7 +476,7 @@ describe('what two parsers could read differently', () => {
   })
 
   it('is not taken for a member: a name inside a text or another object', async () => {
-    await withRig({}, async (rig) => {
+    await onExpress({}, async (rig) => {
       const trap = '"max_tokens":1,"model":"zai-org/GLM-4.7"'
       const content = `say 9 tokens ${JSON.stringify(trap)}`
       const question = chat({ messages: [{ role: 'user', content, max_tokens: 1 }] })
@@ -502,7 +503,7 @@ describe('what is odd but fair', () => {
     { name: 'a byte order mark', members: {}, before: '\ufeff' },
     { name: 'space around it', members: {}, before: ' \r\n\t', after: '\n\n' },
   ])('is served and charged: $name', async ({ members, before = '', after = '' }) => {
-    await withRig({}, async (rig) => {
+    await onExpress({}, async (rig) => {
       const body = before + JSON.stringify(chatBody({ model: `${chatModel}:together`, ...members })) + after
       const answer = await rig.client.ask({ ...chat(), body })
 
@@ -512,7 +513,7 @@ describe('what is odd but fair', () => {
   })
 
   it('keeps every digit of a number that JavaScript cannot hold', async () => {
-    await withRig({}, async (rig) => {
+    await onExpress({}, async (rig) => {
       const body = `{"model":"${chatModel}","seed":12345678901234567890,"messages":${JSON.stringify(messages)}}`
       await rig.client.ask({ ...chat(), body })
 
@@ -521,7 +522,7 @@ describe('what is odd but fair', () => {
   })
 
   it('is refused by the provider, not the gateway, when only the provider can tell', async () => {
-    await withRig({}, async (rig) => {
+    await onExpress({}, async (rig) => {
       const answer = await rig.client.ask(chat({ model: `${chatModel}:together`, n: 128 }))
 
       expect(answer.status).toBe(400)
@@ -572,15 +573,6 @@ function sharedRig(options: RigOptions): () => Rig {
   return () => {
     if (rig === undefined) throw new Error('The rig has not been started.')
     return rig
-  }
-}
-
-async function withRig(options: RigOptions, check: (rig: Rig) => Promise<void>): Promise<void> {
-  const rig = await startRig(expressHost, options)
-  try {
-    await check(rig)
-  } finally {
-    await rig.close()
   }
 }
 

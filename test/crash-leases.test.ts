@@ -1,15 +1,15 @@
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
-import { createGateway, type JournalEntry, type PlanTable, planPreset, systemClock, usd } from '@farebox/core'
+import { createGateway, type PlanTable, planPreset, systemClock, usd } from '@farebox/core'
 import { cerebras } from '@farebox/core/providers/cerebras'
 import { together } from '@farebox/core/providers/together'
 import { type Simulator, startSimulator } from '@farebox/testkit/simulator'
 import { expect, it } from 'vitest'
 import { startServer } from './servers/child.ts'
+import { askWhole, inFlight, journalOf } from './servers/crash-caller.ts'
 import { outputOnly, outputPrice, simulatorPrices } from './stores/gateway-on.ts'
 import { describeStores, type StoreServer, storeKinds } from './stores/store-kinds.ts'
 
-const inFlight = 24
 const included = '20.00'
 /** What 80 requests cost: much less than what the processes spend. */
 const most = '0.16'
@@ -104,7 +104,7 @@ async function expectBoundedLoss(store: StoreServer, endings: readonly Ending[])
     expect(await gateway.reconcile()).toMatchObject({ pending: 0, settled: 0, released: 0 })
 
     const booked = new Map<string, bigint>()
-    for await (const { attempts = [] } of journal(gateway)) {
+    for await (const { attempts = [] } of journalOf(gateway)) {
       for (const { attemptId, charged, absorbed } of attempts) {
         expect(booked.has(attemptId), `${attemptId} was settled twice`).toBe(false)
         booked.set(attemptId, charged + absorbed)
@@ -200,37 +200,11 @@ async function live(simulator: Simulator, configuration: object, ending: Ending)
 
 /** The id of a request that was answered as a whole. */
 async function ask(baseUrl: string, index: number): Promise<string | undefined> {
-  const isStream = index % 2 === 0
-  try {
-    const response = await fetch(`${baseUrl}/chat/completions`, {
-      method: 'POST',
-      headers: { authorization: 'Bearer alice' },
-      body: JSON.stringify({
-        model: 'test/output-only',
-        max_tokens: 10,
-        stream: isStream,
-        messages: [{ role: 'user', content: 'say 10 tokens' }],
-      }),
-    })
-    const text = await response.text()
-    const isWhole = response.status === 200 && (!isStream || text.includes('[DONE]'))
-    return isWhole ? (response.headers.get('x-request-id') ?? undefined) : undefined
-  } catch {
-    return undefined
-  }
+  const question = { model: 'test/output-only', max_tokens: 10, content: 'say 10 tokens' }
+  return (await askWhole(baseUrl, index, question))?.headers.get('x-request-id') ?? undefined
 }
 
 /** An attempt has the id of its request, and its ordinal. */
 function requestIdOf(attemptId: string): string {
   return attemptId.slice(0, attemptId.lastIndexOf('.'))
-}
-
-async function* journal(gateway: ReturnType<typeof createGateway>): AsyncGenerator<JournalEntry> {
-  for (let afterSeq = 0n; ; ) {
-    const entries = await gateway.accounts.journal({ accountId: 'alice', afterSeq })
-    yield* entries
-    const last = entries.at(-1)
-    if (last === undefined) return
-    afterSeq = last.seq
-  }
 }

@@ -1,15 +1,14 @@
 import { fileURLToPath } from 'node:url'
-import { createGateway, type JournalEntry, systemClock } from '@farebox/core'
+import { createGateway, systemClock } from '@farebox/core'
 import { cerebras } from '@farebox/core/providers/cerebras'
 import { together } from '@farebox/core/providers/together'
 import { startSimulator } from '@farebox/testkit/simulator'
 import { expect, it } from 'vitest'
 import { startServer } from './servers/child.ts'
+import { askWhole, inFlight, journalOf } from './servers/crash-caller.ts'
 import { startServerHere } from './servers/here.ts'
 import { isLong } from './stores/is-long.ts'
 import { describeStores, type StoreServer } from './stores/store-kinds.ts'
-
-const inFlight = 24
 
 /** A seeded sequence in [0, 1): the same kills in every run. */
 function sequence(seed: number): () => number {
@@ -97,7 +96,7 @@ async function expectChargedOnce(store: StoreServer, requests: number, isHere: b
     expect((await gateway.accounts.balance('alice')).held).toBe(0n)
 
     const charged = new Map<string, bigint>()
-    for await (const entry of journal(gateway)) {
+    for await (const entry of journalOf(gateway)) {
       for (const attempt of entry.attempts ?? []) {
         expect(charged.has(attempt.attemptId), `${attempt.attemptId} was settled twice`).toBe(false)
         charged.set(attempt.attemptId, attempt.charged + attempt.absorbed)
@@ -118,31 +117,6 @@ async function expectChargedOnce(store: StoreServer, requests: number, isHere: b
 
 /** Whether the whole answer arrived. */
 async function ask(baseUrl: string, index: number): Promise<boolean> {
-  const isStream = index % 2 === 0
-  try {
-    const response = await fetch(`${baseUrl}/chat/completions`, {
-      method: 'POST',
-      headers: { authorization: 'Bearer alice' },
-      body: JSON.stringify({
-        model: 'openai/gpt-oss-120b',
-        max_tokens: 40,
-        stream: isStream,
-        messages: [{ role: 'user', content: `question ${index}` }],
-      }),
-    })
-    const text = await response.text()
-    return response.status === 200 && (!isStream || text.includes('[DONE]'))
-  } catch {
-    return false
-  }
-}
-
-async function* journal(gateway: ReturnType<typeof createGateway>): AsyncGenerator<JournalEntry> {
-  for (let afterSeq = 0n; ; ) {
-    const entries = await gateway.accounts.journal({ accountId: 'alice', afterSeq })
-    yield* entries
-    const last = entries.at(-1)
-    if (last === undefined) return
-    afterSeq = last.seq
-  }
+  const question = { model: 'openai/gpt-oss-120b', max_tokens: 40, content: `question ${index}` }
+  return (await askWhole(baseUrl, index, question)) !== undefined
 }

@@ -7,14 +7,12 @@ import {
   eventually,
   type OpenExchange,
   type Rig,
-  type RigOptions,
-  startRig,
   streamedChat,
 } from '@farebox/testkit/adapter'
 import type { Fault } from '@farebox/testkit/simulator'
 import OpenAI from 'openai'
 import { describe, expect, it } from 'vitest'
-import { expressHost } from './express-host.ts'
+import { onExpress } from './on-express.ts'
 
 const providers = ['cerebras', 'together'] as const
 type ChatProvider = (typeof providers)[number]
@@ -29,7 +27,7 @@ describe.each(providers)('failure 7: a caller of %s who leaves', (provider) => {
     { mode: 'stream', isStreaming: true },
     { mode: 'whole answer', isStreaming: false },
   ])('before the first byte of a $mode pays what the provider counted', async ({ isStreaming }) => {
-    await withRig(costs, async (rig) => {
+    await onExpress(costs, async (rig) => {
       rig.simulator.fault(provider, { kind: 'slow', firstTokenMs: 20_000, tokenMs: 0 })
       const exchange = rig.client.open(chat({ model, stream: isStreaming }))
       await eventually('the provider is at work', () => rig.simulator.activeRequests() === 1)
@@ -41,7 +39,7 @@ describe.each(providers)('failure 7: a caller of %s who leaves', (provider) => {
   })
 
   it.each([1, 2, 5, 9])('after %i chunks pays what the provider counted', async (chunks) => {
-    await withRig(costs, async (rig) => {
+    await onExpress(costs, async (rig) => {
       const held = await leaveAfter(rig, { provider, chunks })
 
       await expectCounted(rig, held)
@@ -50,7 +48,7 @@ describe.each(providers)('failure 7: a caller of %s who leaves', (provider) => {
   })
 
   it('in the middle of a whole answer pays what the provider counted', async () => {
-    await withRig(costs, async (rig) => {
+    await onExpress(costs, async (rig) => {
       rig.simulator.fault(provider, { kind: 'slow', firstTokenMs: 0, tokenMs: 10 })
       const exchange = rig.client.open(chat({ model, say: 2_000 }))
       await eventually('the provider is at work', () => rig.simulator.activeRequests() === 1)
@@ -62,7 +60,7 @@ describe.each(providers)('failure 7: a caller of %s who leaves', (provider) => {
   })
 
   it.each([1, 2, 5, 9])('after %i chunks pays an estimate where nobody can tell the cost', async (chunks) => {
-    await withRig({}, async (rig) => {
+    await onExpress({}, async (rig) => {
       const held = await leaveAfter(rig, { provider, chunks })
 
       await expectEstimated(rig, held)
@@ -72,7 +70,7 @@ describe.each(providers)('failure 7: a caller of %s who leaves', (provider) => {
   it.each([true, false])(
     'before the first byte pays an estimate where nobody can tell (stream: %s)',
     async (stream) => {
-      await withRig({}, async (rig) => {
+      await onExpress({}, async (rig) => {
         rig.simulator.fault(provider, { kind: 'hang' })
         const exchange = rig.client.open(chat({ model, stream }))
         await eventually('the provider is at work', () => rig.simulator.activeRequests() === 1)
@@ -85,7 +83,7 @@ describe.each(providers)('failure 7: a caller of %s who leaves', (provider) => {
   )
 
   it('pays nothing for the bytes of a picture, which are not tokens, where nobody can tell', async () => {
-    await withRig({}, async (rig) => {
+    await onExpress({}, async (rig) => {
       rig.simulator.fault(provider, { kind: 'stall', afterChunks: 2 })
       const picture = {
         type: 'image_url',
@@ -103,7 +101,7 @@ describe.each(providers)('failure 7: a caller of %s who leaves', (provider) => {
 
   it('after the last data but before the end pays the usage the provider has told', async () => {
     const gate = createGate()
-    await withRig({ gateway: { storage: gate.storage } }, async (rig) => {
+    await onExpress({ gateway: { storage: gate.storage } }, async (rig) => {
       rig.simulator.fault(provider, { kind: 'slow', firstTokenMs: 0, tokenMs: 20 })
       const exchange = rig.client.open(streamedChat({ model, ...withUsage }))
       await exchange.reads('"content"')
@@ -122,7 +120,7 @@ describe.each(providers)('failure 7: a caller of %s who leaves', (provider) => {
   })
 
   it('at any moment around the end pays the usage the provider has told, once', async () => {
-    await withRig({}, async (rig) => {
+    await onExpress({}, async (rig) => {
       const words = ['"usage":{', 'finish_reason":"stop"', '[DONE]']
       for (const [index, word] of words.entries()) {
         const exchange = rig.client.open(streamedChat({ model, ...withUsage, seed: index }))
@@ -141,7 +139,7 @@ describe.each(providers)('failure 7: a caller of %s who leaves', (provider) => {
 
 describe('a caller of Replicate who leaves', () => {
   it('stops the job, and pays for the seconds it ran', async () => {
-    await withRig({}, async (rig) => {
+    await onExpress({}, async (rig) => {
       rig.simulator.fault('replicate', { kind: 'slow-job', polls: 100 })
       const model = 'stabilityai/stable-diffusion-xl-base-1.0:replicate'
       const body = { model, prompt: 'a lighthouse' }
@@ -165,7 +163,7 @@ describe.each([
   const question = chat({ model: `${chatModel}:together`, say: 20, stream })
 
   it('of zero that the provider reports stays zero', async () => {
-    await withRig({}, async (rig) => {
+    await onExpress({}, async (rig) => {
       rig.simulator.fault('together', { kind: 'zero-usage' })
       await rig.client.ask(question)
 
@@ -178,7 +176,7 @@ describe.each([
   it.each<Fault>([{ kind: 'no-usage' }, { kind: 'usage-null' }])(
     'that never comes is estimated, and marked as such: $kind',
     async (fault) => {
-      await withRig({}, async (rig) => {
+      await onExpress({}, async (rig) => {
         rig.simulator.fault('together', fault)
         const { text, headers } = await rig.client.ask(question)
 
@@ -208,7 +206,7 @@ describe.each(providers)('failure 25: a stream of %s that is cut', (provider) =>
   it.concurrent.each(cuts)(
     'by $kind after $afterChunks chunks ends with an error that clients raise',
     async (fault) => {
-      await withRig({ tellsCosts: true }, async (rig) => {
+      await onExpress({ tellsCosts: true }, async (rig) => {
         rig.simulator.fault(provider, fault)
         const { status, text } = await rig.client.ask(streamedChat({ model, say }))
 
@@ -231,7 +229,7 @@ describe.each(providers)('failure 25: a stream of %s that is cut', (provider) =>
   )
 
   it('by silence ends with an error that clients raise', async () => {
-    await withRig({ gateway: { timeouts: { idleMs: 150 } } }, async (rig) => {
+    await onExpress({ gateway: { timeouts: { idleMs: 150 } } }, async (rig) => {
       rig.simulator.fault(provider, { kind: 'stall', afterChunks: 2 })
 
       await expect(readAll(rig, model, say)).rejects.toThrow(OpenAI.APIError)
@@ -240,7 +238,7 @@ describe.each(providers)('failure 25: a stream of %s that is cut', (provider) =>
   })
 
   it('because it never ends is charged and ends with an error that clients raise', async () => {
-    await withRig({ tellsCosts: true, gateway: { timeouts: { totalMs: 300 } } }, async (rig) => {
+    await onExpress({ tellsCosts: true, gateway: { timeouts: { totalMs: 300 } } }, async (rig) => {
       rig.simulator.fault(provider, { kind: 'never-ending' })
 
       await expect(readAll(rig, model, say)).rejects.toThrow(OpenAI.APIError)
@@ -249,7 +247,7 @@ describe.each(providers)('failure 25: a stream of %s that is cut', (provider) =>
   })
 
   it('by an error of its own passes that error on, and adds none', async () => {
-    await withRig({}, async (rig) => {
+    await onExpress({}, async (rig) => {
       rig.simulator.fault(provider, { kind: 'error-event', afterChunks: 2 })
       const { text } = await rig.client.ask(streamedChat({ model, say }))
 
@@ -260,20 +258,11 @@ describe.each(providers)('failure 25: a stream of %s that is cut', (provider) =>
   })
 
   it('nowhere is read to its end by the same client', async () => {
-    await withRig({}, async (rig) => {
+    await onExpress({}, async (rig) => {
       expect(await readAll(rig, model, say)).toHaveLength(say)
     })
   })
 })
-
-async function withRig(options: RigOptions, check: (rig: Rig) => Promise<void>): Promise<void> {
-  const rig = await startRig(expressHost, options)
-  try {
-    await check(rig)
-  } finally {
-    await rig.close()
-  }
-}
 
 /** Leaves a stream of which only so many chunks exist. Gives what was held for it. */
 async function leaveAfter(

@@ -7,11 +7,10 @@ import {
   chatModel,
   type Rig,
   type RigOptions,
-  startRig,
 } from '@farebox/testkit/adapter'
 import type { Fault } from '@farebox/testkit/simulator'
 import { describe, expect, it } from 'vitest'
-import { expressHost } from './express-host.ts'
+import { onExpress } from './on-express.ts'
 
 type ChatProvider = 'cerebras' | 'together'
 
@@ -311,12 +310,7 @@ async function withRig(
   gateway: NonNullable<RigOptions['gateway']>,
   check: (rig: Rig) => Promise<void>,
 ): Promise<void> {
-  const rig = await startRig(expressHost, { gateway })
-  try {
-    await check(rig)
-  } finally {
-    await rig.close()
-  }
+  await onExpress({ gateway }, check)
 }
 
 function preferring(members: Parameters<typeof chat>[0]) {

@@ -8,11 +8,11 @@ import {
   type Question,
   type Rig,
   type RigOptions,
-  startRig,
 } from '@farebox/testkit/adapter'
 import OpenAI from 'openai'
 import { describe, expect, it } from 'vitest'
-import { expressHost } from './express-host.ts'
+import { barePlans } from './bare-plans.ts'
+import { onExpress } from './on-express.ts'
 
 const keyed = { 'idempotency-key': 'order-1' }
 const model = `${chatModel}:together`
@@ -185,29 +185,16 @@ async function expectOnce(rig: Rig): Promise<void> {
 }
 
 async function withRig(options: RigOptions, check: (rig: Rig) => Promise<void>): Promise<void> {
-  const rig = await startRig(expressHost, {
-    ...options,
-    gateway: {
-      authenticate: ({ headers }) =>
-        headers['authorization'] === 'Bearer broke' ? { accountId: 'broke' } : { accountId },
-      plans: {
-        defaultPlanId: 'none',
-        spendingLimit: usd('1.00'),
-        plans: [
-          {
-            planId: 'none',
-            subscriptionPrice: undefined,
-            includedCredit: { amount: usd('0.00'), per: 'account' },
-            overage: 'hard-stop',
-          },
-        ],
+  await onExpress(
+    {
+      ...options,
+      gateway: {
+        authenticate: ({ headers }) =>
+          headers['authorization'] === 'Bearer broke' ? { accountId: 'broke' } : { accountId },
+        plans: barePlans,
+        ...options.gateway,
       },
-      ...options.gateway,
     },
-  })
-  try {
-    await check(rig)
-  } finally {
-    await rig.close()
-  }
+    check,
+  )
 }

@@ -8,13 +8,12 @@ import {
   eventually,
   type Rig,
   type RigOptions,
-  startRig,
 } from '@farebox/testkit/adapter'
 import { startSimulator } from '@farebox/testkit/simulator'
 import OpenAI, { toFile } from 'openai'
 import { describe, expect, it } from 'vitest'
 import { wav } from './clients/sound.ts'
-import { expressHost } from './express-host.ts'
+import { onExpress } from './on-express.ts'
 
 const row = {
   providerId: 'together',
@@ -421,13 +420,8 @@ async function withRig(
   check: (rig: Rig, client: OpenAI) => Promise<void>,
 ): Promise<void> {
   const payer = credit === undefined ? accountId : 'poor'
-  const rig = await startRig(expressHost, {
-    ...options,
-    gateway: { ...options.gateway, catalog: [...catalog], authenticate: () => ({ accountId: payer }) },
-  })
-  try {
-    await check(rig, new OpenAI({ baseURL: `${rig.url}/v1`, apiKey, maxRetries: 0 }))
-  } finally {
-    await rig.close()
-  }
+  const gateway = { ...options.gateway, catalog: [...catalog], authenticate: () => ({ accountId: payer }) }
+  await onExpress({ ...options, gateway }, (rig) =>
+    check(rig, new OpenAI({ baseURL: `${rig.url}/v1`, apiKey, maxRetries: 0 })),
+  )
 }

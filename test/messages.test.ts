@@ -1,12 +1,17 @@
 import Anthropic from '@anthropic-ai/sdk'
-import { ByteStream, createGateway, formatUsd, perMillion, type Transport } from '@farebox/core'
-import { openaiCompatible } from '@farebox/core/providers/openai-compatible'
+import { formatUsd, perMillion } from '@farebox/core'
 import { authorization, type Rig, startRig } from '@farebox/testkit/adapter'
 import fc from 'fast-check'
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { expressHost } from './express-host.ts'
-
-type Json = Readonly<Record<string, unknown>>
+import {
+  type Json,
+  type Script,
+  scriptedGateway,
+  scriptedModel,
+  streamOf,
+  wholeOf,
+} from './scripted-gateway.ts'
 
 const usage = {
   prompt_tokens: 100,
@@ -14,61 +19,23 @@ const usage = {
   total_tokens: 105,
   prompt_tokens_details: { cached_tokens: 60 },
 }
-const model = 'acme/m'
-const question = { model, max_tokens: 50, messages: [{ role: 'user' as const, content: 'Hi' }] }
-
-/** The unmodified SDK in front of a gateway whose provider answers with these bytes, written in these pieces. */
-function start(answer: (isStreaming: boolean) => readonly Buffer[]) {
-  const transport: Transport = {
-    async send({ body }) {
-      const isStreaming = (JSON.parse(String(body)) as Json)['stream'] === true
-      const stream = new ByteStream({ onResume: () => undefined, onCancel: () => undefined })
-      for (const piece of answer(isStreaming)) stream.write(piece)
-      stream.end()
-      const contentType = isStreaming ? 'text/event-stream' : 'application/json'
-      return { status: 200, headers: { 'content-type': contentType }, body: stream }
-    },
-    close: async () => undefined,
-  }
-  const gateway = createGateway({
-    providers: [openaiCompatible({ id: 'example', baseUrl: 'http://127.0.0.1:9/v1' })],
-    // Each gateway of this test answers one request, so that two answers can be compared.
-    ids: () => 'r-1',
-    authenticate: () => ({ accountId: 'alice' }),
-    transport,
-    catalog: [
-      {
-        providerId: 'example',
-        providerModel: 'm',
-        model,
-        operation: 'chat',
-        price: {
-          input_token: perMillion('1'),
-          cached_input_token: perMillion('0.1'),
-          output_token: perMillion('2'),
-        },
-        source: 'https://example.com/pricing',
-        readOn: '2026-11-22',
-      },
-    ],
-  })
-  closing.push(() => gateway.close())
-  const client = new Anthropic({
-    apiKey: 'k',
-    baseURL: 'http://gateway',
-    maxRetries: 0,
-    fetch: async (input, init) => {
-      const response = await gateway.fetch(new Request(input, init))
-      return response ?? new Response('Not Found', { status: 404 })
-    },
-  })
-  return { client, gateway }
+const question = {
+  model: scriptedModel,
+  max_tokens: 50,
+  messages: [{ role: 'user' as const, content: 'Hi' }],
 }
 
-const closing: (() => Promise<void>)[] = []
-afterEach(async () => {
-  for (const close of closing.splice(0)) await close()
-})
+const price = {
+  input_token: perMillion('1'),
+  cached_input_token: perMillion('0.1'),
+  output_token: perMillion('2'),
+}
+
+/** The unmodified SDK in front of a gateway whose provider answers as it is told. */
+function start(answer: (isStreaming: boolean) => Script) {
+  const { gateway, fetch } = scriptedGateway(({ stream }) => answer(stream === true), price)
+  return { client: new Anthropic({ apiKey: 'k', baseURL: 'http://gateway', maxRetries: 0, fetch }), gateway }
+}
 
 const chunk = (delta: Json, finish: string | null = null): Json => ({
   id: 'chatcmpl-1',
@@ -77,19 +44,13 @@ const chunk = (delta: Json, finish: string | null = null): Json => ({
 
 const calls = (...pieces: Json[]): Json => chunk({ tool_calls: pieces })
 
-function bytesOf(chunks: readonly Json[], pieceBytes = 4096): readonly Buffer[] {
-  const events = [...chunks, { id: 'chatcmpl-1', choices: [], usage }]
-  const bytes = Buffer.from(
-    `${events.map((event) => `data: ${JSON.stringify(event)}\n\n`).join('')}data: [DONE]\n\n`,
-  )
-  return Array.from({ length: Math.ceil(bytes.length / pieceBytes) }, (_, index) =>
-    bytes.subarray(index * pieceBytes, (index + 1) * pieceBytes),
-  )
+function bytesOf(chunks: readonly Json[], pieceBytes?: number): Script {
+  return streamOf([...chunks, { id: 'chatcmpl-1', choices: [], usage }], pieceBytes)
 }
 
-function whole(message: Json, finish: string): readonly Buffer[] {
+function whole(message: Json, finish: string): Script {
   const choices = [{ index: 0, message, finish_reason: finish }]
-  return [Buffer.from(JSON.stringify({ id: 'chatcmpl-1', choices, usage }))]
+  return wholeOf({ id: 'chatcmpl-1', choices, usage })
 }
 
 describe('tool calls that a provider writes at once', () => {

@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs'
-import { bearerKey, perUnit, usd } from '@farebox/core'
+import { bearerKey, perUnit } from '@farebox/core'
 import { accountId, chatBody, chatModel, type Question, type Rig, startRig } from '@farebox/testkit/adapter'
 import { describe, expect, it, onTestFinished } from 'vitest'
+import { barePlans } from './bare-plans.ts'
 import { wav } from './clients/sound.ts'
 import { expressHost } from './express-host.ts'
 
@@ -109,18 +110,7 @@ async function rigOf(): Promise<Rig> {
           readOn: '2026-11-26',
         },
       ],
-      plans: {
-        plans: [
-          {
-            planId: 'bare',
-            subscriptionPrice: undefined,
-            includedCredit: { amount: usd('0.00'), per: 'account' },
-            overage: 'hard-stop',
-          },
-        ],
-        defaultPlanId: 'bare',
-        spendingLimit: usd('0.00'),
-      },
+      plans: barePlans,
       authenticate(request) {
         const key = bearerKey(request)
         return key === undefined ? undefined : { accountId: key === 'poor' ? key : accountId }

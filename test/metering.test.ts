@@ -1,15 +1,7 @@
 import type { Quantities } from '@farebox/core'
-import {
-  accountId,
-  chat,
-  chatModel,
-  type Question,
-  type Rig,
-  type RigOptions,
-  startRig,
-} from '@farebox/testkit/adapter'
+import { accountId, chat, chatModel, type Question } from '@farebox/testkit/adapter'
 import { describe, expect, it } from 'vitest'
-import { expressHost } from './express-host.ts'
+import { onExpress } from './on-express.ts'
 
 const replicateModel = 'meta-llama/Meta-Llama-3-8B-Instruct'
 
@@ -36,7 +28,7 @@ describe.each([
   ])(
     'meters a stream as it meters the same answer in one piece, when the caller $caller',
     async ({ options }) => {
-      await withRig({}, async (rig) => {
+      await onExpress({}, async (rig) => {
         await rig.client.ask(question({}))
         await rig.client.ask(question({ stream: true, ...options }))
         await rig.quiet()
@@ -61,7 +53,7 @@ describe('failure 17: a job that is polled', () => {
   it.each([0, 1, 5])(
     'is held once, charged once and polled for free, when it takes %i polls',
     async (polls) => {
-      await withRig({}, async (rig) => {
+      await onExpress({}, async (rig) => {
         rig.simulator.fault('replicate', { kind: 'slow-job', polls })
         const answer = await rig.client.ask({
           ...chat(),
@@ -82,7 +74,7 @@ describe('failure 17: a job that is polled', () => {
   )
 
   it('is charged once when it is looked at again after it was settled', async () => {
-    await withRig({}, async (rig) => {
+    await onExpress({}, async (rig) => {
       await rig.client.ask({
         ...chat(),
         path: '/v1/images/generations',
@@ -103,13 +95,4 @@ describe('failure 17: a job that is polled', () => {
 function tokensOf(quantities: Quantities | undefined) {
   const { input_token, cached_input_token, output_token } = quantities ?? {}
   return { input_token, cached_input_token, output_token }
-}
-
-async function withRig(options: RigOptions, check: (rig: Rig) => Promise<void>): Promise<void> {
-  const rig = await startRig(expressHost, options)
-  try {
-    await check(rig)
-  } finally {
-    await rig.close()
-  }
 }

@@ -7,10 +7,10 @@ import {
   type Receipt,
   usd,
 } from '@farebox/core'
-import { type Answer, chatBody, type Rig, type RigOptions, startRig } from '@farebox/testkit/adapter'
+import { type Answer, chatBody, type Rig, type RigOptions } from '@farebox/testkit/adapter'
 import type { ProviderName } from '@farebox/testkit/simulator'
 import { describe, expect, it } from 'vitest'
-import { expressHost } from './express-host.ts'
+import { onExpress } from './on-express.ts'
 
 const gatewayKey = 'provider-key'
 const own = {
@@ -29,15 +29,7 @@ const keyRing = [{ id: '2026', key: Buffer.alloc(32, 7) }]
 async function withRig(options: RigOptions, run: (rig: Rig) => Promise<void>): Promise<void> {
   const authenticate: NonNullable<RigOptions['gateway']>['authenticate'] = (request) =>
     people[bearerKey(request) ?? '']
-  const rig = await startRig(expressHost, {
-    ...options,
-    gateway: { authenticate, keyRing, ...options.gateway },
-  })
-  try {
-    await run(rig)
-  } finally {
-    await rig.close()
-  }
+  await onExpress({ ...options, gateway: { authenticate, keyRing, ...options.gateway } }, run)
 }
 
 async function bring(rig: Rig, accountId: string, ...providers: readonly ProviderName[]): Promise<void> {

@@ -16,6 +16,7 @@ import { type Answer, accountId, chatBody, eventually, type Rig, startRig } from
 import OpenAI from 'openai'
 import { expect, it, onTestFinished } from 'vitest'
 import { expressHost } from './express-host.ts'
+import { onExpress } from './on-express.ts'
 import { describeStores } from './stores/store-kinds.ts'
 
 /** No minute ends in the middle of a test. */
@@ -32,21 +33,19 @@ interface Limited {
 }
 
 async function withRig(storage: Storage, limited: Limited, run: (rig: Rig) => Promise<void>): Promise<void> {
-  const rig = await startRig(expressHost, {
-    providers: ['cerebras'],
-    gateway: {
-      storage,
-      clock,
-      ...(limited.plan && { plans: limitedPlans(limited.plan) }),
-      authenticate: (request) =>
-        bearerKey(request) === undefined ? undefined : { accountId, ...limited.caller },
+  await onExpress(
+    {
+      providers: ['cerebras'],
+      gateway: {
+        storage,
+        clock,
+        ...(limited.plan && { plans: limitedPlans(limited.plan) }),
+        authenticate: (request) =>
+          bearerKey(request) === undefined ? undefined : { accountId, ...limited.caller },
+      },
     },
-  })
-  try {
-    await run(rig)
-  } finally {
-    await rig.close()
-  }
+    run,
+  )
 }
 
 function ask(rig: Rig, members: Parameters<typeof chatBody>[0] = {}): Promise<Answer> {

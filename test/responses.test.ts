@@ -1,72 +1,29 @@
-import { ByteStream, createGateway, perMillion, type Transport } from '@farebox/core'
-import { openaiCompatible } from '@farebox/core/providers/openai-compatible'
 import fc from 'fast-check'
 import OpenAI from 'openai'
 import { accumulateResponse } from 'openai/lib/responses/ResponseAccumulator'
-import { afterEach, describe, expect, it } from 'vitest'
-
-type Json = Readonly<Record<string, unknown>>
+import { describe, expect, it } from 'vitest'
+import {
+  type Json,
+  type Script,
+  scriptedGateway,
+  scriptedModel,
+  streamOf,
+  wholeOf,
+} from './scripted-gateway.ts'
 
 const usage = { prompt_tokens: 9, completion_tokens: 5, total_tokens: 14 }
-const model = 'acme/m'
-const question = { model, input: 'Hi', max_output_tokens: 50 }
+const question = { model: scriptedModel, input: 'Hi', max_output_tokens: 50 }
 const tools = [
   { type: 'function', name: 'f', parameters: { type: 'object' }, strict: false },
   { type: 'custom', name: 'apply_patch' },
 ] satisfies OpenAI.Responses.Tool[]
 
-/** The unmodified SDK in front of a gateway whose provider answers with these bytes, written in these pieces. */
-function start(
-  answer: (asked: Json) => { readonly contentType: string; readonly pieces: readonly Buffer[] },
-) {
-  const asked: Json[] = []
-  const transport: Transport = {
-    async send({ body }) {
-      const sent = JSON.parse(String(body)) as Json
-      asked.push(sent)
-      const { contentType, pieces } = answer(sent)
-      const stream = new ByteStream({ onResume: () => undefined, onCancel: () => undefined })
-      for (const piece of pieces) stream.write(piece)
-      stream.end()
-      return { status: 200, headers: { 'content-type': contentType }, body: stream }
-    },
-    close: async () => undefined,
-  }
-  const gateway = createGateway({
-    providers: [openaiCompatible({ id: 'example', baseUrl: 'http://127.0.0.1:9/v1' })],
-    authenticate: () => ({ accountId: 'alice' }),
-    // Each gateway of this test answers one request, so that two answers can be compared.
-    ids: () => 'r-1',
-    transport,
-    catalog: [
-      {
-        providerId: 'example',
-        providerModel: 'm',
-        model,
-        operation: 'chat',
-        price: { input_token: perMillion('1'), output_token: perMillion('2') },
-        source: 'https://example.com/pricing',
-        readOn: '2026-11-22',
-      },
-    ],
-  })
-  closing.push(() => gateway.close())
-  const client = new OpenAI({
-    apiKey: 'k',
-    baseURL: 'http://gateway/v1',
-    maxRetries: 0,
-    fetch: async (input, init) => {
-      const response = await gateway.fetch(new Request(input, init))
-      return response ?? new Response('Not Found', { status: 404 })
-    },
-  })
+/** The unmodified SDK in front of a gateway whose provider answers as it is told. */
+function start(answer: (asked: Json) => Script) {
+  const { gateway, asked, fetch } = scriptedGateway(answer)
+  const client = new OpenAI({ apiKey: 'k', baseURL: 'http://gateway/v1', maxRetries: 0, fetch })
   return { client, gateway, asked }
 }
-
-const closing: (() => Promise<void>)[] = []
-afterEach(async () => {
-  for (const close of closing.splice(0)) await close()
-})
 
 const chunk = (delta: Json, finishReason: string | null = null): Json => ({
   id: 'chatcmpl-1',
@@ -76,23 +33,13 @@ const chunk = (delta: Json, finishReason: string | null = null): Json => ({
   choices: [{ index: 0, delta, finish_reason: finishReason }],
 })
 
-function streamOf(chunks: readonly Json[], pieceBytes = 4096) {
-  const events = [...chunks, { ...chunk({}), choices: [], usage }]
-  const text = `${events.map((event) => `data: ${JSON.stringify(event)}\n\n`).join('')}data: [DONE]\n\n`
-  const bytes = Buffer.from(text)
-  const pieces = Array.from({ length: Math.ceil(bytes.length / pieceBytes) }, (_, index) =>
-    bytes.subarray(index * pieceBytes, (index + 1) * pieceBytes),
-  )
-  return { contentType: 'text/event-stream', pieces }
+function chunksOf(chunks: readonly Json[], pieceBytes?: number): Script {
+  return streamOf([...chunks, { ...chunk({}), choices: [], usage }], pieceBytes)
 }
 
-function wholeOf(message: Json, finishReason: string) {
-  const chat = {
-    created: 1_780_000_000,
-    choices: [{ index: 0, message, finish_reason: finishReason }],
-    usage,
-  }
-  return { contentType: 'application/json', pieces: [Buffer.from(JSON.stringify(chat))] }
+function messageOf(message: Json, finishReason: string): Script {
+  const choices = [{ index: 0, message, finish_reason: finishReason }]
+  return wholeOf({ created: 1_780_000_000, choices, usage })
 }
 
 const text = fc.string({ unit: 'grapheme', maxLength: 30 })
@@ -133,8 +80,8 @@ describe('responses, as the openai package sees them', () => {
           chunk({}, finishReason),
         ]
         const asked = { ...question, tools }
-        const whole = await start(() => wholeOf(message, finishReason)).client.responses.create(asked)
-        const { client } = start(() => streamOf(chunks, pieceBytes))
+        const whole = await start(() => messageOf(message, finishReason)).client.responses.create(asked)
+        const { client } = start(() => chunksOf(chunks, pieceBytes))
         let gathered: OpenAI.Responses.Response | undefined
         let last: OpenAI.Responses.ResponseStreamEvent | undefined
         for await (const event of await client.responses.create({ ...asked, stream: true })) {

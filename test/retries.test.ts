@@ -11,11 +11,11 @@ import {
   type Question,
   type Rig,
   type RigOptions,
-  startRig,
 } from '@farebox/testkit/adapter'
 import OpenAI from 'openai'
 import { beforeAll, describe, expect, it } from 'vitest'
-import { expressHost } from './express-host.ts'
+import { barePlans } from './bare-plans.ts'
+import { onExpress } from './on-express.ts'
 
 const model = `${chatModel}:together`
 const messages = [{ role: 'user' as const, content: 'say 5 tokens' }]
@@ -352,43 +352,32 @@ function byAmount(a: bigint, b: bigint): number {
 
 async function withRig(options: RigOptions, check: (rig: Rig) => Promise<void>): Promise<void> {
   callers.length = 0
-  const rig = await startRig(expressHost, {
-    ...options,
-    wrap: (gateway) => watched(options.wrap?.(gateway) ?? gateway),
-    gateway: {
-      authenticate(request) {
-        switch (bearerKey(request)) {
-          case apiKey:
-          case 'key-alice-2':
-            return { accountId, payers: ['acme'] }
-          case 'key-ada':
-            return { accountId, memberId: 'ada' }
-          case 'key-bob':
-            return { accountId: 'bob' }
-          default:
-            return undefined
-        }
+  await onExpress(
+    {
+      ...options,
+      wrap: (gateway) => watched(options.wrap?.(gateway) ?? gateway),
+      gateway: {
+        authenticate(request) {
+          switch (bearerKey(request)) {
+            case apiKey:
+            case 'key-alice-2':
+              return { accountId, payers: ['acme'] }
+            case 'key-ada':
+              return { accountId, memberId: 'ada' }
+            case 'key-bob':
+              return { accountId: 'bob' }
+            default:
+              return undefined
+          }
+        },
+        plans: barePlans,
+        ...options.gateway,
       },
-      plans: {
-        defaultPlanId: 'none',
-        spendingLimit: usd('1.00'),
-        plans: [
-          {
-            planId: 'none',
-            subscriptionPrice: undefined,
-            includedCredit: { amount: usd('0.00'), per: 'account' },
-            overage: 'hard-stop',
-          },
-        ],
-      },
-      ...options.gateway,
     },
-  })
-  for (const other of ['bob', 'acme'])
-    await rig.gateway.credits.grant({ grantId: other, accountId: other, amount: usd('1.00') })
-  try {
-    await check(rig)
-  } finally {
-    await rig.close()
-  }
+    async (rig) => {
+      for (const other of ['bob', 'acme'])
+        await rig.gateway.credits.grant({ grantId: other, accountId: other, amount: usd('1.00') })
+      await check(rig)
+    },
+  )
 }

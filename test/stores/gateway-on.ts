@@ -6,12 +6,12 @@ import {
   type GatewayEvent,
   type GatewayOptions,
   nano,
-  type PlanTable,
   perMillion,
   type Storage,
 } from '@farebox/core'
 import { cerebras } from '@farebox/core/providers/cerebras'
 import type { Simulator } from '@farebox/testkit/simulator'
+import { barePlans } from '../bare-plans.ts'
 
 /** In USD per million tokens. */
 export const outputPrice = '199'
@@ -56,20 +56,6 @@ export interface Answered {
   readonly text: string
 }
 
-/** Nothing is included, and nothing may be owed. */
-const plans: PlanTable = {
-  plans: [
-    {
-      planId: 'bare',
-      subscriptionPrice: undefined,
-      includedCredit: { amount: nano(0n), per: 'account' },
-      overage: 'hard-stop',
-    },
-  ],
-  defaultPlanId: 'bare',
-  spendingLimit: nano(0n),
-}
-
 /** A gateway on this storage, over Cerebras as it is simulated, that sells one model. Whoever asks names an account as key. */
 export function gatewayOn(
   storage: Storage,
@@ -79,7 +65,7 @@ export function gatewayOn(
   const events: GatewayEvent[] = []
   const gateway = createGateway({
     ...options,
-    plans,
+    plans: barePlans,
     providers: [cerebras({ apiKey: 'k', baseUrl: simulator.baseUrl('cerebras') })],
     storage,
     authenticate: ({ headers }) => ({ accountId: String(headers['x-account']) }),
