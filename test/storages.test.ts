@@ -6,20 +6,11 @@ import { migrate, postgres } from '@farebox/postgres'
 import { redis } from '@farebox/redis'
 import { sqlite } from '@farebox/sqlite'
 import { type LedgerSubject, ledgerCases, registerLedgerCases } from '@farebox/testkit/ledger'
-import {
-  hasPostgres,
-  hasRedis,
-  type PostgresServer,
-  type RedisCluster,
-  type RedisServer,
-  startPostgres,
-  startRedis,
-  startRedisCluster,
-} from '@farebox/testkit/servers'
+import { hasPostgres, hasRedis, type PostgresServer, startPostgres } from '@farebox/testkit/servers'
 import Database from 'libsql'
 import pg from 'pg'
-import { createClient, createCluster } from 'redis'
 import { afterAll, beforeAll, describe, it } from 'vitest'
+import { startedCluster, startedServer } from '../packages/redis/src/__fixtures__/started.ts'
 
 // The storage cases themselves run in the package of each store: here, the ledger runs on each of them.
 
@@ -70,48 +61,26 @@ describe.skipIf(!hasPostgres())('the ledger on PostgreSQL', () => {
 })
 
 describe.skipIf(!hasRedis())('the ledger on Redis', () => {
-  let server: RedisServer
-  let client: ReturnType<typeof createClient>
+  const started = startedServer()
   let count = 0
-  beforeAll(async () => {
-    server = await startRedis()
-    client = createClient({ url: server.url })
-    client.on('error', () => {})
-    await client.connect()
-  })
-  afterAll(async () => {
-    client.destroy()
-    await server.stop()
-  })
 
   registerLedgerCases(it, {
     async createStore(clock) {
       count += 1
-      return redis(client, { clock, prefix: `ledger-${count}` })
+      return redis(started.client, { clock, prefix: `ledger-${count}` })
     },
   })
 })
 
 // The same scripts as on one server, so only the rules that carry the number of a known failure run here as well.
 describe.skipIf(!hasRedis())('the ledger on Redis Cluster', () => {
-  let cluster: RedisCluster
-  let client: ReturnType<typeof createCluster>
+  const started = startedCluster()
   let count = 0
-  beforeAll(async () => {
-    cluster = await startRedisCluster()
-    client = createCluster({ rootNodes: cluster.urls.map((url) => ({ url })) })
-    client.on('error', () => {})
-    await client.connect()
-  })
-  afterAll(async () => {
-    client.destroy()
-    await cluster.stop()
-  })
 
   const subject: LedgerSubject = {
     async createStore(clock) {
       count += 1
-      return redis(client, { clock, prefix: `ledger-${count}` })
+      return redis(started.client, { clock, prefix: `ledger-${count}` })
     },
   }
   const numbered = ledgerCases.filter(({ name }) => /failure \d/.test(name))

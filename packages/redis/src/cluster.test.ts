@@ -1,32 +1,22 @@
 import { fakeClock } from '@farebox/core'
 import { createCluster } from 'redis'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { hasRedis, type RedisCluster, startRedisCluster } from '../../testkit/src/servers/redis.ts'
+import { describe, expect, it } from 'vitest'
+import { hasRedis, startRedisCluster } from '../../testkit/src/servers/redis.ts'
 import { keyCases, type StorageSubject, storageCases, trimCases } from '../../testkit/src/storage/index.ts'
 import { increment, readCut } from '../../testkit/src/storage/reducers.ts'
+import { startedCluster } from './__fixtures__/started.ts'
 import { redis } from './index.ts'
 import { keyNames } from './key-names.ts'
 import { slotOf } from './slot.ts'
 
 describe.skipIf(!hasRedis())('on a cluster of three nodes', () => {
-  let cluster: RedisCluster
-  let client: ReturnType<typeof createCluster>
+  const started = startedCluster()
   let count = 0
-  beforeAll(async () => {
-    cluster = await startRedisCluster()
-    client = createCluster({ rootNodes: cluster.urls.map((url) => ({ url })) })
-    client.on('error', () => {})
-    await client.connect()
-  })
-  afterAll(async () => {
-    client.destroy()
-    await cluster.stop()
-  })
 
   const subject: StorageSubject = {
     async create(clock) {
       count += 1
-      const storage = redis(client, { clock, prefix: `case-${count}` })
+      const storage = redis(started.client, { clock, prefix: `case-${count}` })
       return { storage, dispose: () => storage.ledger.close() }
     },
   }
@@ -34,17 +24,17 @@ describe.skipIf(!hasRedis())('on a cluster of three nodes', () => {
   for (const { name, run } of [...storageCases, ...keyCases, ...trimCases]) it(name, () => run(subject))
 
   it('keeps accounts on all nodes, and lists all of them', async () => {
-    const { ledger } = redis(client, { clock: fakeClock(0), prefix: 'spread' })
+    const { ledger } = redis(started.client, { clock: fakeClock(0), prefix: 'spread' })
     const ids = Array.from({ length: 200 }, (_, index) => `account-${index}`)
     await Promise.all(ids.map((id) => ledger.transact(id, [], increment)))
 
-    const sizes = await Promise.all(cluster.nodes.map((node) => node.ask('DBSIZE')))
+    const sizes = await Promise.all(started.server.nodes.map((node) => node.ask('DBSIZE')))
     expect(sizes.every((size) => Number(size.slice(1)) > 100)).toBe(true)
     expect((await ledger.scan('all', null, 1000)).accountIds).toEqual(ids.toSorted())
   })
 
   it('keeps accounts apart whose ids hold braces, and each in one slot', async () => {
-    const { ledger } = redis(client, { clock: fakeClock(0), prefix: 'braces' })
+    const { ledger } = redis(started.client, { clock: fakeClock(0), prefix: 'braces' })
     const ids = ['', '{', '}', '{}', '{a}', '}a{', 'a}b', 'a%7Db', '{{a}}', '%', 'é}😀']
     await Promise.all(
       ids.map((id) =>
@@ -65,15 +55,17 @@ describe.skipIf(!hasRedis())('on a cluster of three nodes', () => {
   it('computes the slot of a key as the cluster does', async () => {
     for (const id of ['alice', '{a}', 'é}😀', '']) {
       const { account } = keyNames('farebox').of(id)
-      expect(await cluster.nodes[0]?.ask('CLUSTER', 'KEYSLOT', account)).toBe(`:${slotOf(account)}\r\n`)
+      expect(await started.server.nodes[0]?.ask('CLUSTER', 'KEYSLOT', account)).toBe(
+        `:${slotOf(account)}\r\n`,
+      )
     }
   })
 
   it('goes on counting on a node that has forgotten every script', async () => {
-    const { ledger } = redis(client, { clock: fakeClock(0), prefix: 'flushed' })
+    const { ledger } = redis(started.client, { clock: fakeClock(0), prefix: 'flushed' })
     const ids = Array.from({ length: 12 }, (_, index) => `account-${index}`)
     for (let round = 1; round <= 3; round += 1) {
-      await Promise.all(cluster.nodes.map((node) => node.ask('SCRIPT', 'FLUSH')))
+      await Promise.all(started.server.nodes.map((node) => node.ask('SCRIPT', 'FLUSH')))
       const results = await Promise.all(ids.map((id) => ledger.transact(id, [], increment)))
       expect(results).toEqual(ids.map(() => round))
     }

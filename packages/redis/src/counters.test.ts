@@ -2,39 +2,23 @@ import { spawn } from 'node:child_process'
 import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 import { isUnavailable } from '@farebox/core'
-import { createClient, createCluster } from 'redis'
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
-import {
-  hasRedis,
-  type RedisCluster,
-  type RedisServer,
-  startRedis,
-  startRedisCluster,
-} from '../../testkit/src/servers/redis.ts'
+import { createClient } from 'redis'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { hasRedis, startRedis } from '../../testkit/src/servers/redis.ts'
 import { one, startMs } from '../../testkit/src/storage/counter-case.ts'
 import { counterCases, type StorageSubject } from '../../testkit/src/storage/index.ts'
+import { startedCluster, startedServer } from './__fixtures__/started.ts'
 import { redis } from './index.ts'
 
 describe.skipIf(!hasRedis())('the counters of one server', () => {
-  let server: RedisServer
-  let client: ReturnType<typeof createClient>
+  // As a host sets up a cache: the ledger would refuse such a server.
+  const started = startedServer({ 'maxmemory-policy': 'allkeys-lru' })
   let count = 0
-  beforeAll(async () => {
-    // As a host sets up a cache: the ledger would refuse such a server.
-    server = await startRedis({ 'maxmemory-policy': 'allkeys-lru' })
-    client = createClient({ url: server.url })
-    client.on('error', () => {})
-    await client.connect()
-  })
-  afterAll(async () => {
-    client.destroy()
-    await server.stop()
-  })
 
   const subject: StorageSubject = {
     async create(clock) {
       count += 1
-      const storage = redis(client, { clock, prefix: `counters-${count}` })
+      const storage = redis(started.client, { clock, prefix: `counters-${count}` })
       return { storage, dispose: () => storage.ledger.close() }
     },
   }
@@ -45,7 +29,7 @@ describe.skipIf(!hasRedis())('the counters of one server', () => {
     const program = fileURLToPath(new URL('./__fixtures__/count.js', import.meta.url))
     const admitted = await Promise.all(
       [1, 2].map(() => {
-        const child = spawn(process.execPath, [program, server.url, 'two', '300', '250'], {
+        const child = spawn(process.execPath, [program, started.server.url, 'two', '300', '250'], {
           stdio: ['ignore', 'pipe', 'inherit'],
         })
         onTestFinished(() => void child.kill('SIGKILL'))
@@ -57,7 +41,7 @@ describe.skipIf(!hasRedis())('the counters of one server', () => {
   })
 
   it('all expire by themselves, soon after they are over', async () => {
-    const { counters } = redis(client, { prefix: 'expiring' })
+    const { counters } = redis(started.client, { prefix: 'expiring' })
     const counts = [one('window', 5), one('slots', 5, { holder: 'r', untilMs: startMs + 90_000 })]
     await counters.take({ accountId: 'alice', nowMs: startMs, counts })
     await counters.take({
@@ -67,9 +51,9 @@ describe.skipIf(!hasRedis())('the counters of one server', () => {
     })
     await counters.giveBack({ accountId: 'alice', counts: [{ name: 'window', amount: 1 }] })
 
-    const keys = await client.keys('{expiring:alice}:*')
+    const keys = await started.client.keys('{expiring:alice}:*')
     expect(keys.toSorted()).toEqual(['{expiring:alice}:count:slots', '{expiring:alice}:count:window'])
-    const [slots = 0, window = 0] = await Promise.all(keys.toSorted().map((key) => client.pTTL(key)))
+    const [slots = 0, window = 0] = await Promise.all(keys.toSorted().map((key) => started.client.pTTL(key)))
     expect(window).toBeGreaterThan(60_000)
     expect(window).toBeLessThanOrEqual(70_000)
     expect(slots).toBeGreaterThan(90_000)
@@ -93,26 +77,15 @@ describe.skipIf(!hasRedis())('the counters of one server', () => {
 })
 
 describe.skipIf(!hasRedis())('the counters of a cluster of three nodes', () => {
-  let cluster: RedisCluster
-  let client: ReturnType<typeof createCluster>
+  const started = startedCluster()
   let count = 0
-  beforeAll(async () => {
-    cluster = await startRedisCluster()
-    client = createCluster({ rootNodes: cluster.urls.map((url) => ({ url })) })
-    client.on('error', () => {})
-    await client.connect()
-  })
-  afterAll(async () => {
-    client.destroy()
-    await cluster.stop()
-  })
 
   for (const { name, run } of counterCases) {
     it(name, () =>
       run({
         async create(clock) {
           count += 1
-          const storage = redis(client, { clock, prefix: `counters-${count}` })
+          const storage = redis(started.client, { clock, prefix: `counters-${count}` })
           return { storage, dispose: () => storage.ledger.close() }
         },
       }),
@@ -120,7 +93,7 @@ describe.skipIf(!hasRedis())('the counters of a cluster of three nodes', () => {
   }
 
   it('have a node for each account, whatever its counters are called', async () => {
-    const { counters } = redis(client, { prefix: 'spread' })
+    const { counters } = redis(started.client, { prefix: 'spread' })
     const accounts = Array.from({ length: 30 }, (_, index) => `account-${index}`)
     const counts = ['a', '{b}', 'c}', 'key:{x}:1'].map((name) => one(name, 1))
 

@@ -1,7 +1,6 @@
 import type { Clock, Storage } from '@farebox/core'
-import { createClient } from 'redis'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { hasRedis, type RedisServer, startRedis } from '../../testkit/src/servers/redis.ts'
+import { describe, expect, it } from 'vitest'
+import { hasRedis } from '../../testkit/src/servers/redis.ts'
 import {
   type DurableStorageSubject,
   durableKeyCases,
@@ -10,37 +9,27 @@ import {
   storageCases,
   trimCases,
 } from '../../testkit/src/storage/index.ts'
+import { startedServer } from './__fixtures__/started.ts'
 import { type RedisOptions, redis } from './index.ts'
 import { keyNames } from './key-names.ts'
 
 describe.skipIf(!hasRedis())('on a real server', () => {
-  let server: RedisServer
-  let client: ReturnType<typeof createClient>
+  const started = startedServer({ appendonly: 'yes', appendfsync: 'always' })
   let count = 0
-  beforeAll(async () => {
-    server = await startRedis({ appendonly: 'yes', appendfsync: 'always' })
-    client = createClient({ url: server.url })
-    client.on('error', () => {})
-    await client.connect()
-  })
-  afterAll(async () => {
-    client.destroy()
-    await server.stop()
-  })
 
   function subject(options: RedisOptions = {}): DurableStorageSubject {
     return {
       async create(clock: Clock) {
         count += 1
         const prefix = `case-${count}`
-        let storage: Storage = redis(client, { clock, prefix, ...options })
+        let storage: Storage = redis(started.client, { clock, prefix, ...options })
         return {
           storage,
           async reopen() {
             await storage.ledger.close()
-            await server.crash()
-            await server.start()
-            storage = redis(client, { clock, prefix, ...options })
+            await started.server.crash()
+            await started.server.start()
+            storage = redis(started.client, { clock, prefix, ...options })
             return storage
           },
           dispose: () => storage.ledger.close(),
@@ -62,30 +51,30 @@ describe.skipIf(!hasRedis())('on a real server', () => {
     const hold = { key: 'hold', value: 1, mode: 'replace' as const, dueAt: 5 }
 
     it('names no account whose write never came, though it was noted before', async () => {
-      await client.zAdd(accounts, { score: 0, value: 'alice' })
-      const { ledger } = redis(client, { prefix: 'indexed' })
+      await started.client.zAdd(accounts, { score: 0, value: 'alice' })
+      const { ledger } = redis(started.client, { prefix: 'indexed' })
 
       expect((await ledger.scan('all', null, 10)).accountIds).toEqual([])
     })
 
     it('looks no more after an account with nothing waiting, once nobody relies on its note', async () => {
-      const { ledger } = redis(client, { prefix: 'indexed' })
+      const { ledger } = redis(started.client, { prefix: 'indexed' })
       await ledger.transact('alice', [], () => ({ result: 0, write: { head: 0, put: [hold] } }))
       const resolved = { key: 'hold', value: 2, mode: 'replace' as const }
       await ledger.transact('alice', [], () => ({ result: 0, write: { head: 0, put: [resolved] } }))
 
       expect((await ledger.scan({ dueBy: 10 }, null, 10)).accountIds).toEqual([])
-      expect(await client.zRange(waiting, 0, -1)).toEqual(['alice'])
-      await client.zAdd(noted, { score: Date.now() - 16 * 60_000, value: 'alice' })
+      expect(await started.client.zRange(waiting, 0, -1)).toEqual(['alice'])
+      await started.client.zAdd(noted, { score: Date.now() - 16 * 60_000, value: 'alice' })
       expect((await ledger.scan({ dueBy: 10 }, null, 10)).accountIds).toEqual([])
-      expect(await client.zRange(waiting, 0, -1)).toEqual([])
+      expect(await started.client.zRange(waiting, 0, -1)).toEqual([])
       expect((await ledger.scan('all', null, 10)).accountIds).toEqual(['alice'])
     })
 
     it('keeps looking after an account whose note is old as long as something waits', async () => {
-      const { ledger } = redis(client, { prefix: 'indexed' })
+      const { ledger } = redis(started.client, { prefix: 'indexed' })
       await ledger.transact('alice', [], () => ({ result: 0, write: { head: 0, put: [hold] } }))
-      await client.zAdd(noted, { score: 1, value: 'alice' })
+      await started.client.zAdd(noted, { score: 1, value: 'alice' })
 
       expect((await ledger.scan({ dueBy: 4 }, null, 10)).accountIds).toEqual([])
       expect((await ledger.scan({ dueBy: 5 }, null, 10)).accountIds).toEqual(['alice'])
@@ -93,7 +82,7 @@ describe.skipIf(!hasRedis())('on a real server', () => {
   })
 
   it('gives back numbers of money beyond what a script can count', async () => {
-    const { ledger } = redis(client, { prefix: 'large' })
+    const { ledger } = redis(started.client, { prefix: 'large' })
     const amount = 2n ** 63n - 1n
     const write = { head: { amount }, append: [{ seq: 1n, text: String(amount), hash: 'h' }] }
     await ledger.transact('alice', [], () => ({ result: 0, write }))
@@ -103,7 +92,7 @@ describe.skipIf(!hasRedis())('on a real server', () => {
   })
 
   it('uses keys of its own prefix only, all of an account with one hash tag', async () => {
-    const names = (await client.keys('*')).filter((key) => !/^\{[\w.-]+(:|\/index:\d+\})/.test(key))
+    const names = (await started.client.keys('*')).filter((key) => !/^\{[\w.-]+(:|\/index:\d+\})/.test(key))
     expect(names).toEqual([])
   })
 
