@@ -1,19 +1,11 @@
-import type { Clock, Decision, Key, Reduce } from '@farebox/core'
-import { type AccountCache, cutOf, type PreparedWrite, prepareWrite } from '@farebox/core/batching'
+import type { Clock, Decision, Key } from '@farebox/core'
+import { type AccountCache, type Call, cutOf, type PreparedWrite, prepareWrite } from '@farebox/core/batching'
 import { type AccountDraft, type BatchRows, draftAccount } from './account-draft.ts'
 import type { CachedAccount } from './cached-account.ts'
 import type { SqliteDatabase } from './database.ts'
 import { isContention } from './fault.ts'
 import { type RecordPlace, recordColumns, type Stamp, type Tables } from './tables.ts'
 import { inTransaction, type TransactionMode } from './transaction.ts'
-
-export interface Call {
-  readonly accountId: string
-  readonly keys: readonly Key[]
-  readonly reduce: Reduce<unknown>
-  readonly dueBy: number
-  readonly dueMax: number
-}
 
 export type Outcome =
   | { readonly kind: 'decided'; readonly result: unknown }

@@ -1,5 +1,5 @@
+import type { Call } from '@farebox/core/batching'
 import { expect, it } from 'vitest'
-import type { Call } from './batch.ts'
 import { commitQueue } from './commit-queue.ts'
 
 const call: Call = {

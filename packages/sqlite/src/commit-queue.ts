@@ -1,5 +1,6 @@
 import { Unavailable } from '@farebox/core'
-import type { BatchResult, Call, Outcome } from './batch.ts'
+import type { Call } from '@farebox/core/batching'
+import type { BatchResult, Outcome } from './batch.ts'
 import { isContention, unavailable } from './fault.ts'
 
 /** Gathers the calls of one turn of the event loop, so that they share one commit and its wait for the disk. */
