@@ -19,7 +19,8 @@ import type { Receipt } from './ledger/receipt.ts'
 import type { RefundRequest, RefundResult } from './ledger/refund.ts'
 import type { VoidGrantRequest, VoidGrantResult } from './ledger/void-grant.ts'
 import type { Prices } from './prices.ts'
-import type { LateCost, ReconcileReport } from './reconcile.ts'
+import type { ReconcileReport } from './reconcile.ts'
+import type { LateCost } from './tell-cost.ts'
 
 /** What a host mounts, and what it manages accounts with. */
 export interface Gateway extends AccountStatements {

@@ -12,7 +12,8 @@ import type { SettledAttempt } from './ledger/share.ts'
 import { type LedgerStore, Unavailable } from './ledger/storage.ts'
 import { type Nano, nano, usd } from './money.ts'
 import { openaiCompatible } from './providers/openai-compatible.ts'
-import { reconcile, tellCost } from './reconcile.ts'
+import { reconcile } from './reconcile.ts'
+import { tellCost } from './tell-cost.ts'
 
 const minute = 60_000
 

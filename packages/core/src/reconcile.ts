@@ -1,7 +1,5 @@
-import type { Announce } from './announce.ts'
 import { lookUpCosts } from './dispatch/costs.ts'
 import type { Transport } from './dispatch/transport.ts'
-import type { OnEvent } from './events.ts'
 import { type AwaitedAttempt, awaitedAttempts } from './ledger/awaited.ts'
 import type { Ledger } from './ledger/ledger.ts'
 import type { Reservation } from './ledger/reservation.ts'
@@ -9,13 +7,11 @@ import type { SettledAttempt } from './ledger/share.ts'
 import type { Unresolved } from './ledger/unresolved.ts'
 import type { Nano } from './money.ts'
 import type { Provider } from './providers/provider.ts'
+import { type TellCostParts, tellCost } from './tell-cost.ts'
 
-export interface ReconcileOptions {
-  readonly ledger: Ledger
+export interface ReconcileOptions extends TellCostParts {
   readonly providers: ReadonlyMap<string, Provider>
   readonly transport: Transport
-  readonly onEvent: OnEvent
-  readonly announce: Announce
 }
 
 /** What one run of reconciliation did. */
@@ -156,33 +152,6 @@ async function bookLate(
       counts.reconciled += 1
     }
   }
-}
-
-/** What a provider says an attempt cost, after the request was settled. */
-export interface LateCost {
-  readonly accountId: string
-  readonly requestId: string
-  readonly attemptId: string
-  readonly cost: Nano
-  /** Needed for an attempt of a request whose process died. */
-  readonly providerId?: string
-}
-
-/** Books the cost of an attempt, and tells about it. Gives whether it was news. */
-export async function tellCost(
-  { accountId, requestId, ...told }: LateCost,
-  { ledger, onEvent, announce }: Pick<ReconcileOptions, 'ledger' | 'onEvent' | 'announce'>,
-): Promise<boolean> {
-  const result = await ledger.reconcile({ accountId, reservationId: requestId, ...told })
-  if (result.outcome !== 'reconciled') return false
-  const receipt = await ledger.receipt(accountId, requestId)
-  if (receipt !== undefined) {
-    const { alerts } = result
-    announce(alerts === undefined ? { outcome: 'settled', receipt } : { outcome: 'settled', receipt, alerts })
-  }
-  const { cost, charged, absorbed } = result.attempt
-  onEvent({ kind: 'cost.late', accountId, requestId, cost: cost ?? told.cost, charged, absorbed })
-  return true
 }
 
 /** Costs by provider and attempt id. */
