@@ -17,6 +17,13 @@ export const systemClock: Clock = {
   },
 }
 
+/** Resolves after a while. What waits for it alone does not keep the process alive. */
+export function pause(clock: Clock, delayMs: number): Promise<void> {
+  return new Promise((resolve) => {
+    clock.after(delayMs, resolve)
+  })
+}
+
 /** A clock that stands still until told otherwise. For tests of month ends, expiry and time-outs, a host's own too. */
 export interface FakeClock extends Clock {
   /** Moves time forward and runs what became due, in order. */

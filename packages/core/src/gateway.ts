@@ -7,7 +7,7 @@ import type { Identify } from './auth/principal.ts'
 import { createCatalog } from './catalog/catalog.ts'
 import { bookOf } from './catalog/price-book.ts'
 import { shippedPrices } from './catalog/shipped-prices.ts'
-import { systemClock } from './clock.ts'
+import { pause, systemClock } from './clock.ts'
 import { allDialects } from './dialects/all-dialects.ts'
 import { isAnthropicClient } from './dialects/anthropic-messages/anthropic-client.ts'
 import { anthropicError } from './dialects/anthropic-messages/error.ts'
@@ -178,7 +178,7 @@ export function createGateway(options: GatewayOptions): Gateway {
   async function close(): Promise<void> {
     // Whoever sends a request again is refused from now on.
     retries.close()
-    const within = (delayMs: number) => new Promise<void>((resolve) => clock.after(delayMs, resolve))
+    const within = (delayMs: number) => pause(clock, delayMs)
     const stopped = Promise.all([reconciliation.stop(), journalExport.stop(), targetHealth.stop()])
     await Promise.race([requests.idle().then(() => holds.idle()), within(timeouts.closeMs)])
     // What is still running is cut off here, and settled before the store goes.

@@ -1,9 +1,8 @@
 import { GatewayError } from './errors.ts'
 import type { Ledger } from './ledger/ledger.ts'
+import { dayMs, dayOf } from './ledger/usage-day.ts'
 import { queryUsage } from './statements/usage-query.ts'
 import { readParameters, readWhole } from './statements/usage-request.ts'
-
-const dayMs = 86_400_000
 
 /** The year 2100. Whoever sends milliseconds is beyond it. */
 const secondsMax = 4_102_444_800
@@ -42,8 +41,4 @@ function secondsOf(values: ReadonlyMap<string, string>, param: string): number |
   throw new GatewayError('invalid_request', `${param} is in seconds since 1970, not in milliseconds.`, {
     param,
   })
-}
-
-function dayOf(ms: number): string {
-  return new Date(ms).toISOString().slice(0, 10)
 }

@@ -1,6 +1,6 @@
 import type { Admission } from './admission/admit.ts'
 import type { Announce } from './announce.ts'
-import type { Clock } from './clock.ts'
+import { type Clock, pause } from './clock.ts'
 import { lookUpCosts } from './dispatch/costs.ts'
 import type { Transport } from './dispatch/transport.ts'
 import type { OnEvent } from './events.ts'
@@ -141,9 +141,3 @@ async function costsOf(
 }
 
 const noCosts: ReadonlyMap<string, Nano> = new Map()
-
-function pause(clock: Clock, delayMs: number): Promise<void> {
-  return new Promise((resolve) => {
-    clock.after(delayMs, resolve)
-  })
-}

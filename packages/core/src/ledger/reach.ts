@@ -1,4 +1,4 @@
-import type { Clock } from '../clock.ts'
+import { type Clock, pause } from '../clock.ts'
 import { GatewayError } from '../errors.ts'
 import { isOutcomeUnknown, isUnavailable } from './storage.ts'
 
@@ -23,7 +23,7 @@ export function reach<R>(clock: Clock, operation: () => Promise<R>): Promise<R> 
 export async function reachAgain<R>(clock: Clock, operation: () => Promise<R>, first: unknown): Promise<R> {
   let cause = first
   for (let attempt = 1; isOutcomeUnknown(cause) && attempt < attemptsMax; attempt += 1) {
-    await new Promise<void>((resolve) => clock.after(10 * 2 ** attempt, resolve))
+    await pause(clock, 10 * 2 ** attempt)
     try {
       return await operation()
     } catch (next) {

@@ -32,7 +32,7 @@ const rowsPerDayMax = 10_240
 /** Stands for members and keys that are counted together. */
 export const theOthers = '(others)'
 
-const dayMs = 86_400_000
+export const dayMs = 86_400_000
 
 /** The day that was asked for last: entries that follow each other are mostly of one day, and writing it takes a microsecond. */
 let lastDay = { number: 0, text: '1970-01-01' }

@@ -1,4 +1,4 @@
-import type { Clock } from '../clock.ts'
+import { type Clock, pause } from '../clock.ts'
 import { GatewayError } from '../errors.ts'
 import { ByteStream } from '../http/byte-stream.ts'
 import type { CallerSignal, GatewayResponse } from '../http/exchange.ts'
@@ -105,7 +105,7 @@ export function createReplay(options: ReplayOptions): Replay {
 
   /** Resolves when there may be something new: at once when this process is done, after a while when it is another's. */
   function changed(name: string): Promise<void> {
-    const later = new Promise<void>((resolve) => clock.after(lookEveryMs, resolve))
+    const later = pause(clock, lookEveryMs)
     const here = running.get(name)
     return here === undefined ? later : Promise.race([here, later])
   }

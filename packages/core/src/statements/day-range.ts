@@ -1,6 +1,5 @@
 import { GatewayError } from '../errors.ts'
-
-const dayMs = 86_400_000
+import { dayMs, dayOf } from '../ledger/usage-day.ts'
 
 /** Days that one query covers at most. */
 const daysMax = 366
@@ -35,15 +34,13 @@ export function rangeOf({ from, to }: { readonly from: string; readonly to: stri
 
 export function daysIn({ startMs, endMs }: DayRange): readonly string[] {
   const count = (endMs - startMs) / dayMs
-  return Array.from({ length: count }, (_, index) =>
-    new Date(startMs + index * dayMs).toISOString().slice(0, 10),
-  )
+  return Array.from({ length: count }, (_, index) => dayOf(startMs + index * dayMs))
 }
 
 function startOf(day: string, param: string): number {
   const ms = /^\d{4}-\d{2}-\d{2}$/.test(day) ? Date.parse(`${day}T00:00:00Z`) : Number.NaN
   // 30 February is a date to some parsers and the 2nd of March to others.
-  if (Number.isNaN(ms) || new Date(ms).toISOString().slice(0, 10) !== day) {
+  if (Number.isNaN(ms) || dayOf(ms) !== day) {
     throw new GatewayError('invalid_request', `${param} must be a day such as 2026-11-01, not "${day}".`, {
       param,
     })

@@ -1,4 +1,4 @@
-import type { UsageRow } from '../ledger/usage-day.ts'
+import { dayMs, type UsageRow } from '../ledger/usage-day.ts'
 import { formatUsd, zero } from '../money.ts'
 import { type Cell, csvLine } from './csv.ts'
 import { exactQuantities } from './exact-text.ts'
@@ -43,8 +43,6 @@ const columns = [
 type Column = (typeof columns)[number]
 
 export const focusHeader: string = csvLine(columns)
-
-const dayMs = 86_400_000
 
 /**
  * A row of usage as FOCUS charges: what was used, less refunds, and as a credit of its own what included, promotional and

@@ -1,4 +1,5 @@
 import { GatewayError } from '../errors.ts'
+import { dayMs, dayOf } from '../ledger/usage-day.ts'
 import type { UsageDimension } from './usage-group.ts'
 import type { UsageQuery } from './usage-query.ts'
 
@@ -9,7 +10,7 @@ import type { UsageQuery } from './usage-query.ts'
  */
 export function readUsageRequest(accountId: string, query: string | undefined, nowMs: number): UsageQuery {
   const values = readParameters(query, ['from', 'to', 'group_by', 'limit', 'cursor'])
-  const to = values.get('to') ?? dayAfter(nowMs)
+  const to = values.get('to') ?? dayOf(nowMs + dayMs)
   const groupBy = (values.get('group_by') ?? '').split(',').filter((name) => name !== '')
   const limit = values.get('limit')
   const cursor = values.get('cursor')
@@ -52,12 +53,8 @@ export function readWhole(text: string, param: string): number {
   throw new GatewayError('invalid_request', `${param} must be a whole number, not "${text}".`, { param })
 }
 
-function dayAfter(ms: number): string {
-  return new Date(ms + 86_400_000).toISOString().slice(0, 10)
-}
-
 /** The first day of the month that the day before `to` is in. What is no day is refused later, by its name. */
 function monthOf(to: string): string {
   const ms = Date.parse(`${to}T00:00:00Z`)
-  return Number.isNaN(ms) ? to : `${new Date(ms - 86_400_000).toISOString().slice(0, 7)}-01`
+  return Number.isNaN(ms) ? to : `${new Date(ms - dayMs).toISOString().slice(0, 7)}-01`
 }

@@ -1,4 +1,4 @@
-import { type Clock, systemClock } from '../clock.ts'
+import { type Clock, pause, systemClock } from '../clock.ts'
 import { createTransport, type TransportResponse } from '../dispatch/transport.ts'
 import type { GatewayEvent, OnEvent } from '../events.ts'
 import { type Ids, randomIds } from '../ids.ts'
@@ -112,7 +112,7 @@ export function webhooks(options: WebhookOptions): Webhooks {
   let closing: Promise<void> | undefined
 
   async function close(): Promise<void> {
-    await Promise.race([queue.drain(), new Promise<void>((resolve) => clock.after(closeMs, resolve))])
+    await Promise.race([queue.drain(), pause(clock, closeMs)])
     queue.abandon()
     await transport.close()
   }
