@@ -41,7 +41,7 @@ describe.each([quickstart, ...exampleServers].filter(({ isPossible }) => isPossi
       })
       subject = { baseUrl: server.baseUrl, apiKey: 'hf_demo_pro', emptyKey: 'hf_demo_free', simulator }
       await drain(subject)
-    }, 60_000)
+    })
     afterAll(async () => {
       await server?.stop('SIGKILL')
       await simulator?.close()

@@ -11,7 +11,7 @@ describe.each(exampleServers.filter(({ isPossible }) => isPossible))('examples/$
     place = await open()
     server = await startServer(script, { STORAGE: place.setting, ALLOWED_ORIGIN: allowedOrigin })
     home = new URL(server.baseUrl).origin
-  }, 60_000)
+  })
   afterAll(async () => {
     await server?.stop('SIGKILL')
     await place?.close()

@@ -118,7 +118,7 @@ describe('an account whose plan leases', () => {
     expect(new Set(told.map(({ requestId }) => requestId)).size).toBe(sent)
     expect(told.every(({ seq, charged }) => seq !== null && charged === cost)).toBe(true)
     await busy.gateway.close()
-  }, 60_000)
+  })
 
   it('is shown every request by the server that answered it, and loses none as that shuts down', async () => {
     const running = await simulator()

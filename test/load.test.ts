@@ -11,7 +11,7 @@ import { isLong } from './stores/is-long.ts'
 import { describeStores } from './stores/store-kinds.ts'
 
 const size = isLong ? { ...usualSize, requests: 10_000, coldAccounts: 100_000, holds: 2_000 } : usualSize
-const timeoutMs = isLong ? 3_600_000 : 60_000
+const timeoutMs = isLong ? 3_600_000 : 120_000
 
 describeStores(
   'many processes',

@@ -16,5 +16,5 @@ describe.skipIf(!hasPostgres())('a mixed load of several processes on PostgreSQL
     expect(figures['connectionsMost']).toBeLessThanOrEqual(8)
     expect(figures['done']).toBeGreaterThan(100)
     expect(figures['entries']).toBeGreaterThan(50)
-  }, 60_000)
+  })
 })

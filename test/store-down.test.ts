@@ -91,9 +91,7 @@ describe('a store that is down', () => {
       await expect.poll(() => events.some((event) => event.kind === 'settle.failed')).toBe(true)
 
       state.isDown = false
-      await expect
-        .poll(() => events.some((event) => event.kind === 'request.settled'), { timeout: 5_000 })
-        .toBe(true)
+      await expect.poll(() => events.some((event) => event.kind === 'request.settled')).toBe(true)
       const { charged, held } = await gateway.accounts.balance('alice')
       expect(charged).toBe(simulator.served[0]?.costNanoUsd)
       expect(held).toBe(0n)

@@ -118,7 +118,6 @@ describeStores('a gateway', (server) => {
         await close()
       }
     },
-    30_000,
   )
 
   it(
@@ -146,8 +145,9 @@ describeStores('a gateway', (server) => {
         // Ways of five seconds are longer than some stores wait by default. Then they refuse, and nothing is free either.
         if (isLong) expect(paid).toBeLessThanOrEqual(affordable)
         else expect({ paid, short }).toEqual({ paid: affordable, short: 40 - affordable })
-        // Forty requests one after the other would take eighty ways there and back.
-        expect(elapsedMs).toBeLessThan(20 * latencyMs)
+        // Forty requests one after the other would take eighty ways there and back at least; together they take a few, and a busy
+        // machine its time.
+        expect(elapsedMs).toBeLessThan(40 * latencyMs)
         const isCharged = async () => {
           const { charged } = await gateway.accounts.balance('alice')
           return charged === BigInt(paid) * requestCost
@@ -158,7 +158,7 @@ describeStores('a gateway', (server) => {
         await close()
       }
     },
-    isLong ? 300_000 : 30_000,
+    isLong ? 300_000 : 120_000,
   )
 
   it('failure 20: has nothing of an account locked while a provider answers', async () => {
@@ -176,7 +176,7 @@ describeStores('a gateway', (server) => {
       expect((await gateway.accounts.balance('alice')).held).toBe(requestCost)
 
       const others = Promise.all([elsewhere.ask('alice'), ask('alice')])
-      const answers = await Promise.race([others, delay(5_000)])
+      const answers = await Promise.race([others, delay(60_000, undefined, { ref: false })])
       expect(answers?.map(({ status }) => status)).toEqual([200, 200])
       leaving.abort()
       await waiting

@@ -56,7 +56,7 @@ export interface StartOptions {
 const module = new URL('./open.js', import.meta.url)
 /** Out of reach is told soon: no test waits for the usual five seconds. */
 function patienceOf({ isPatient = false }: DisturbOptions = {}): object {
-  return isPatient ? {} : { waitTimeoutMs: 500, answerTimeoutMs: 2_000 }
+  return isPatient ? {} : { waitTimeoutMs: 1_500, answerTimeoutMs: 2_000 }
 }
 
 /** Every storage there is. */

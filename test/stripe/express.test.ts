@@ -107,12 +107,10 @@ describe('payments in Express, over sockets', () => {
     const { buy, state, purchased, statuses, faults } = await openShop()
     state.isDown = true
     await buy()
-    await expect
-      .poll(() => statuses.filter((status) => status === 500).length, { timeout: 10_000 })
-      .toBeGreaterThan(1)
+    await expect.poll(() => statuses.filter((status) => status === 500).length).toBeGreaterThan(1)
     expect(faults.every((error) => isGatewayError(error) && error.code === 'store_unavailable')).toBe(true)
     state.isDown = false
-    await expect.poll(purchased, { timeout: 10_000 }).toBe(usd('10.00'))
+    await expect.poll(purchased).toBe(usd('10.00'))
     await expect.poll(() => statuses.filter((status) => status === 200).length).toBe(3)
   })
 
@@ -125,7 +123,7 @@ describe('payments in Express, over sockets', () => {
       return failures === 1 ? 'error' : 'lost'
     })
     await buy()
-    await expect.poll(() => statuses.filter((status) => status === 200).length, { timeout: 10_000 }).toBe(3)
+    await expect.poll(() => statuses.filter((status) => status === 200).length).toBe(3)
     expect(failures).toBe(2)
     expect(await purchased()).toBe(usd('10.00'))
   })

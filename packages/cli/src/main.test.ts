@@ -302,7 +302,7 @@ describe('farebox audit', () => {
     child.stderr?.on('data', (chunk) => {
       error += String(chunk)
     })
-    await expect.poll(() => error, { timeout: 10_000 }).toContain('reading after 3')
+    await expect.poll(() => error).toContain('reading after 3')
     child.kill('SIGINT')
     const [code] = await once(child, 'close')
 

@@ -3,7 +3,7 @@ import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 import { isUnavailable } from '@farebox/core'
 import pg from 'pg'
-import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { hasPostgres, type PostgresServer, startPostgres } from '../../testkit/src/servers/postgres.ts'
 import { one, startMs } from '../../testkit/src/storage/counter-case.ts'
 import { counterCases } from '../../testkit/src/storage/index.ts'
@@ -60,10 +60,12 @@ describe.skipIf(!hasPostgres())('the counters of a real server', () => {
     await other.query(`BEGIN; SELECT 1 FROM ${schema}.counters FOR UPDATE`)
     await other.query(`UPDATE ${schema}.counters SET amount = 2 WHERE amount = 1`)
     const taking = take()
-    await vi.waitUntil(async () => {
-      const { rows } = await pool.query(`SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'`)
-      return rows.length > 0
-    })
+    await expect
+      .poll(async () => {
+        const { rows } = await pool.query(`SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'`)
+        return rows.length
+      })
+      .toBeGreaterThan(0)
     await other.query('COMMIT')
     other.release()
 

@@ -108,6 +108,8 @@ describe.skipIf(!hasPostgres())('a database out of reach', () => {
     const schema = await schemaOf()
     const pool = poolOf()
     const { ledger } = postgres(pool, { schema, waitTimeoutMs: 500 })
+    // Its connections are there before: a busy machine may take longer to make one than this store waits.
+    await Promise.all(Array.from({ length: 4 }, () => pool.query('SELECT pg_sleep(0.05)')))
     await ledger.transact('alice', [], increment)
     // Somebody else has written, so the next write loses its race and has to wait for its turn.
     await admin.query(`UPDATE ${schema}.heads SET version = 7, head = '7'`)

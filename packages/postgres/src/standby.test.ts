@@ -35,7 +35,7 @@ describe.skipIf(!hasPostgres())('a primary that answers only when its standby ha
     await admin.query(`ALTER SYSTEM SET synchronous_standby_names = '*'`)
     await admin.query('SELECT pg_reload_conf()')
     await isSynchronous()
-  }, 60_000)
+  })
   afterAll(async () => {
     for (const pool of pools) await pool.end()
     await standby.stop()
@@ -76,7 +76,7 @@ describe.skipIf(!hasPostgres())('a primary that answers only when its standby ha
   })
 
   it('failure 19: when the primary is lost and the standby takes over, nothing that was answered is missing', async () => {
-    const { ledger } = postgres(poolOf(primary), { answerTimeoutMs: 2000 })
+    const { ledger } = postgres(poolOf(primary))
     const told: number[] = []
     let isUp = true
     const client = async (): Promise<void> => {

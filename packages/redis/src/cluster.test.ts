@@ -105,7 +105,8 @@ describe.skipIf(!hasRedis())('while a slot of the cluster moves', () => {
         await nodes[to]?.ask('CLUSTER', 'SETSLOT', slot, 'IMPORTING', ids[from] ?? '')
         await nodes[from]?.ask('CLUSTER', 'SETSLOT', slot, 'MIGRATING', ids[to] ?? '')
         for (const key of Object.values(keyNames('farebox').of('alice'))) {
-          await new Promise((resolve) => setTimeout(resolve, 20))
+          // Long enough to be met in parts, and over before a call gives up, which tries for most of a second.
+          await new Promise((resolve) => setTimeout(resolve, 5))
           const moved = await nodes[from]?.ask(
             'MIGRATE',
             '127.0.0.1',

@@ -40,11 +40,11 @@ describe.skipIf(!hasRedis() || !hasSmallDisks())('a Redis whose disk is full', (
 
     disk.free()
     // The server tries once a second.
-    await expect.poll(() => ledger.transact('alice', [], grow), { timeout: 10_000 }).toBe(answered + 1)
+    await expect.poll(() => ledger.transact('alice', [], grow)).toBe(answered + 1)
     await server.crash()
     await server.start()
     await expect
-      .poll(() => ledger.transact('alice', [], ({ head }) => ({ result: head })), { timeout: 10_000 })
+      .poll(() => ledger.transact('alice', [], ({ head }) => ({ result: head })))
       .toMatchObject({ count: answered + 1 })
   })
 })

@@ -705,14 +705,20 @@ describe('a job that is polled', () => {
 
   it('is cancelled when the caller leaves between two polls, and what it used is known', async () => {
     const controller = new AbortController()
-    const clock = fakeClock(0)
-    const { running, attempts, provider, cancelled } = await play([[201, job('starting')]], {
+    let pauses = 0
+    const clock: Clock = {
+      ...fakeClock(0),
+      after() {
+        pauses += 1
+        return () => undefined
+      },
+    }
+    const { running, attempts, cancelled } = await play([[201, job('starting')]], {
       clock,
       signal: controller.signal,
     })
     running.catch(() => undefined)
-    await until(() => provider.requests.length === 1)
-    await new Promise((resolve) => setTimeout(resolve, 50))
+    await until(() => pauses === 1)
     controller.abort()
     await expect(running).rejects.toMatchObject({ code: 'client_closed' })
     expect(cancelled).toEqual(['/v1/predictions/job-1/cancel'])

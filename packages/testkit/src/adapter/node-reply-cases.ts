@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import type { ServerResponse } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { AdapterCase } from './adapter-host.ts'
 import { eventually } from './eventually.ts'
 import { chat, streamedChat } from './questions.ts'
@@ -23,19 +23,27 @@ export const nodeReplyCases: readonly AdapterCase[] = [
     },
   ),
 
-  adapterCase(
-    'stops the provider when the host has answered meanwhile',
-    { mount: { before: (_message, reply) => void setTimeout(() => answerLate(reply), 100) } },
-    async (rig) => {
-      rig.simulator.fault('together', { kind: 'hang' })
-      const answer = await rig.client.ask(chat({ model }))
+  {
+    name: 'stops the provider when the host has answered meanwhile',
+    run(host) {
+      let timeOut = () => {}
+      const before = (_message: IncomingMessage, reply: ServerResponse) => {
+        timeOut = () => answerLate(reply)
+      }
+      return adapterCase('', { mount: { before } }, async (rig) => {
+        rig.simulator.fault('together', { kind: 'hang' })
+        const asking = rig.client.ask(chat({ model }))
+        await eventually('the provider is asked', () => rig.simulator.activeRequests() === 1)
+        timeOut()
+        const answer = await asking
 
-      assert.equal(answer.status, 503)
-      assert.equal(answer.headers['x-answered-by'], 'host')
-      await rig.onlyReceipt()
-      assert.equal((await rig.client.ask({ path: '/v1/models' })).status, 200)
+        assert.equal(answer.status, 503)
+        assert.equal(answer.headers['x-answered-by'], 'host')
+        await rig.onlyReceipt()
+        assert.equal((await rig.client.ask({ path: '/v1/models' })).status, 200)
+      }).run(host)
     },
-  ),
+  },
 
   adapterCase(
     'drops a stream that comes after the host has answered',

@@ -16,6 +16,9 @@ import { claimPort } from './port.ts'
 
 const run = promisify(execFile)
 
+/** How long a server may take to start or to end, in seconds. Only what hangs meets this. */
+const patienceS = '110'
+
 /** A PostgreSQL server of a test's own, on a folder of its own. It ends with the process that started it, however that ends. */
 export interface PostgresServer {
   /** By TCP on loopback, as `postgres://…`. */
@@ -110,7 +113,7 @@ export async function startPostgres({
   // Not by `run`: the server would keep the pipes open for as long as it lives.
   const control = (...args: readonly string[]): Promise<void> =>
     new Promise((resolve, reject) => {
-      const child = spawn(join(programs, 'pg_ctl'), ['-D', data, '-w', ...args], {
+      const child = spawn(join(programs, 'pg_ctl'), ['-D', data, '-w', '-t', patienceS, ...args], {
         ...options,
         stdio: 'ignore',
       })
@@ -138,7 +141,7 @@ export async function startPostgres({
     promote: () => control('promote'),
     async stop() {
       if (existsSync(join(data, 'postmaster.pid'))) await control('stop', '-m', 'immediate')
-      rmSync(folder, { recursive: true, force: true })
+      rmSync(folder, { recursive: true, force: true, maxRetries: 5 })
     },
   }
 }

@@ -72,12 +72,7 @@ export async function startRedis(settings: Readonly<Record<string, string>> = {}
   }
 
   async function answering(): Promise<void> {
-    for (let attempt = 0; attempt < 500; attempt += 1) {
-      const answer = await ask('PING').catch(() => '')
-      if (answer.includes('PONG')) return
-      await new Promise((resolve) => setTimeout(resolve, 10))
-    }
-    throw new Error('Redis does not answer.')
+    await until('Redis answers', async () => (await ask('PING').catch(() => '')).includes('PONG'))
   }
 
   function ask(...command: readonly string[]): Promise<string> {
@@ -86,7 +81,13 @@ export async function startRedis(settings: Readonly<Record<string, string>> = {}
 
   async function crash(): Promise<void> {
     end()
-    while (await ask('PING').catch(() => undefined)) await new Promise((resolve) => setTimeout(resolve, 5))
+    // Gone is who refuses connections. One that is merely cut may have been taken by a server that still ends.
+    await until('Redis has ended', () =>
+      ask('PING').then(
+        () => false,
+        (error: NodeJS.ErrnoException) => error.code === 'ECONNREFUSED',
+      ),
+    )
   }
 
   await start()
@@ -118,9 +119,12 @@ export async function startRedisCluster({
   settings = {},
 }: RedisClusterOptions = {}): Promise<RedisCluster> {
   const count = hasReplicas ? 6 : 3
+  // Only where replicas are to take over is it told soon that a node is gone. Elsewhere a node that did not get its turn on a
+  // busy machine would be taken for gone, and the cluster for down.
+  const nodeTimeoutMs = hasReplicas ? '2000' : '60000'
   const nodes = await Promise.all(
     Array.from({ length: count }, () =>
-      startRedis({ 'cluster-enabled': 'yes', 'cluster-node-timeout': '2000', ...settings }),
+      startRedis({ 'cluster-enabled': 'yes', 'cluster-node-timeout': nodeTimeoutMs, ...settings }),
     ),
   )
   const ranges = [
@@ -141,21 +145,33 @@ export async function startRedisCluster({
   }
   await Promise.all(
     nodes.map((node) =>
-      until(async () => (await node.ask('CLUSTER', 'NODES')).trim().split('\n').length > count),
+      until(
+        'nodes know each other',
+        async () => (await node.ask('CLUSTER', 'NODES')).trim().split('\n').length > count,
+      ),
     ),
   )
   if (hasReplicas) {
     for (const index of [0, 1, 2]) {
       const id = /^\$\d+\r\n(\w+)/.exec((await nodes[index]?.ask('CLUSTER', 'MYID')) ?? '')?.[1] ?? ''
       const replica = nodes[index + 3]
-      await until(async () => (await replica?.ask('CLUSTER', 'REPLICATE', id))?.startsWith('+OK') === true)
+      await until(
+        'a node becomes a replica',
+        async () => (await replica?.ask('CLUSTER', 'REPLICATE', id))?.startsWith('+OK') === true,
+      )
     }
     for (const replica of nodes.slice(3)) {
-      await until(async () => (await replica.ask('INFO', 'replication')).includes('master_link_status:up'))
+      await until('a replica follows', async () =>
+        (await replica.ask('INFO', 'replication')).includes('master_link_status:up'),
+      )
     }
   }
   await Promise.all(
-    nodes.map((node) => until(async () => (await node.ask('CLUSTER', 'INFO')).includes('cluster_state:ok'))),
+    nodes.map((node) =>
+      until('the cluster is up', async () =>
+        (await node.ask('CLUSTER', 'INFO')).includes('cluster_state:ok'),
+      ),
+    ),
   )
   return {
     nodes,
@@ -166,12 +182,13 @@ export async function startRedisCluster({
   }
 }
 
-async function until(isTrue: () => Promise<boolean>): Promise<void> {
-  for (let attempt = 0; attempt < 1000; attempt += 1) {
+/** Looks for a minute at least, and only hangs are to meet that. */
+async function until(what: string, isTrue: () => Promise<boolean>): Promise<void> {
+  for (let attempt = 0; attempt < 6000; attempt += 1) {
     if (await isTrue()) return
-    await new Promise((resolve) => setTimeout(resolve, 20))
+    await new Promise((resolve) => setTimeout(resolve, 10))
   }
-  throw new Error('The cluster does not come up.')
+  throw new Error(`This should have happened by now: ${what}.`)
 }
 
 /** Runs a script of the shell until `end` is called or this process is gone, whichever is first. */
@@ -200,7 +217,7 @@ function askOnce(port: number, command: readonly string[]): Promise<string> {
   return new Promise((resolve, reject) => {
     const socket = connect(port, '127.0.0.1')
     let answer = ''
-    socket.setTimeout(2000, () => socket.destroy(new Error('Redis does not answer.')))
+    socket.setTimeout(30_000, () => socket.destroy(new Error('Redis does not answer.')))
     socket.on('data', (data) => {
       answer += data.toString()
       if (isWhole(answer)) socket.end()
