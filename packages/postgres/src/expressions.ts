@@ -1,6 +1,14 @@
 /** A value that a statement takes: how it is named, of which type, and what it is. */
 export type Argument = {
-  readonly type: 'text' | 'bigint' | 'integer' | 'double precision' | 'text[]'
+  readonly type:
+    | 'text'
+    | 'bigint'
+    | 'integer'
+    | 'double precision'
+    | 'text[]'
+    | 'bigint[]'
+    | 'double precision[]'
+  /** Arrays of numbers as text, in PostgreSQL's own form. */
   readonly value: string | number | readonly string[]
 }
 
@@ -27,7 +35,10 @@ export function literals<Name extends string>(args: Readonly<Record<Name, Argume
 
 function literal({ type, value }: Argument): string {
   if (typeof value === 'number') return `'${value}'::${type}`
-  if (typeof value === 'string') return type === 'text' ? hexText(value) : `'${BigInt(value)}'::${type}`
+  if (typeof value === 'string') {
+    if (type === 'text') return hexText(value)
+    return type === 'bigint' ? `'${BigInt(value)}'::${type}` : `${hexText(value)}::${type}`
+  }
   return `ARRAY[${value.map(hexText).join(', ')}]::text[]`
 }
 

@@ -13,9 +13,34 @@ export function sharedReadStatement(options: StatementOptions): string {
       CROSS JOIN LATERAL (${one}) AS r`
 }
 
+/** The columns of a write of many accounts, in the order of its parameters. A row's place says which account it is of. */
+export const sharedWriteColumns = [
+  ['separator', 'text'],
+  ['accounts', 'text'],
+  ['fromVersions', 'bigint[]'],
+  ['toVersions', 'bigint[]'],
+  ['lastSeqs', 'bigint[]'],
+  ['heads', 'text'],
+  ['nows', 'double precision[]'],
+  ['tolerances', 'double precision[]'],
+  ['absentPlaces', 'integer[]'],
+  ['absentKeys', 'text'],
+  ['recordPlaces', 'integer[]'],
+  ['keys', 'text'],
+  ['longKeys', 'text'],
+  ['dueAts', 'double precision[]'],
+  ['keepUntils', 'double precision[]'],
+  ['values', 'text'],
+  ['entryPlaces', 'integer[]'],
+  ['seqs', 'bigint[]'],
+  ['texts', 'text'],
+  ['hashes', 'text'],
+] as const
+
+export type SharedWriteColumn = (typeof sharedWriteColumns)[number][0]
+
 /**
- * Writes many accounts as `writeStatement` writes one, each of them or not, and gives those that were written: $1 has the
- * accounts, $2 the keys that must not exist, $3 the records, $4 the entries, all as JSON.
+ * Writes many accounts as `writeStatement` writes one, each of them or not, and gives those that were written.
  *
  * `turn` takes the rows in one order and passes over those that somebody else has locked: this statement never waits.
  */
@@ -23,29 +48,39 @@ export function sharedWriteStatement({
   names: { heads, records, journal },
   hasServerTime,
 }: StatementOptions): string {
-  const isOnTime = `abs(${hasServerTime ? serverMs : 'i.now'} - i.now) <= coalesce(i.tolerance, 'Infinity')`
-  return `WITH i AS MATERIALIZED (SELECT * FROM json_to_recordset($1::json) AS i (account text, from_version bigint,
-      to_version bigint, last_seq bigint, head text, now double precision, tolerance double precision)
+  const column = (name: SharedWriteColumn): string => {
+    const index = sharedWriteColumns.findIndex(([known]) => known === name)
+    const type = sharedWriteColumns[index]?.[1]
+    return type === 'text' ? `string_to_array($${index + 1}::text, $1::text)` : `$${index + 1}::${type}`
+  }
+  const rows = (...names: readonly SharedWriteColumn[]) => `unnest(${names.map(column).join(', ')})`
+  const isOnTime = `abs(${hasServerTime ? serverMs : 'i.now'} - i.now) <= i.tolerance`
+  // Looked up one by one, whatever the server's statistics make it believe of the tables.
+  const isThere = `(SELECT true FROM ${records} AS r WHERE r.account = i.account AND r.key = coalesce(a.key, ''))`
+  return `WITH i AS MATERIALIZED (
+      SELECT * FROM ${rows('accounts', 'fromVersions', 'toVersions', 'lastSeqs', 'heads', 'nows', 'tolerances')}
+        WITH ORDINALITY AS i (account, from_version, to_version, last_seq, head, now, tolerance, place)
     ), turn AS MATERIALIZED (
       SELECT h.account FROM ${heads} AS h JOIN i ON h.account = i.account
         WHERE h.version = i.from_version ORDER BY h.account FOR UPDATE OF h SKIP LOCKED
     ), moved AS (
       UPDATE ${heads} AS h SET version = i.to_version, last_seq = i.last_seq, head = i.head FROM i, turn
         WHERE h.account = turn.account AND i.account = turn.account AND h.version = i.from_version AND ${isOnTime}
-          AND h.account NOT IN (SELECT r.account FROM json_to_recordset($2::json) AS a (account text, key text)
-            JOIN ${records} AS r ON r.account = a.account AND r.key = a.key)
-        RETURNING h.account
+          AND i.place NOT IN (SELECT a.place FROM ${rows('absentPlaces', 'absentKeys')} AS a (place, key)
+            JOIN i ON i.place = a.place WHERE ${isThere})
+        RETURNING h.account, i.place
     ), put AS (
       INSERT INTO ${records} (account, key, long_key, due_at, keep_until, value)
-        SELECT p.account, p.key, p.long_key, p.due_at, p.keep_until, p.value FROM moved JOIN
-          json_to_recordset($3::json) AS p (account text, key text, long_key text, due_at double precision,
-            keep_until double precision, value text) ON p.account = moved.account
+        SELECT moved.account, coalesce(p.key, ''), nullif(p.long_key, ''), p.due_at, p.keep_until, p.value FROM moved JOIN
+          ${rows('recordPlaces', 'keys', 'longKeys', 'dueAts', 'keepUntils', 'values')}
+            AS p (place, key, long_key, due_at, keep_until, value) ON p.place = moved.place
         ON CONFLICT (account, key) DO UPDATE SET
           due_at = excluded.due_at, keep_until = excluded.keep_until, value = excluded.value
     ), appended AS (
       INSERT INTO ${journal} (account, seq, text, hash)
-        SELECT e.account, e.seq, e.text, e.hash FROM moved JOIN
-          json_to_recordset($4::json) AS e (account text, seq bigint, text text, hash text) ON e.account = moved.account
+        SELECT moved.account, e.seq, coalesce(e.text, ''), coalesce(e.hash, '') FROM moved JOIN
+          ${rows('entryPlaces', 'seqs', 'texts', 'hashes')}
+            AS e (place, seq, text, hash) ON e.place = moved.place
     )
     SELECT account, ${serverMs} AS ms FROM moved`
 }

@@ -1,8 +1,13 @@
+import { columnsOf, entryTexts, numbers, recordTexts } from './columns.ts'
 import type { Connection } from './connections.ts'
 import { type Reading, type ReadingRow, readingOf } from './reading.ts'
 import { rowKey } from './row-key.ts'
-import { entryRow, putRow } from './rows.ts'
-import { sharedReadStatement, sharedWriteStatement } from './shared-statements.ts'
+import {
+  type SharedWriteColumn,
+  sharedReadStatement,
+  sharedWriteColumns,
+  sharedWriteStatement,
+} from './shared-statements.ts'
 import type { StatementOptions } from './statements.ts'
 import type { ReadRequest, WriteRequest } from './tables.ts'
 
@@ -26,7 +31,7 @@ export function sharedTables(
   const readText = sharedReadStatement(options)
   const writeText = sharedWriteStatement(options)
   const prepared = (name: string): { name?: string } =>
-    options.preparesStatements ? { name: `${options.names.schema}_${name}_1` } : {}
+    options.preparesStatements ? { name: `${options.names.schema}_${name}_2` } : {}
 
   return {
     async readTogether(connection, requests) {
@@ -45,31 +50,7 @@ export function sharedTables(
       )
     },
     async writeTogether(connection, requests) {
-      const accounts = requests.map(({ accountId, changes, now, toleranceMs }) => ({
-        account: accountId,
-        from_version: String(changes.from),
-        to_version: String(changes.to),
-        last_seq: String(changes.lastSeq),
-        head: changes.headText,
-        now,
-        // What JSON has no word for becomes null, which the statement takes for no limit.
-        tolerance: toleranceMs,
-      }))
-      const of = <T>(list: (request: WriteRequest) => readonly T[], row: (item: T) => object): string =>
-        JSON.stringify(
-          requests.flatMap((request) =>
-            list(request).map((item) => ({ account: request.accountId, ...row(item) })),
-          ),
-        )
-      const values = [
-        JSON.stringify(accounts),
-        of(
-          ({ absent }) => absent,
-          (key) => ({ key: rowKey(key).key }),
-        ),
-        of(({ changes }) => changes.puts, putRow),
-        of(({ changes }) => changes.entries, entryRow),
-      ]
+      const values = writeValues(requests)
       const rows = (await connection.query({
         text: writeText,
         values,
@@ -81,4 +62,41 @@ export function sharedTables(
       }
     },
   }
+}
+
+function writeValues(requests: readonly WriteRequest[]): string[] {
+  const places = <T>(list: (request: WriteRequest) => readonly T[]): string =>
+    // As the server counts them.
+    numbers(requests.flatMap((request, index) => list(request).map(() => index + 1)))
+  const puts = requests.flatMap(({ changes }) => changes.puts)
+  const entries = requests.flatMap(({ changes }) => changes.entries)
+  const accounts = requests.map(({ accountId }) => accountId)
+  const heads = requests.map(({ changes }) => changes.headText)
+  const absentKeys = requests.flatMap(({ absent }) => absent.map((key) => rowKey(key).key))
+  const { keys, longKeys, values } = recordTexts(puts)
+  const { texts, hashes } = entryTexts(entries)
+  const { separator, join } = columnsOf([accounts, heads, absentKeys, keys, longKeys, values, texts, hashes])
+  const columns: Record<SharedWriteColumn, string> = {
+    separator,
+    accounts: join(accounts),
+    fromVersions: numbers(requests.map(({ changes }) => changes.from)),
+    toVersions: numbers(requests.map(({ changes }) => changes.to)),
+    lastSeqs: numbers(requests.map(({ changes }) => changes.lastSeq)),
+    heads: join(heads),
+    nows: numbers(requests.map(({ now }) => now)),
+    tolerances: numbers(requests.map(({ toleranceMs }) => toleranceMs)),
+    absentPlaces: places(({ absent }) => absent),
+    absentKeys: join(absentKeys),
+    recordPlaces: places(({ changes }) => changes.puts),
+    keys: join(keys),
+    longKeys: join(longKeys),
+    dueAts: numbers(puts.map(({ put }) => put.dueAt)),
+    keepUntils: numbers(puts.map(({ put }) => put.keepUntil)),
+    values: join(values),
+    entryPlaces: places(({ changes }) => changes.entries),
+    seqs: numbers(entries.map(({ seq }) => seq)),
+    texts: join(texts),
+    hashes: join(hashes),
+  }
+  return sharedWriteColumns.map(([name]) => columns[name])
 }

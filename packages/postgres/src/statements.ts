@@ -1,17 +1,19 @@
 import type { TableNames } from './table-names.ts'
 
 export type ReadArgument = 'account' | 'keys' | 'until' | 'dueMax'
-export type WriteArgument =
-  | 'account'
-  | 'from'
-  | 'to'
-  | 'head'
-  | 'lastSeq'
+/** Columns of the rows that a write brings: the separator of texts, keys that must not exist, records, entries. */
+export type RowArgument =
+  | 'separator'
   | 'absent'
-  | 'puts'
-  | 'entries'
-  | 'now'
-  | 'tolerance'
+  | 'keys'
+  | 'longKeys'
+  | 'dueAts'
+  | 'keepUntils'
+  | 'values'
+  | 'seqs'
+  | 'texts'
+  | 'hashes'
+export type WriteArgument = 'account' | 'from' | 'to' | 'head' | 'lastSeq' | 'now' | 'tolerance' | RowArgument
 export type PurgeArgument = WriteArgument | 'purgeMax'
 
 /** The server's time in milliseconds. Not `now()`, which stands still while a transaction waits for a lock. */
@@ -60,10 +62,11 @@ export function writeStatement(
   { names: { heads, records, journal }, hasServerTime }: StatementOptions,
   argument: Record<WriteArgument, string> & { readonly purgeMax?: string },
 ): string {
-  const { account, from, to, head, lastSeq, absent, puts, entries, now, tolerance } = argument
+  const { account, from, to, head, lastSeq, now, tolerance } = argument
+  const split = (column: RowArgument) => `string_to_array(${argument[column]}, ${argument.separator})`
   const isOnTime = `abs(${hasServerTime ? serverMs : now} - ${now}) <= ${tolerance}`
   const isAbsent = `NOT EXISTS (
-            SELECT 1 FROM ${records} AS r WHERE r.account = ${account} AND r.key = ANY (${absent}))`
+            SELECT 1 FROM ${records} AS r WHERE r.account = ${account} AND r.key = ANY (${split('absent')}))`
   const moved =
     kind === 'create'
       ? `moved AS (
@@ -82,19 +85,19 @@ export function writeStatement(
       DELETE FROM ${records} AS r USING moved
         WHERE r.account = ${account} AND r.key IN (
           SELECT old.key FROM ${records} AS old WHERE old.account = ${account} AND old.keep_until < ${now}
-            AND old.key NOT IN (SELECT p.key FROM json_to_recordset(${puts}::json) AS p (key text))
+            AND NOT old.key = ANY (${split('keys')})
           ORDER BY old.keep_until LIMIT ${argument.purgeMax}))`
   return `WITH ${moved}, put AS (
       INSERT INTO ${records} (account, key, long_key, due_at, keep_until, value)
-        SELECT moved.account, p.key, p.long_key, p.due_at, p.keep_until, p.value FROM moved,
-          json_to_recordset(${puts}::json)
-            AS p (key text, long_key text, due_at double precision, keep_until double precision, value text)
+        SELECT moved.account, coalesce(p.key, ''), nullif(p.long_key, ''), p.due_at, p.keep_until, p.value FROM moved,
+          unnest(${split('keys')}, ${split('longKeys')}, ${argument.dueAts}, ${argument.keepUntils}, ${split('values')})
+            AS p (key, long_key, due_at, keep_until, value)
         ON CONFLICT (account, key) DO UPDATE SET
           due_at = excluded.due_at, keep_until = excluded.keep_until, value = excluded.value
     ), appended AS (
       INSERT INTO ${journal} (account, seq, text, hash)
-        SELECT moved.account, e.seq, e.text, e.hash FROM moved,
-          json_to_recordset(${entries}::json) AS e (seq bigint, text text, hash text)
+        SELECT moved.account, e.seq, coalesce(e.text, ''), coalesce(e.hash, '') FROM moved,
+          unnest(${argument.seqs}, ${split('texts')}, ${split('hashes')}) AS e (seq, text, hash)
     )${kind === 'purge' ? purged : ''}
     SELECT (SELECT count(*) FROM moved)::integer AS moved, ${serverMs} AS ms`
 }

@@ -1,10 +1,10 @@
 import type { Key, StoredEntry } from '@farebox/core'
 import type { DraftChanges } from '@farebox/core/batching'
+import { columnsOf, entryTexts, numbers, recordTexts } from './columns.ts'
 import type { Connection } from './connections.ts'
 import { type Argument, literals, parameters, valuesOf } from './expressions.ts'
 import { type Reading, type ReadingRow, readingOf } from './reading.ts'
 import { rowKey } from './row-key.ts'
-import { entryRow, putRow } from './rows.ts'
 import { type SharedTables, sharedTables } from './shared-tables.ts'
 import {
   lockScript,
@@ -85,11 +85,18 @@ const writeTypes = {
   to: 'bigint',
   head: 'text',
   lastSeq: 'bigint',
-  absent: 'text[]',
-  puts: 'text',
-  entries: 'text',
   now: 'double precision',
   tolerance: 'double precision',
+  separator: 'text',
+  absent: 'text',
+  keys: 'text',
+  longKeys: 'text',
+  dueAts: 'double precision[]',
+  keepUntils: 'double precision[]',
+  values: 'text',
+  seqs: 'bigint[]',
+  texts: 'text',
+  hashes: 'text',
 } as const
 const purgeTypes = { ...writeTypes, purgeMax: 'integer' } as const
 
@@ -102,7 +109,7 @@ export function tables(options: TablesOptions): Tables {
     purge: writeStatement('purge', options, parameters<PurgeArgument>(purgeTypes)),
   }
   const prepared = (name: string): { name?: string } =>
-    preparesStatements ? { name: `${names.schema}_${name}_1` } : {}
+    preparesStatements ? { name: `${names.schema}_${name}_2` } : {}
   const query = (connection: Connection, text: string, values: unknown[]) =>
     connection.query({ text, values })
 
@@ -182,17 +189,29 @@ function writeArguments(
   { accountId, changes, absent, now, toleranceMs, purgeMax }: WriteRequest,
   kind: WriteKind,
 ): Record<PurgeArgument, Argument> {
+  const missing = absent.map((key) => rowKey(key).key)
+  const { keys, longKeys, values } = recordTexts(changes.puts)
+  const { texts, hashes } = entryTexts(changes.entries)
+  const { separator, join } = columnsOf([missing, keys, longKeys, values, texts, hashes])
   const args: Record<WriteArgument, Argument> = {
     account: { type: writeTypes.account, value: accountId },
     from: { type: writeTypes.from, value: String(changes.from) },
     to: { type: writeTypes.to, value: String(changes.to) },
     head: { type: writeTypes.head, value: changes.headText },
     lastSeq: { type: writeTypes.lastSeq, value: String(changes.lastSeq) },
-    absent: { type: writeTypes.absent, value: absent.map((key) => rowKey(key).key) },
-    puts: { type: writeTypes.puts, value: JSON.stringify(changes.puts.map(putRow)) },
-    entries: { type: writeTypes.entries, value: JSON.stringify(changes.entries.map(entryRow)) },
     now: { type: writeTypes.now, value: now },
     tolerance: { type: writeTypes.tolerance, value: toleranceMs },
+    separator: { type: writeTypes.separator, value: separator },
+    // Twice, because a single empty key would look like none.
+    absent: { type: writeTypes.absent, value: join([...missing, ...missing.slice(0, 1)]) },
+    keys: { type: writeTypes.keys, value: join(keys) },
+    longKeys: { type: writeTypes.longKeys, value: join(longKeys) },
+    dueAts: { type: writeTypes.dueAts, value: numbers(changes.puts.map(({ put }) => put.dueAt)) },
+    keepUntils: { type: writeTypes.keepUntils, value: numbers(changes.puts.map(({ put }) => put.keepUntil)) },
+    values: { type: writeTypes.values, value: join(values) },
+    seqs: { type: writeTypes.seqs, value: numbers(changes.entries.map(({ seq }) => seq)) },
+    texts: { type: writeTypes.texts, value: join(texts) },
+    hashes: { type: writeTypes.hashes, value: join(hashes) },
   }
   return (kind === 'purge' ? { ...args, purgeMax: { type: 'integer', value: purgeMax } } : args) as Record<
     PurgeArgument,
