@@ -45,6 +45,8 @@ export function accountCache<Account extends Sized>(charsMax: number): AccountCa
       const chars = accountChars + account.headChars + account.open.chars()
       accounts.set(accountId, { account, chars })
       charsHeld += chars
+      // Not only in the loop: to find its first member, a map goes through all that were deleted before it.
+      if (charsHeld <= charsMax) return
       for (const oldest of accounts.keys()) {
         if (charsHeld <= charsMax) break
         forget(oldest)
@@ -90,6 +92,7 @@ export function openRecords(): OpenRecords {
       forget(key)
       records.set(key, { value, chars })
       charsHeld += chars
+      if (records.size <= openMax) return
       for (const oldest of records.keys()) {
         if (records.size <= openMax) break
         forget(oldest)
