@@ -19,30 +19,58 @@ const waitingMax = 10_000
 /** Bounds the size of one script's arguments. */
 const batchCallsMax = 512
 
-/** One batch of an account is under way at a time. Accounts never wait for one another. */
+/** The calls of one account. One batch of them is under way at a time. */
+interface Box {
+  readonly accountId: string
+  readonly calls: WaitingCall[]
+}
+
+/** Accounts never wait for one another. */
 export function mailboxes(run: RunBatch): Mailboxes {
-  const boxes = new Map<string, WaitingCall[]>()
+  const boxes = new Map<string, Box>()
+  /** Those that nobody works on. */
+  let idle: Box[] = []
   let waitingCount = 0
   let isClosed = false
   const onEmpty: (() => void)[] = []
 
-  async function empty(accountId: string, box: WaitingCall[]): Promise<void> {
-    while (box.length > 0) {
-      const batch = box.splice(0, batchCallsMax)
-      try {
-        const outcomes = await run(
-          accountId,
-          batch.map(({ call }) => call),
-        )
-        for (const [index, outcome] of outcomes.entries()) settle(batch[index] as WaitingCall, outcome)
-        waitingCount -= outcomes.length
-        box.unshift(...batch.slice(outcomes.length))
-      } catch (error) {
-        reject(batch, error)
-      }
-      // Callers that go on with their result have a turn to ask again, and then share the next commit too.
-      await new Promise<void>((resolve) => setImmediate(resolve))
+  /**
+   * After this turn of the event loop: what comes in one turn is sent together, and callers that go on with their result
+   * ask again in time to share the next commit. One turn for all boxes, because there may be thousands.
+   */
+  function rest(box: Box): void {
+    idle.push(box)
+    if (idle.length === 1) setImmediate(workOnAll)
+  }
+
+  function workOnAll(): void {
+    const rested = idle
+    idle = []
+    for (const box of rested) {
+      // Everything that can fail is caught inside.
+      if (box.calls.length > 0) void work(box)
+      else remove(box.accountId)
     }
+  }
+
+  async function work(box: Box): Promise<void> {
+    const { accountId, calls } = box
+    const batch = calls.splice(0, batchCallsMax)
+    try {
+      const outcomes = await run(
+        accountId,
+        batch.map(({ call }) => call),
+      )
+      for (const [index, outcome] of outcomes.entries()) settle(batch[index] as WaitingCall, outcome)
+      waitingCount -= outcomes.length
+      if (outcomes.length < batch.length) calls.unshift(...batch.slice(outcomes.length))
+    } catch (error) {
+      reject(batch, error)
+    }
+    rest(box)
+  }
+
+  function remove(accountId: string): void {
     boxes.delete(accountId)
     if (boxes.size === 0) for (const done of onEmpty.splice(0)) done()
   }
@@ -52,13 +80,12 @@ export function mailboxes(run: RunBatch): Mailboxes {
     waitingCount -= calls.length
   }
 
-  function boxOf(accountId: string): WaitingCall[] {
+  function boxOf(accountId: string): Box {
     const existing = boxes.get(accountId)
     if (existing !== undefined) return existing
-    const box: WaitingCall[] = []
+    const box: Box = { accountId, calls: [] }
     boxes.set(accountId, box)
-    // Everything that can fail is caught inside.
-    setImmediate(() => void empty(accountId, box))
+    rest(box)
     return box
   }
 
@@ -70,7 +97,7 @@ export function mailboxes(run: RunBatch): Mailboxes {
       }
       return new Promise((resolve, reject) => {
         waitingCount += 1
-        boxOf(call.accountId).push({ call, resolve, reject })
+        boxOf(call.accountId).calls.push({ call, resolve, reject })
       })
     },
     close() {

@@ -122,45 +122,51 @@ export const writeAccount: Script = script(
   turns,
   pieces,
   `
-local account = redis.call('HMGET', KEYS[1], 'version', 'mark', 'frozen', 'frozenMark')
+local counts = {}
+for index = 1, 6 do counts[index] = tonumber(ARGV[10 + index]) end
+local from = 17
+local together = math.min(counts[1], 1000)
+local account = redis.call('HMGET', KEYS[1], 'version', 'mark', 'frozen', 'frozenMark', unpack(ARGV, from, from + together - 1))
 local isReplay = ARGV[10] == '1'
 if account[3] and not isReplay then return {time[1], time[2], 'frozen'} end
 if (account[1] or '0') ~= ARGV[1] or (account[2] or '') ~= ARGV[2] then return {time[1], time[2], 'lost'} end
 if ARGV[5] == '1' and math.abs(now - tonumber(ARGV[3])) > tonumber(ARGV[4]) then return {time[1], time[2], 'lost'} end
-local counts = {}
-for index = 1, 6 do counts[index] = tonumber(ARGV[10 + index]) end
-local from = 17
-for first = from, from + counts[1] - 1, 1000 do
+for index = 5, 4 + together do
+  if account[index] then return {time[1], time[2], 'lost'} end
+end
+for first = from + together, from + counts[1] - 1, 1000 do
   local found = redis.call('HMGET', KEYS[1], unpack(ARGV, first, math.min(first + 999, from + counts[1] - 1)))
   for _, value in ipairs(found) do
     if value then return {time[1], time[2], 'lost'} end
   end
 end
--- A key of another kind would stop the script half-way: better now.
-redis.call('ZCARD', KEYS[2])
-redis.call('ZCARD', KEYS[3])
-redis.call('XLEN', KEYS[4])
-from = from + counts[1]
-each('HSET', KEYS[1], from, counts[2])
-from = from + counts[2]
-if not account[1] then
+local fields = from + counts[1]
+local due = fields + counts[2]
+local undue = due + counts[3]
+local keep = undue + counts[4]
+local kept = keep + counts[5]
+local entries = kept + counts[6]
+-- A key of another kind would stop the script half-way: better now. Not those that are not touched.
+local isNew = not account[1]
+local purgeMax = tonumber(ARGV[6])
+if isNew or undue > due or keep > undue or purgeMax > 0 then redis.call('ZCARD', KEYS[2]) end
+if isNew or entries > keep or purgeMax > 0 then redis.call('ZCARD', KEYS[3]) end
+if isNew or #ARGV >= entries then redis.call('XLEN', KEYS[4]) end
+each('HSET', KEYS[1], fields, counts[2])
+if isNew then
   -- Keys that are always there: while a slot moves between nodes, a key that is missing can not be told from one that has moved.
   redis.call('ZADD', KEYS[2], '+inf', '\\0')
   redis.call('ZADD', KEYS[3], '+inf', '\\0')
   if redis.call('EXISTS', KEYS[4]) == 0 then redis.call('XADD', KEYS[4], '0-1', 'first', '1') end
 end
-each('ZADD', KEYS[2], from, counts[3])
-from = from + counts[3]
-each('ZREM', KEYS[2], from, counts[4])
-from = from + counts[4]
-each('ZADD', KEYS[3], from, counts[5])
-from = from + counts[5]
-each('ZREM', KEYS[3], from, counts[6])
-from = from + counts[6]
-for index = from, #ARGV, 3 do
+each('ZADD', KEYS[2], due, counts[3])
+each('ZREM', KEYS[2], undue, counts[4])
+each('ZADD', KEYS[3], keep, counts[5])
+each('ZREM', KEYS[3], kept, counts[6])
+for index = entries, #ARGV, 3 do
   redis.call('XADD', KEYS[4], ARGV[index], 't', ARGV[index + 1], 'h', ARGV[index + 2])
 end
-if tonumber(ARGV[6]) > 0 then
+if purgeMax > 0 then
   local old = redis.call('ZRANGEBYSCORE', KEYS[3], '-inf', '(' .. ARGV[3], 'LIMIT', 0, ARGV[6])
   for _, key in ipairs(old) do
     redis.call('HDEL', KEYS[1], 'r' .. key)

@@ -72,3 +72,31 @@ it('forgets the oldest when it is full, and takes the same write twice for one',
 
   expect(memory.of('alice').map(({ to }) => to.mark)).toEqual(['c', 'd', 'e'])
 })
+
+it('gives a write as it was, with the values of its records', () => {
+  const memory = writeMemory(1_000_000)
+  const value = { amount: 5n, parts: ['a'] }
+  const text = '{"amount":"5n","parts":["a"]}'
+  const puts = [
+    { put: { key: 'hold:a', value, mode: 'create', dueAt: 7 }, text },
+    { put: { key: 'hold:b', value, mode: 'replace', keepUntil: 9 }, text },
+  ] as const
+  const whole = { ...write('a', 'b'), puts, entries: [{ seq: 1n, text: '{}', hash: 'h' }] }
+  memory.add(whole)
+  memory.confirm('alice', 'b')
+
+  expect(memory.of('alice')).toStrictEqual([whole])
+})
+
+it('has the others still after thousands were forgotten', () => {
+  const memory = writeMemory(1_000_000)
+  memory.add(write('a', 'b'))
+  for (let index = 0; index < 5000; index += 1) {
+    memory.add(write('b', `lost${index}`))
+    memory.forget('alice', `lost${index}`)
+  }
+  memory.add(write('b', 'c'))
+  memory.confirm('alice', 'c')
+
+  expect(marks(memory, 'a')).toEqual(['b', 'c'])
+})

@@ -1,4 +1,4 @@
-import type { StoredEntry } from '@farebox/core'
+import { decodeValue, type Put, type StoredEntry } from '@farebox/core'
 import type { AccountChanges } from './accounts.ts'
 import type { Position } from './position.ts'
 
@@ -26,54 +26,77 @@ export interface WriteMemory {
   after(accountId: string, mark: string): readonly RememberedWrite[]
 }
 
+/** A record without its value, which its text tells again: values are many small objects, and would be kept for long. */
+interface KeptPut {
+  readonly key: string
+  readonly mode: Put['mode']
+  readonly dueAt: number | undefined
+  readonly keepUntil: number | undefined
+  readonly text: string
+}
+
+type KeptWrite = Omit<RememberedWrite, 'puts'> & { readonly puts: readonly KeptPut[] }
+
 interface Kept {
-  readonly write: RememberedWrite
+  /** `undefined` once it was dropped: its place stays for a while. */
+  write: KeptWrite | undefined
   readonly chars: number
   isConfirmed: boolean
 }
 
+/** So many places of dropped writes are kept at least: a list that is cut at every write is copied at every write. */
+const emptyMax = 1024
+
 /** Keeps writes of about `charsMax` characters in all, the newest. */
 export function writeMemory(charsMax: number): WriteMemory {
-  /** By account, and there by the mark a write leads to. */
-  const accounts = new Map<string, Map<string, Kept>>()
-  const inOrder = new Set<Kept>()
+  /** By the mark a write leads to, which no other write has. */
+  const byMark = new Map<string, Kept>()
+  // Not the map's own order: to find its first member, a map goes through all that were deleted before it.
+  let queue: Kept[] = []
+  let oldest = 0
   let charsHeld = 0
 
   function drop(kept: Kept): void {
-    const { accountId, to } = kept.write
-    if (!inOrder.delete(kept)) return
+    if (kept.write === undefined) return
+    byMark.delete(kept.write.to.mark)
     charsHeld -= kept.chars
-    const writes = accounts.get(accountId)
-    writes?.delete(to.mark)
-    if (writes?.size === 0) accounts.delete(accountId)
+    kept.write = undefined
+  }
+
+  function makeRoom(): void {
+    for (; charsHeld > charsMax && oldest < queue.length; oldest += 1) drop(queue[oldest] as Kept)
+    if (queue.length <= 2 * byMark.size + emptyMax) return
+    queue = queue.filter(({ write }) => write !== undefined)
+    oldest = 0
   }
 
   function find(accountId: string, mark: string): Kept | undefined {
-    return accounts.get(accountId)?.get(mark)
+    const kept = byMark.get(mark)
+    return kept?.write?.accountId === accountId ? kept : undefined
   }
 
   function of(accountId: string): RememberedWrite[] {
-    const writes = [...(accounts.get(accountId)?.values() ?? [])]
-    const known = new Set(writes.filter(({ isConfirmed }) => isConfirmed).map(({ write }) => write.to.mark))
+    const writes: KeptWrite[] = []
+    const known = new Set<string>()
+    for (const { write, isConfirmed } of queue) {
+      if (write?.accountId !== accountId) continue
+      writes.push(write)
+      if (isConfirmed) known.add(write.to.mark)
+    }
     // What a confirmed write stands on was applied, too.
-    for (const { write } of writes.toReversed()) if (known.has(write.to.mark)) known.add(write.from.mark)
-    return writes.filter(({ write }) => known.has(write.to.mark)).map(({ write }) => write)
+    for (const { from, to } of writes.toReversed()) if (known.has(to.mark)) known.add(from.mark)
+    return writes.filter(({ to }) => known.has(to.mark)).map(whole)
   }
 
   return {
     add(write) {
-      const known = find(write.accountId, write.to.mark)
+      const known = byMark.get(write.to.mark)
       if (known !== undefined) drop(known)
-      const kept = { write, chars: charsOf(write), isConfirmed: false }
-      const writes = accounts.get(write.accountId)
-      if (writes === undefined) accounts.set(write.accountId, new Map([[write.to.mark, kept]]))
-      else writes.set(write.to.mark, kept)
-      inOrder.add(kept)
+      const kept = { write: keep(write), chars: charsOf(write), isConfirmed: false }
+      byMark.set(write.to.mark, kept)
+      queue.push(kept)
       charsHeld += kept.chars
-      for (const oldest of inOrder) {
-        if (charsHeld <= charsMax) break
-        drop(oldest)
-      }
+      makeRoom()
     },
     confirm(accountId, mark) {
       const kept = find(accountId, mark)
@@ -90,6 +113,33 @@ export function writeMemory(charsMax: number): WriteMemory {
       for (let write = next.get(mark); write !== undefined; write = next.get(write.to.mark)) path.push(write)
       return path
     },
+  }
+}
+
+function keep({ accountId, from, to, headText, lastSeq, puts, entries }: RememberedWrite): KeptWrite {
+  const kept = puts.map(({ put: { key, mode, dueAt, keepUntil }, text }) => ({
+    key,
+    mode,
+    dueAt,
+    keepUntil,
+    text,
+  }))
+  return { accountId, from, to, headText, lastSeq, puts: kept, entries }
+}
+
+function whole({ puts, ...write }: KeptWrite): RememberedWrite {
+  return {
+    ...write,
+    puts: puts.map(({ key, mode, dueAt, keepUntil, text }) => ({
+      put: {
+        key,
+        value: decodeValue(text),
+        mode,
+        ...(dueAt !== undefined && { dueAt }),
+        ...(keepUntil !== undefined && { keepUntil }),
+      },
+      text,
+    })),
   }
 }
 
