@@ -16,4 +16,9 @@ export function checkText(text: string, what: string): void {
   }
 }
 
+/** Whether a name could be kept by every store; one that could not was never kept. */
+export function isStorable(text: string): boolean {
+  return text.length <= nameCharsMax && !text.includes('\0') && !loneSurrogate.test(text)
+}
+
 const loneSurrogate = /\p{Surrogate}/u

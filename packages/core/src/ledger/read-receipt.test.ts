@@ -3,6 +3,7 @@ import { fakeClock } from '../clock.ts'
 import { nano } from '../money.ts'
 import { emptyFold } from './audit/fold.ts'
 import { valueOfFold } from './audit/fold-value.ts'
+import { checkText } from './check-text.ts'
 import { journalBaseKey } from './journal-base.ts'
 import type { LateTerms } from './late.ts'
 import { createLedger } from './ledger.ts'
@@ -70,6 +71,20 @@ describe('the receipt of a request', () => {
     expect(given).toMatchObject({ charged: 7n })
     expect(await receipt()).toEqual(given)
     expect(await isCharged()).toBe(true)
+  })
+
+  it.each(['a\0b', '\ud800', 'x'.repeat(600), ''])('is not there for "%s", which is no id', async (requestId) => {
+    const { store, clock } = await reserved()
+    const strict: LedgerStore = {
+      ...store,
+      transact(accountId, keys, reduce) {
+        for (const key of keys) checkText(key, 'record key')
+        return store.transact(accountId, keys, reduce)
+      },
+    }
+    const ledger = createLedger({ store: strict, clock, plans: planPreset('hf-latest') })
+    expect(await ledger.receipt('alice', requestId)).toBeUndefined()
+    expect(await ledger.isCharged('alice', requestId)).toBeUndefined()
   })
 
   it('is not there for a request that died, also when its cost is told later', async () => {

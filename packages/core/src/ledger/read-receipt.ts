@@ -1,6 +1,7 @@
 import { assert } from '../assert.ts'
 import type { Access } from './access.ts'
 import type { Account } from './account.ts'
+import { isStorable } from './check-text.ts'
 import type { JournalEntry } from './entry.ts'
 import { isAwaited } from './late.ts'
 import { type Receipt, receiptOf, sum, withLateCosts } from './receipt.ts'
@@ -52,6 +53,8 @@ async function readHold(
   requestId: string,
 ): Promise<HoldReading | undefined> {
   const key = reservationKey(requestId)
+  // Whoever asks may send anything in place of an id.
+  if (!isStorable(key)) return undefined
   return access.run(accountId, [key], ({ head, records, now }) => {
     const hold = records.get(key) as Reservation | undefined
     const nowMs = Math.max(now, (head as Account | null)?.asOfMs ?? 0)
