@@ -238,7 +238,19 @@ describe('the ledger and a model of it, step by step', () => {
         },
       ],
     ],
-  ])('agree on %s', (_name, commands) => playCommands(memory, commands))
+    [
+      'a wait for a cost that ended before the invoice of its period, and that only the invoice noticed',
+      [
+        { do: 'reserve', id: 'r1', amount: 0n, minimum: 0n, timeToLiveMs: 0, traceable: false },
+        { do: 'settle', id: 'r1', cost: 1n, failedCost: null, late: [2] },
+        { do: 'period-end', byMs: 1 },
+        { do: 'close' },
+        { do: 'reconcile', id: 'r1', attempt: 2, cost: 0n },
+      ],
+    ],
+  ])('agree on %s', async (_name, commands) => {
+    for (const policy of ['waive', 'charge-estimate'] as const) await playCommands(memory, commands, policy)
+  })
 
   it('agree on every answer, balance and counter of random histories', { timeout: 3_600_000 }, async () => {
     await fc.assert(

@@ -57,9 +57,14 @@ export async function playCommands(
 async function close(ledger: Ledger, model: LedgerModel, nowMs: number): Promise<void> {
   const result = await ledger.statements.closePeriod({ accountId: 'alice' })
   if (result.outcome === 'no-period') return
-  if (result.outcome === 'closed') model.close(result.invoice.periodKey)
   const { planId } = await ledger.balance('alice')
-  for (const command of Array<Command>(2).fill({ do: 'configure', planId })) {
+  const looks = Array<Command & { readonly do: 'configure' }>(2).fill({ do: 'configure', planId })
+  if (result.outcome === 'closed') {
+    // What time alone has changed belongs to the period: it is written before that is closed.
+    for (const command of looks) model.run(command, nowMs)
+    model.close(result.invoice.periodKey)
+  }
+  for (const command of looks) {
     model.run(command, nowMs)
     await ledger.configure({ accountId: 'alice', planId })
   }
