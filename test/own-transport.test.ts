@@ -40,6 +40,7 @@ function start(send: (request: UpstreamRequest) => Promise<TransportResponse>) {
         model: 'acme/m',
         operation: 'chat',
         price: { input_token: perMillion('1'), output_token: perMillion('2') },
+        limits: { contextTokens: 1000 },
         source: 'https://example.com/pricing',
         readOn: '2026-11-22',
       },
@@ -82,6 +83,23 @@ describe('a transport of the host', () => {
     expect(response?.status).toBe(200)
     expect(response?.headers['x-farebox-cost']).toBe('0.00002')
     expect(calls).toEqual(['http://127.0.0.1:9/v1/chat/completions', 'close'])
+  })
+
+  it('brings a report of more than any model reads, which empties nobody’s account and is estimated', async () => {
+    const { gateway } = start(async () => {
+      const body = new ByteStream({ onResume: () => undefined, onCancel: () => undefined })
+      body.write(Buffer.from(reply.replace('"prompt_tokens":10', '"prompt_tokens":9007199254740991')))
+      body.end()
+      return { status: 200, headers: { 'content-type': 'application/json' }, body }
+    })
+    const response = await gateway.handle(ask)
+    const requestId = response?.headers['x-farebox-receipt'] ?? ''
+
+    expect(await gateway.receipts.get({ accountId: 'alice', requestId })).toMatchObject({
+      absorbed: 0n,
+      attempts: [{ costSource: 'estimate', usage: { certainty: 'estimate' } }],
+    })
+    expect((await gateway.accounts.balance('alice')).charged).toBeLessThan(200_000n)
   })
 
   it('brings a file whose type nobody told, which is not taken for JSON', async () => {

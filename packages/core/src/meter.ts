@@ -5,6 +5,7 @@ import type { JsonObject } from './http/json-object.ts'
 import type { Operation } from './http/routes.ts'
 import { encodeEvent } from './http/sse.ts'
 import type { Attempt } from './metering/attempt.ts'
+import { isBelievable } from './metering/believable.ts'
 import { findUsage } from './metering/reply-meter.ts'
 import { type CostMembers, meterStream } from './metering/stream-meter.ts'
 import { formatUsd, zero } from './money.ts'
@@ -21,7 +22,8 @@ export function createMeter(providers: ReadonlyMap<string, Provider>, clock: Clo
     const readUsage = (reply: unknown) => {
       const serviceTier = provider?.serviceTier?.(reply)
       if (serviceTier !== undefined) attempt.serviceTier = serviceTier
-      return provider?.usage(reply, call)
+      const told = provider?.usage(reply, call)
+      return told !== undefined && isBelievable(told, call, attempt.target) ? told : undefined
     }
     if (upstream.kind === 'reply' && !call.isStreaming) {
       const { reply, object, contentType } = upstream

@@ -7,7 +7,7 @@ import type { Attempt } from './metering/attempt.ts'
 import { tokensOf, usageWithEstimates } from './metering/estimate.ts'
 import type { Nano } from './money.ts'
 import { isPricedApart, type Rated, rateKnown, UnpricedTierError } from './rate-usage.ts'
-import type { Usage } from './usage.ts'
+import type { Quantities, Usage } from './usage.ts'
 
 /** An attempt with its cost, and what stood in the way of an exact one. */
 export interface PricedAttempt {
@@ -25,9 +25,12 @@ export function priceAttempt(
   reportedCost: Nano | undefined,
 ): PricedAttempt {
   // Everything that was reported is booked, also what this price does not name: another version of it may.
-  const { target, reported } = attempt
-  // Told while it went on, and then it broke off: the provider has counted more than that.
-  const isPartial = attempt.outcome !== 'served' && attempt.outcome !== 'failed' && !attempt.isReportFinal
+  const { target, untoldEvents } = attempt
+  const reported = withUntold(attempt)
+  // Told while it went on, and then it broke off or went on without: the provider has counted more than that.
+  const isPartial =
+    untoldEvents !== undefined ||
+    (attempt.outcome !== 'served' && attempt.outcome !== 'failed' && !attempt.isReportFinal)
   if (reportedCost !== undefined) {
     const usage: Usage | undefined = reported && {
       quantities: reported,
@@ -44,6 +47,13 @@ export function priceAttempt(
   const { cost, unpriced } = rateKnown(usage.quantities, target, attempt)
   const isExact = usage.certainty === 'exact' && unpriced === undefined
   return { settled: settledAs(attempt, isExact ? 'price-book' : 'estimate', cost, usage), unpriced }
+}
+
+/** What was reported, and what came behind it. */
+function withUntold({ reported, untoldEvents }: Attempt): Quantities | undefined {
+  if (reported === undefined || untoldEvents === undefined) return reported
+  const { output_token: told = 0n } = reported
+  return typeof told === 'bigint' ? { ...reported, output_token: told + BigInt(untoldEvents) } : reported
 }
 
 // Member by member, and the few that may be missing added: a copy takes longer than pricing does.

@@ -115,6 +115,15 @@ describe('a stream that broke off', () => {
   })
 })
 
+it('output that came behind the usage is charged besides, as an estimate, of a stream that was whole as of one that was not', async () => {
+  for (const outcome of ['served', 'aborted'] as const) {
+    const receipt = await settle({ reported, outcome, untoldEvents: 3 })
+    expect(receipt?.attempts).toMatchObject([
+      { cost: 30_000n, costSource: 'estimate', usage: { quantities: { output_token: 10n } } },
+    ])
+  }
+})
+
 describe('an attempt with the account’s own key', () => {
   it('has what the provider bills beside no cost at all, whatever it is known from', async () => {
     for (const members of [

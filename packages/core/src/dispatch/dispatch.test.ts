@@ -563,6 +563,13 @@ describe('a stream', () => {
     expect(await text((await run([provider.baseUrl], { stream: true })).upstream)).toBe(talk + done)
   })
 
+  it('may have its content type in capitals', async () => {
+    const provider = await serve((_request, response) => {
+      response.writeHead(200, { 'content-type': 'Text/Event-Stream' }).end(chunk + done)
+    })
+    expect(await text((await run([provider.baseUrl], { stream: true })).upstream)).toBe(chunk + done)
+  })
+
   it('may lack a content type', async () => {
     const provider = await serve((_request, response) => void response.end(chunk + done))
     expect(await text((await run([provider.baseUrl], { stream: true })).upstream)).toBe(chunk + done)

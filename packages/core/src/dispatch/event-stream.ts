@@ -24,7 +24,7 @@ export async function openStream(request: UpstreamRequest, context: ReplyContext
   const contentType = response.headers['content-type']
   if (
     response.status >= 300 ||
-    (typeof contentType === 'string' && !contentType.startsWith('text/event-stream'))
+    (typeof contentType === 'string' && !/^text\/event-stream/i.test(contentType))
   ) {
     throw await readRefusal(response, context)
   }

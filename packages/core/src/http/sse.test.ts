@@ -60,7 +60,7 @@ describe('lastEventEnd', () => {
             const size = sizes[turn % sizes.length] ?? 1
             const chunk = Buffer.concat([carried, bytes.subarray(at, at + size)])
             at += size
-            const whole = lastEventEnd(chunk)
+            const whole = lastEventEnd(chunk, carried.length)
             for (let from = 0; from < whole; ) {
               const end = eventEnd(chunk, from)
               seen.push(eventData(chunk.subarray(from, end)))

@@ -3,10 +3,14 @@
 const lf = 0x0a
 const cr = 0x0d
 
-/** The offset behind the last whole event, or 0 when not even one is whole. */
-export function lastEventEnd(bytes: Buffer): number {
+/**
+ * The offset behind the last whole event, or 0 when not even one is whole. `known` is how many bytes at the beginning are known to
+ * have no end in them, so that a long event is not looked through again with each of its chunks.
+ */
+export function lastEventEnd(bytes: Buffer, known = 0): number {
+  const first = Math.max(known - 1, 0)
   let at = bytes.lastIndexOf(lf)
-  while (at > 0) {
+  while (at > 0 && at >= first) {
     const before = bytes[at - 1]
     if (before === lf) return at + 1
     if (before === cr && (bytes[at - 2] === lf || bytes[at - 2] === cr)) return at + 1

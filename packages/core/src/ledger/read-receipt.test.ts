@@ -73,19 +73,22 @@ describe('the receipt of a request', () => {
     expect(await isCharged()).toBe(true)
   })
 
-  it.each(['a\0b', '\ud800', 'x'.repeat(600), ''])('is not there for "%s", which is no id', async (requestId) => {
-    const { store, clock } = await reserved()
-    const strict: LedgerStore = {
-      ...store,
-      transact(accountId, keys, reduce) {
-        for (const key of keys) checkText(key, 'record key')
-        return store.transact(accountId, keys, reduce)
-      },
-    }
-    const ledger = createLedger({ store: strict, clock, plans: planPreset('hf-latest') })
-    expect(await ledger.receipt('alice', requestId)).toBeUndefined()
-    expect(await ledger.isCharged('alice', requestId)).toBeUndefined()
-  })
+  it.each(['a\0b', '\ud800', 'x'.repeat(600), ''])(
+    'is not there for "%s", which is no id',
+    async (requestId) => {
+      const { store, clock } = await reserved()
+      const strict: LedgerStore = {
+        ...store,
+        transact(accountId, keys, reduce) {
+          for (const key of keys) checkText(key, 'record key')
+          return store.transact(accountId, keys, reduce)
+        },
+      }
+      const ledger = createLedger({ store: strict, clock, plans: planPreset('hf-latest') })
+      expect(await ledger.receipt('alice', requestId)).toBeUndefined()
+      expect(await ledger.isCharged('alice', requestId)).toBeUndefined()
+    },
+  )
 
   it('is not there for a request that died, also when its cost is told later', async () => {
     const { clock, give, tell, receipt, isCharged } = await reserved()

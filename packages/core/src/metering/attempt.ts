@@ -27,6 +27,8 @@ export interface Attempt {
   isReportFinal: boolean
   /** Pieces of output seen in a stream, to estimate by when usage never came. */
   outputEvents: number
+  /** Those of them that brought output after usage was last told: it does not count them. */
+  untoldEvents?: number
   /** Bytes of a whole reply, to estimate by. */
   replyBytes: number
 }

@@ -259,6 +259,47 @@ describe('usage', () => {
     expect(attempt.reported).toEqual({ input_token: 9n, output_token: 2n })
   })
 
+  it('that is told before output is not all of it: what comes behind is counted, and nothing is final', async () => {
+    const early = 'data: {"choices":[],"usage":{"prompt_tokens":9,"completion_tokens":0}}\n\n'
+    for (const chunks of [
+      [early, chunkEvent('a'), chunkEvent('b'), done],
+      [`${early}${chunkEvent('a')}${chunkEvent('b')}`, done],
+      [`${chunkEvent('z')}${early}${chunkEvent('a')}`, chunkEvent('b'), done],
+    ]) {
+      const { attempt } = await play(chunks)
+      expect(attempt).toMatchObject({ isReportFinal: false, untoldEvents: 2, outcome: 'served' })
+    }
+    const { text } = await play([early, chunkEvent('a')])
+    expect(text).toContain(brokenOff)
+    const { attempt } = await play([early, chunkEvent('a'), usageEvent, chunkEvent(''), done])
+    expect(attempt).toMatchObject({ isReportFinal: true, reported: { output_token: 2n } })
+    expect(attempt.untoldEvents).toBeUndefined()
+  })
+
+  it.each([
+    ['behind a comment with a brace', `: {\n${usageEvent}`],
+    ['behind a name with a brace', `event: {x}\n${usageEvent}`],
+    [
+      'on two lines',
+      'data: {"choices":[],\ndata: "usage":{"prompt_tokens":9,\ndata:"completion_tokens":2}}\n\n',
+    ],
+  ])('is read and hidden %s', async (_place, event) => {
+    const { attempt, text } = await play([chunkEvent('a'), event, done])
+    expect(attempt.reported).toEqual({ input_token: 9n, output_token: 2n })
+    expect(text).not.toContain('usage')
+    const { text: shown } = await play([event, done], { wantsUsage: true })
+    expect(JSON.parse(dataOf(shown)[0] ?? '').usage).toMatchObject({
+      completion_tokens: 2,
+      cost: '0.00000465',
+    })
+  })
+
+  it('is read behind the byte order mark that a stream may begin with', async () => {
+    const { attempt, text } = await play([`\ufeff${usageEvent}`, done])
+    expect(attempt.reported).toEqual({ input_token: 9n, output_token: 2n })
+    expect(text).not.toContain('usage')
+  })
+
   it('that says nothing does not replace usage that did', async () => {
     const empty = 'data: {"choices":[],"usage":{}}\n\n'
     const { attempt } = await play([chunkEvent('a'), usageEvent, empty, done])

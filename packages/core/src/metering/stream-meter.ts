@@ -35,6 +35,10 @@ const usageName = Buffer.from('"usage"')
 const errorName = Buffer.from('"error"')
 const doneMark = Buffer.from('[DONE]')
 const dataField = Buffer.from('data:')
+const deltaName = Buffer.from('"delta"')
+const outputPiece = /"(?:content|reasoning|reasoning_content|arguments)"\s*:\s*"[^"]/g
+const lineFeed = 0x0a
+const carriageReturn = 0x0d
 const doneEvent = Buffer.from('data: [DONE]\n\n')
 
 /** An event longer than this is not an event. */
@@ -101,7 +105,9 @@ export function meterStream(options: StreamMeterOptions): ByteStream {
       hasFailed ||= hasErrorEvent(events)
       if (options.hide !== undefined) events = Buffer.from(options.hide(events.toString('latin1')), 'latin1')
     }
-    const shown = events.includes(usageName) ? meterUsage(events, options) : events
+    let shown = events
+    if (events.includes(usageName)) shown = meterUsage(events, options)
+    else if (attempt.reported !== undefined) countUntold(events, attempt)
     const done = doneAt(shown)
     if (done === -1) return shown.length === 0 || response.write(shown)
     if (done > 0) response.write(shown.subarray(0, done))
@@ -116,7 +122,7 @@ export function meterStream(options: StreamMeterOptions): ByteStream {
     write(chunk) {
       if (isOver) return true
       const bytes = carried === undefined ? asBuffer(chunk) : Buffer.concat([carried, chunk])
-      const whole = lastEventEnd(bytes)
+      const whole = lastEventEnd(bytes, carried?.length)
       carried = whole === bytes.length ? undefined : bytes.subarray(whole)
       if (carried !== undefined && carried.length > eventBytesMax) {
         breakOff(new GatewayError('provider_failed', 'The provider sent an event that is too large.'))
@@ -150,22 +156,46 @@ export function meterStream(options: StreamMeterOptions): ByteStream {
 
 /** Takes usage out of every event that has it, and gives the events as the caller is to see them. */
 function meterUsage(events: Buffer, options: StreamMeterOptions): Buffer {
+  const { attempt } = options
   const pieces: Buffer[] = []
   let copied = 0
   for (let at = events.indexOf(usageName); at !== -1; ) {
     const end = eventEnd(events, at)
     const start = eventStart(events, at)
-    const event = events.subarray(start, end)
+    const received = events.subarray(start, end)
+    const event = inOneLine(received)
     const edited = meterEvent(event, options)
-    if (edited !== event) {
+    if (edited !== received) {
       pieces.push(events.subarray(copied, start), edited)
       copied = end
     }
     at = events.indexOf(usageName, end)
+    if (attempt.reported !== undefined)
+      countUntold(events.subarray(end, at === -1 ? undefined : eventStart(events, at)), attempt)
   }
   if (pieces.length === 0) return events
   pieces.push(events.subarray(copied))
   return Buffer.concat(pieces)
+}
+
+/** Output that comes behind usage is not counted in it: some providers tell the prompt first, and the rest nowhere. */
+function countUntold(events: Buffer, attempt: Attempt): void {
+  if (events.length === 0 || !events.includes(deltaName)) return
+  const pieces = events.toString('latin1').match(outputPiece)
+  if (pieces === null) return
+  attempt.untoldEvents = (attempt.untoldEvents ?? 0) + pieces.length
+  attempt.isReportFinal = false
+}
+
+/** An event whose data is on several lines, as one that is on one: JSON has line ends between its parts only. */
+function inOneLine(event: Buffer): Buffer {
+  if (countOf(event, dataField) === 1) return event
+  const lines = event
+    .toString('latin1')
+    .split(/\r\n|\n|\r/)
+    .filter((line) => line.startsWith('data:'))
+  if (lines.length < 2) return event
+  return Buffer.from(`data: ${lines.map((line) => line.slice('data:'.length)).join(' ')}\n\n`, 'latin1')
 }
 
 function meterEvent(event: Buffer, { attempt, wantsUsage, readUsage, costOf }: StreamMeterOptions): Buffer {
@@ -177,6 +207,7 @@ function meterEvent(event: Buffer, { attempt, wantsUsage, readUsage, costOf }: S
   if (quantities !== undefined) {
     attempt.reported = quantities
     attempt.isReportFinal = isLast(event, object)
+    delete attempt.untoldEvents
   }
   if (!wantsUsage) {
     return isUsageOnly(event, object) ? Buffer.alloc(0) : editObject(event, object, { usage: undefined })
@@ -207,10 +238,19 @@ function incomplete(): GatewayError {
   return new GatewayError('provider_failed', 'The provider ended the answer before it was complete.')
 }
 
-/** The JSON object of an event's data line. */
+/** The JSON object of an event's data line. Comments and names may have braces of their own. */
 function dataObject(event: Buffer): JsonObject | undefined {
-  const brace = event.indexOf(0x7b)
-  return brace === -1 ? undefined : scanObject(event, brace)
+  for (let at = event.indexOf(dataField); at !== -1; at = event.indexOf(dataField, at + 1)) {
+    const before = at === 0 ? lineFeed : event[at - 1]
+    if (before === lineFeed || before === carriageReturn || isMark(event, at))
+      return scanObject(event, at + dataField.length)
+  }
+  return undefined
+}
+
+/** Whether nothing but a byte order mark is in front, with which a stream may begin. */
+function isMark(event: Buffer, at: number): boolean {
+  return at === 3 && event.toString('hex', 0, 3) === 'efbbbf'
 }
 
 function hasErrorEvent(events: Buffer): boolean {

@@ -483,6 +483,7 @@ describe('usage in Farebox’ classes', () => {
     [null, undefined],
     [undefined, undefined],
     [1, undefined],
+    ['x'.repeat(100), undefined],
   ])('comes with the service tier that the provider tells as %s, in lower case: %s', (told, tier) => {
     expect(standard.serviceTier?.({ usage: {}, service_tier: told })).toBe(tier)
     expect(standard.serviceTier?.(undefined)).toBeUndefined()

@@ -211,7 +211,8 @@ function readImages(reply: unknown, call: InferenceCall): Quantities | undefined
 /** The tier that was really served: asked for or not, it decides the price. */
 function readServiceTier(reply: unknown): string | undefined {
   const told = (reply as { readonly service_tier?: unknown } | undefined)?.service_tier
-  return typeof told === 'string' ? told.toLowerCase() : undefined
+  // A longer word is none, and would be on the receipt.
+  return typeof told === 'string' && told.length <= 64 ? told.toLowerCase() : undefined
 }
 
 /** Errors come wrapped in `error`, flat, or as text; what they blame decides, not who answers. */
