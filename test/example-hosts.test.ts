@@ -126,6 +126,14 @@ describe.each(exampleServers.filter(({ isPossible }) => isPossible))('examples/$
   })
 })
 
+it.each([
+  ['PORT', 'abc', 'PORT is "abc". Use a number from 1 to 65535, or 0 for any that is free.'],
+  ['LOG_LEVEL', 'loud', 'LOG_LEVEL is "loud". Use trace, debug, info, warn, error, silent.'],
+  ['STORAGE', 'sqlite:', 'STORAGE is "sqlite:". Use memory, sqlite:FILE'],
+])('an example with the %s %s says what is wrong with it', async (name, value, message) => {
+  await expect(startServer(scriptOf('express'), { [name]: value })).rejects.toThrow(message)
+})
+
 it('an example says what settings it has, and which storage it does not know', async () => {
   await expect(startServer(scriptOf('express'), { STORAGE: 'mongodb://x' })).rejects.toThrow(
     'STORAGE is "mongodb://x". Use memory, sqlite:FILE, postgres://USER@HOST/DATABASE or redis://HOST:PORT.',

@@ -31,7 +31,7 @@ const accountId = 'alice'
 const key = 'hf_demo'
 
 const app = express()
-const server = app.listen(Number(process.env.PORT ?? 8788), '127.0.0.1')
+const server = app.listen(readPort(process.env.PORT), '127.0.0.1')
 await once(server, 'listening')
 const url = `http://127.0.0.1:${server.address().port}`
 
@@ -126,3 +126,9 @@ async function stop() {
 }
 process.once('SIGINT', stop)
 process.once('SIGTERM', stop)
+
+function readPort(text = '8788') {
+  const port = Number(text)
+  if (/^\d+$/.test(text) && port < 65_536) return port
+  throw new RangeError(`PORT is "${text}". Use a number from 1 to 65535, or 0 for any that is free.`)
+}

@@ -30,7 +30,7 @@ if (process.argv.includes('--help')) {
   process.exit(0)
 }
 
-const port = Number(process.env.PORT ?? 8787)
+const port = readPort(process.env.PORT)
 const temporary = process.env.FAREBOX_DB ? undefined : mkdtempSync(join(tmpdir(), 'farebox-'))
 const file = process.env.FAREBOX_DB ?? join(temporary, 'credits.db')
 
@@ -116,3 +116,9 @@ async function stop() {
 }
 process.on('SIGINT', stop)
 process.on('SIGTERM', stop)
+
+function readPort(text = '8787') {
+  const port = Number(text)
+  if (/^\d+$/.test(text) && port < 65_536) return port
+  throw new RangeError(`PORT is "${text}". Use a number from 1 to 65535, or 0 for any that is free.`)
+}

@@ -1,5 +1,7 @@
 import { randomBytes } from 'node:crypto'
 
+const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'silent']
+
 /** What the environment says, with defaults for a run that needs nothing. `--help` prints it and ends. */
 export function readSettings(framework) {
   if (process.argv.includes('--help')) {
@@ -9,13 +11,24 @@ export function readSettings(framework) {
   const { PORT, STORAGE, SESSION_SECRET, ALLOWED_ORIGIN, LOG_LEVEL, FAREBOX_KEY } = process.env
   return {
     framework,
-    port: Number(PORT ?? 8787),
+    port: readPort(PORT),
     storage: STORAGE ?? 'memory',
     sessionSecret: SESSION_SECRET ?? randomBytes(32).toString('base64'),
     allowedOrigin: ALLOWED_ORIGIN ?? 'http://localhost:3000',
-    logLevel: LOG_LEVEL ?? 'info',
+    logLevel: readLogLevel(LOG_LEVEL),
     encryptionKey: FAREBOX_KEY ?? randomBytes(32),
   }
+}
+
+function readPort(text = '8787') {
+  const port = Number(text)
+  if (/^\d+$/.test(text) && port < 65_536) return port
+  throw new RangeError(`PORT is "${text}". Use a number from 1 to 65535, or 0 for any that is free.`)
+}
+
+function readLogLevel(text = 'info') {
+  if (logLevels.includes(text)) return text
+  throw new RangeError(`LOG_LEVEL is "${text}". Use ${logLevels.join(', ')}.`)
 }
 
 function help(framework) {

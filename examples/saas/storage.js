@@ -6,7 +6,7 @@ import { memoryStorage } from '@farebox/core'
  * `close` is for after the gateway has closed: the handles are yours, not the gateway's.
  */
 export async function openStorage(setting, log) {
-  const kind = /^[a-z]+/.exec(setting)?.[0]
+  const kind = /^(?:memory$|sqlite(?=:.)|postgres(?:ql)?(?=:)|rediss?(?=:))/.exec(setting)?.[0]
   switch (kind) {
     case 'memory':
       log.warn('accounts are kept in memory, and gone when this process ends')
