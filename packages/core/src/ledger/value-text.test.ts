@@ -75,6 +75,8 @@ describe('a value as text', () => {
     [1.5, '1.5'],
     [null, 'null'],
     [{ a: 1n, b: undefined, c: ['x'] }, '{"a":"1n","c":["x"]}'],
+    [{ a: undefined, b: [], c: 0n }, '{"b":[],"c":"0n"}'],
+    [[{}, { a: undefined }, [[]], true, false], '[{},{},[[]],true,false]'],
   ] as [Value, string][])('%s is written as %s', (value, text) => {
     expect(encodeValue(value)).toBe(text)
   })

@@ -9,21 +9,7 @@ import type { Value } from './storage.ts'
  * @throws RangeError for a number that JSON cannot hold.
  */
 export function encodeValue(value: Value): string {
-  switch (typeof value) {
-    case 'string':
-      if (needsEscape(value)) return JSON.stringify(`~${value}`)
-      return plainText.test(value) ? `"${value}"` : JSON.stringify(value)
-    case 'bigint':
-      return `"${value}n"`
-    case 'number':
-      if (!Number.isFinite(value)) throw new RangeError(`${value} cannot be stored.`)
-      return String(value)
-    case 'boolean':
-      return value ? 'true' : 'false'
-    default:
-      if (value === null) return 'null'
-      return isArray(value) ? encodeArray(value) : encodeObject(value)
-  }
+  return withValue('', value)
 }
 
 /**
@@ -40,38 +26,77 @@ const bigintText = /^-?\d+n$/
 /** What JSON writes as it is. Most strings are ids and names of this kind, and need no call of JSON.stringify. */
 const plainText = /^[\w.:/-]*$/
 
-function encodeArray(items: readonly Value[]): string {
-  let text = '['
-  let separator = ''
-  for (const item of items) {
-    text += separator + encodeValue(item)
-    separator = ','
+/**
+ * A text with a value behind it. Every piece goes to the end of one text, never into a text of its own that is added later:
+ * the engine lays out such a chain of pieces in one go, once somebody reads it.
+ */
+function withValue(text: string, value: Value): string {
+  switch (typeof value) {
+    case 'string':
+      return text + quoted(value)
+    case 'bigint':
+      return text + digits(value)
+    case 'number':
+      if (!Number.isFinite(value)) throw new RangeError(`${value} cannot be stored.`)
+      return text + String(value)
+    case 'boolean':
+      return text + String(value)
+    default:
+      if (value === null) return `${text}null`
+      return isArray(value) ? withItems(text, value) : withMembers(text, value)
   }
-  return `${text}]`
 }
 
-function encodeObject(members: { readonly [name: string]: Value | undefined }): string {
-  let text = '{'
-  let separator = ''
+function quoted(value: string): string {
+  if (needsEscape(value)) return JSON.stringify(`~${value}`)
+  return plainText.test(value) ? `"${value}"` : JSON.stringify(value)
+}
+
+function digits(value: bigint): string {
+  return value === 0n ? '"0n"' : `"${value}n"`
+}
+
+function withItems(text: string, items: readonly Value[]): string {
+  if (items.length === 0) return `${text}[]`
+  let written = text
+  let before = '['
+  for (const item of items) {
+    written = withValue(written + before, item)
+    before = ','
+  }
+  return `${written}]`
+}
+
+function withMembers(text: string, members: { readonly [name: string]: Value | undefined }): string {
+  let written = text
+  let isFirst = true
   for (const name in members) {
     const member = members[name]
     if (member === undefined) continue
-    text += separator + quoted(name) + encodeValue(member)
-    separator = ','
+    const { first, later } = writtenName(name)
+    written = withValue(written + (isFirst ? first : later), member)
+    isFirst = false
   }
-  return `${text}}`
+  return isFirst ? `${text}{}` : `${written}}`
 }
 
-/** Names with their quotes and colon. They come from code, so there are few of them. */
-const quotedNames = new Map<string, string>()
-const quotedNamesMax = 512
+/** A name with what stands before it, and its colon. */
+interface WrittenName {
+  readonly first: string
+  readonly later: string
+}
 
-function quoted(name: string): string {
-  const known = quotedNames.get(name)
+/** Names come from code, so there are few of them. */
+const writtenNames = new Map<string, WrittenName>()
+const writtenNamesMax = 512
+
+function writtenName(name: string): WrittenName {
+  const known = writtenNames.get(name)
   if (known !== undefined) return known
-  const text = `${JSON.stringify(name)}:`
-  if (quotedNames.size < quotedNamesMax) quotedNames.set(name, text)
-  return text
+  const text = JSON.stringify(name)
+  const written = { first: `{${text}:`, later: `,${text}:` }
+  if (writtenNames.size < writtenNamesMax) writtenNames.set(name, written)
+  return written
 }
 
 function isArray(value: unknown): value is readonly Value[] {
