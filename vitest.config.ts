@@ -6,12 +6,17 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node'
 const conditions = ['@farebox/source']
 
 /**
- * Tests of plain code, which start no process and leave nothing open. They share a process, and with it the modules: loading
- * these anew for each file takes longer than most of the tests. All others have a process of their own, which takes along
- * whatever a server, a socket or a driver still has to do.
+ * Tests of plain code, which start no other process and leave nothing open that does anything by itself. They share a process,
+ * and with it the modules: loading these anew for each file takes longer than most of the tests. All others have a process of
+ * their own, which takes along whatever a server, a socket or a driver still has to do.
  */
-const shared = ['packages/core/src/**/*.test.ts', 'packages/{testkit,stripe}/src/**/*.test.ts']
-const ownServers = 'packages/testkit/src/servers/**'
+const shared = [
+  'packages/{core,stripe}/src/**/*.test.ts',
+  'packages/testkit/src/{ledger,prices,simulation,simulator,storage,stripe}/**/*.test.ts',
+  'packages/redis/src/{account-index,commands,fault,sightings,write-memory}.test.ts',
+  'packages/postgres/src/fault.test.ts',
+  'packages/sqlite/src/{commit,commit-queue,fault,schema,sqlite}.test.ts',
+]
 
 /** What takes longest, the longest first. Begun last, it would keep one worker busy while the others have nothing left. */
 const longest = [
@@ -49,8 +54,8 @@ export default defineConfig({
     hookTimeout: 120_000,
     expect: { poll: { timeout: 60_000, interval: 10 } },
     pool: 'forks',
-    // Many tests wait for a server or a disk: two at a time are fast on two processors as well.
-    maxWorkers: Math.max(2, availableParallelism() - 1),
+    // Many tests wait for a server, a disk or another process. Two at a time leave a third of two processors idle.
+    maxWorkers: Math.max(3, availableParallelism() - 1),
     sequence: { sequencer: LongestFirst },
     projects: [
       {
@@ -58,11 +63,7 @@ export default defineConfig({
         test: {
           name: 'own process',
           include: ['packages/*/src/**/*.test.ts', 'test/**/*.test.ts'],
-          exclude: [
-            ...configDefaults.exclude,
-            'packages/{core,stripe}/src/**',
-            'packages/testkit/src/!(servers)/**',
-          ],
+          exclude: [...configDefaults.exclude, ...shared],
         },
       },
       {
@@ -70,8 +71,8 @@ export default defineConfig({
         test: {
           name: 'shared process',
           include: shared,
-          exclude: [...configDefaults.exclude, ownServers],
           isolate: false,
+          setupFiles: ['test/fixed-chance.ts'],
         },
       },
     ],

@@ -1,6 +1,7 @@
 import Anthropic from '@anthropic-ai/sdk'
 import { formatUsd, perMillion } from '@farebox/core'
 import { authorization, type Rig, startRig } from '@farebox/testkit/adapter'
+import './fixed-chance.ts'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { expressHost } from './express-host.ts'

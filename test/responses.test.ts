@@ -1,3 +1,4 @@
+import './fixed-chance.ts'
 import fc from 'fast-check'
 import OpenAI from 'openai'
 import { accumulateResponse } from 'openai/lib/responses/ResponseAccumulator'
