@@ -12,7 +12,7 @@ export interface Columns {
   join(texts: readonly string[]): string
 }
 
-/** @param texts all that are going to be joined: the separator is in none of them. */
+/** @param texts those to be joined that may hold any character. Encoded values are JSON and have no separator in them. */
 export function columnsOf(texts: readonly (readonly string[])[]): Columns {
   let separator = unitSeparator
   for (let attempt = 0; isIn(separator, texts); attempt += 1) separator = `${unitSeparator}${attempt}`

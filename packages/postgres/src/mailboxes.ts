@@ -1,8 +1,9 @@
-import { Unavailable } from '@farebox/core'
+import { type Key, Unavailable } from '@farebox/core'
 import type { Call, Outcome } from '@farebox/core/batching'
 import type { RunBatch } from './batch.ts'
 import type { Connection, Connections } from './connections.ts'
 import type { RunTogether } from './gather.ts'
+import type { Step, Steps } from './steps.ts'
 
 /** Gathers calls, so that those which wait at the same time share a commit. */
 export interface Mailboxes {
@@ -15,6 +16,7 @@ export interface MailboxOptions {
   readonly connections: Connections
   readonly run: RunBatch
   readonly runTogether: RunTogether
+  readonly steps: Steps
   /** How many accounts may share a statement. */
   readonly accountsMax: number
   /** Whether an account's turn has to be waited for, which must not keep others waiting. */
@@ -35,14 +37,31 @@ interface Box {
   isAlone: boolean
 }
 
+interface Work {
+  readonly box: Box
+  readonly batch: readonly WaitingCall[]
+  readonly lost?: readonly Key[]
+}
+
+interface Decided {
+  readonly batch: readonly WaitingCall[]
+  readonly step: Step
+}
+
 const waitingMax = 10_000
 /** Bounds the size of one statement. */
 const callsMax = 512
 /** So many statements at a time, not counting accounts whose turn is waited for: with more, fewer calls would share each. */
 const workersMax = 4
+/** So many of them, unless the next one has much to do as well: one is decided while another is written. */
+const workersFew = 2
+/** So many calls of one account are worth a commit of their own, if they can be decided while another one is under way. */
+const aheadMin = 64
+/** Then the connection goes back to its pool, for others who wait for one. */
+const stepsMax = 16
 
 export function mailboxes(options: MailboxOptions): Mailboxes {
-  const { connections, run, runTogether, accountsMax, isContended } = options
+  const { connections, run, runTogether, steps, accountsMax, isContended } = options
   const boxes = new Map<string, Box>()
   /** Those with calls that nobody works on. */
   let ready: Box[] = []
@@ -62,7 +81,10 @@ export function mailboxes(options: MailboxOptions): Mailboxes {
       if (contended.length > 0) ready = ready.filter((box) => !contended.includes(box))
       // Whatever can fail in these is caught inside.
       for (const box of contended) void workAlone(box)
-      while (ready.length > 0 && workers < workersMax) {
+      for (let started = 0; ready.length > 0 && workers < workersMax; started += 1) {
+        if (workers >= workersFew && ready.length < accountsMax / 2) break
+        // Those that were started take along what is ready, as soon as they have a connection.
+        if (ready.length < started * accountsMax) break
         workers += 1
         void work(ready.splice(0, 1))
       }
@@ -84,6 +106,7 @@ export function mailboxes(options: MailboxOptions): Mailboxes {
     await withConnection(group, async (connection) => {
       const [first] = group
       if (first?.isAlone === false) group.push(...takeReady(accountsMax - 1))
+      if (ready.length > 0) schedule()
       if (first !== undefined && group.length === 1) await empty(connection, first, leave)
       else await emptyTogether(connection, group)
     })
@@ -91,33 +114,102 @@ export function mailboxes(options: MailboxOptions): Mailboxes {
   }
 
   function takeReady(max: number): readonly Box[] {
-    const taken = ready.filter(({ isAlone }) => !isAlone).slice(0, max)
-    if (taken.length > 0) ready = ready.filter((box) => !taken.includes(box))
+    const taken: Box[] = []
+    const left: Box[] = []
+    for (const box of ready) (box.isAlone || taken.length === max ? left : taken).push(box)
+    ready = left
     return taken
   }
 
   async function withConnection(
-    group: readonly Box[],
+    group: Box[],
     work: (connection: Connection) => Promise<void>,
   ): Promise<void> {
+    let isConnected = false
     try {
-      await connections.use(work)
+      await connections.use((connection) => {
+        isConnected = true
+        return work(connection)
+      })
     } catch (error) {
+      // Nobody else takes the others along, and they would wait as long once more, for the same.
+      if (!isConnected && workers <= 1) group.push(...ready.splice(0))
       for (const box of group) reject(box.calls.splice(0), error)
     }
     for (const box of group) finish(box)
   }
 
   async function empty(connection: Connection, box: Box, onQueue: () => void): Promise<void> {
-    // Taken only now: what has come while this waited for a connection shares the commit.
-    const batch = box.calls.splice(0, callsMax)
+    const { accountId, isAlone } = box
     box.isAlone = false
+    // Taken only now: what has come while this waited for a connection shares the commit.
+    const batch = takeCalls(box)
+    if (isAlone || isContended(accountId)) return runAlone(connection, { box, batch }, onQueue)
+    const step = steps.first({ accountId, calls: batch.map(({ call }) => call) })
+    if (step === undefined) return runAlone(connection, { box, batch }, onQueue)
+    await emptyInSteps(connection, { box, batch, step }, onQueue)
+  }
+
+  /** Half of many, so that the other half can be decided while these are written. */
+  function takeCalls({ calls }: Box): readonly WaitingCall[] {
+    const count = calls.length < 2 * aheadMin ? calls.length : Math.ceil(calls.length / 2)
+    return calls.splice(0, Math.min(count, callsMax))
+  }
+
+  async function runAlone(connection: Connection, work: Work, onQueue: () => void): Promise<void> {
+    const { box, batch, lost } = work
     try {
       const calls = batch.map(({ call }) => call)
-      settle(box, batch, await run(connection, { accountId: box.accountId, calls }, onQueue))
+      const { accountId } = box
+      settle(box, batch, await run(connection, { accountId, calls, ...(lost && { lost }) }, onQueue))
     } catch (error) {
       reject(batch, error)
     }
+  }
+
+  async function emptyInSteps(
+    connection: Connection,
+    { box, ...first }: Decided & { readonly box: Box },
+    onQueue: () => void,
+  ): Promise<void> {
+    let current: Decided | undefined = first
+    let answered: (() => void) | undefined
+    for (let count = 1; current !== undefined; count += 1) {
+      const batch: readonly WaitingCall[] = current.batch
+      const step: Step = current.step
+      const writing = steps.write(connection, step)
+      answered?.()
+      // Callers that go on with their result ask again meanwhile.
+      await new Promise<void>((resolve) => setImmediate(resolve))
+      const isWhole: boolean = step.outcomes.length === batch.length
+      const following: Decided | undefined = isWhole && count < stepsMax ? decideAhead(box, step) : undefined
+      const outcomes = await writing
+      if (outcomes === undefined) {
+        if (following !== undefined) box.calls.unshift(...following.batch)
+        return runAlone(connection, { box, batch, lost: step.request.absent }, onQueue)
+      }
+      answered = () => settle(box, batch, outcomes)
+      current = following
+      if (following !== undefined && outcomes !== step.outcomes) {
+        // Nobody knows what it would be decided on.
+        box.calls.unshift(...following.batch)
+        current = undefined
+      }
+    }
+    answered?.()
+  }
+
+  function decideAhead(box: Box, step: Step): Decided | undefined {
+    // Others wait for a statement that they can share with this account.
+    if (ready.length > 0 || box.calls.length < aheadMin) return undefined
+    const batch = box.calls.splice(0, callsMax)
+    const next = steps.next(
+      step,
+      batch.map(({ call }) => call),
+    )
+    if (next !== undefined) return { batch, step: next }
+    box.calls.unshift(...batch)
+    return undefined
   }
 
   async function emptyTogether(connection: Connection, group: readonly Box[]): Promise<void> {

@@ -75,7 +75,7 @@ function writeValues(requests: readonly WriteRequest[]): string[] {
   const absentKeys = requests.flatMap(({ absent }) => absent.map((key) => rowKey(key).key))
   const { keys, longKeys, values } = recordTexts(puts)
   const { texts, hashes } = entryTexts(entries)
-  const { separator, join } = columnsOf([accounts, heads, absentKeys, keys, longKeys, values, texts, hashes])
+  const { separator, join } = columnsOf([accounts, absentKeys, keys, longKeys, texts, hashes])
   const columns: Record<SharedWriteColumn, string> = {
     separator,
     accounts: join(accounts),

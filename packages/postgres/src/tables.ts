@@ -192,7 +192,7 @@ function writeArguments(
   const missing = absent.map((key) => rowKey(key).key)
   const { keys, longKeys, values } = recordTexts(changes.puts)
   const { texts, hashes } = entryTexts(changes.entries)
-  const { separator, join } = columnsOf([missing, keys, longKeys, values, texts, hashes])
+  const { separator, join } = columnsOf([missing, keys, longKeys, texts, hashes])
   const args: Record<WriteArgument, Argument> = {
     account: { type: writeTypes.account, value: accountId },
     from: { type: writeTypes.from, value: String(changes.from) },
