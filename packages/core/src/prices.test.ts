@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { exampleRow } from './catalog/__fixtures__/example-rows.ts'
 import { createCatalog } from './catalog/catalog.ts'
 import { createPriceBook } from './catalog/price-book.ts'
 import type { CatalogRow } from './catalog/target.ts'
@@ -17,16 +18,7 @@ const cheap: Price = { input_token: perMillion('2'), output_token: perMillion('1
 const dear: Price = { input_token: perMillion('3'), output_token: perMillion('15') }
 
 function row(members: Partial<CatalogRow> = {}): CatalogRow {
-  return {
-    providerId: 'acme',
-    providerModel: 'm-1',
-    model: 'acme/m',
-    operation: 'chat',
-    price: cheap,
-    source: 'https://example.com/pricing',
-    readOn: '2026-01-31',
-    ...members,
-  }
+  return exampleRow({ price: cheap, ...members })
 }
 
 const image = row({

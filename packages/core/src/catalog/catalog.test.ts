@@ -4,6 +4,7 @@ import { isGatewayError } from '../errors.ts'
 import type { Operation } from '../http/routes.ts'
 import { perMillion, perUnit } from '../money.ts'
 import type { Price } from '../price.ts'
+import { exampleRow } from './__fixtures__/example-rows.ts'
 import { type Catalog, createCatalog } from './catalog.ts'
 import { bookOf, createPriceBook } from './price-book.ts'
 import type { CatalogRow } from './target.ts'
@@ -11,16 +12,7 @@ import type { CatalogRow } from './target.ts'
 const tokens: Price = { input_token: perMillion('1'), output_token: perMillion('2') }
 
 function row(members: Partial<CatalogRow> = {}): CatalogRow {
-  return {
-    providerId: 'cerebras',
-    providerModel: 'm-1',
-    model: 'acme/m',
-    operation: 'chat',
-    price: tokens,
-    source: 'https://example.com/pricing',
-    readOn: '2026-01-31',
-    ...members,
-  }
+  return exampleRow({ providerId: 'cerebras', ...members })
 }
 
 function catalogOf(rows: readonly CatalogRow[], providerIds: readonly string[]): Catalog {

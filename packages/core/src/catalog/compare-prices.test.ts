@@ -1,23 +1,10 @@
 import { describe, expect, it } from 'vitest'
 import { perMillion, rate } from '../money.ts'
 import type { Price } from '../price.ts'
+import { exampleRow as row } from './__fixtures__/example-rows.ts'
 import { comparePrices } from './compare-prices.ts'
-import type { CatalogRow } from './target.ts'
 
 const tokens: Price = { input_token: perMillion('1'), output_token: perMillion('2') }
-
-function row(members: Partial<CatalogRow> = {}): CatalogRow {
-  return {
-    providerId: 'acme',
-    providerModel: 'm-1',
-    model: 'acme/m',
-    operation: 'chat',
-    price: tokens,
-    source: 'https://example.com/pricing',
-    readOn: '2026-01-31',
-    ...members,
-  }
-}
 
 describe('two lists of prices', () => {
   it('that say the same in another way do not differ', () => {

@@ -1,22 +1,14 @@
 import { describe, expect, it } from 'vitest'
 import { perMillion, perUnit, type Rate, rate } from '../money.ts'
 import type { Price } from '../price.ts'
+import { exampleRow } from './__fixtures__/example-rows.ts'
 import { bookOf, createPriceBook, versionAt } from './price-book.ts'
 import type { CatalogRow } from './target.ts'
 
 const tokens: Price = { input_token: perMillion('1'), output_token: perMillion('2') }
 
 function row(members: Partial<CatalogRow> = {}): CatalogRow {
-  return {
-    providerId: 'cerebras',
-    providerModel: 'm-1',
-    model: 'acme/m',
-    operation: 'chat',
-    price: tokens,
-    source: 'https://example.com/pricing',
-    readOn: '2026-01-31',
-    ...members,
-  }
+  return exampleRow({ providerId: 'cerebras', ...members })
 }
 
 describe('the version of the prices', () => {

@@ -1,8 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import type { Target } from '../catalog/target.ts'
+import { exampleTarget } from '../catalog/__fixtures__/example-rows.ts'
 import { isGatewayError } from '../errors.ts'
 import type { Attempt, AttemptFailure } from '../metering/attempt.ts'
-import { perMillion } from '../money.ts'
 import type { Verdict } from '../providers/provider.ts'
 import { AttemptFailedError, answerError, exchangeError, exhausted } from './failure.ts'
 import { BodyTooLargeError } from './read-body.ts'
@@ -23,18 +22,7 @@ function failureOf(
 }
 
 function attempt(providerId: string, failure?: AttemptFailure): Attempt {
-  const target: Target = {
-    targetId: `${providerId}/m`,
-    providerId,
-    providerModel: 'm',
-    model: 'acme/m',
-    operation: 'chat',
-    price: { input_token: perMillion('1'), output_token: perMillion('1') },
-    limits: {},
-    priceVersion: 'v1',
-    source: 'https://example.com/pricing',
-    readOn: '2026-01-31',
-  }
+  const target = exampleTarget({ providerId })
   return {
     attemptId: 'r.1',
     target,

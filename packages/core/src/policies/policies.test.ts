@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { exampleTarget } from '../catalog/__fixtures__/example-rows.ts'
 import type { Target, TargetStats } from '../catalog/target.ts'
 import { openaiChat } from '../dialects/openai-chat.ts'
 import { estimateUsage } from '../metering/estimate.ts'
@@ -21,18 +22,7 @@ function targetOf(
   providerId: string,
   price: Price = { input_token: perMillion('1'), output_token: perMillion('1') },
 ): Target {
-  return {
-    targetId: `${providerId}/m`,
-    providerId,
-    providerModel: 'm',
-    model: 'acme/m',
-    operation: 'chat',
-    price,
-    limits: {},
-    priceVersion: 'v1',
-    source: 'https://example.com/pricing',
-    readOn: '2026-01-31',
-  }
+  return exampleTarget({ providerId, price })
 }
 
 type Seen = {

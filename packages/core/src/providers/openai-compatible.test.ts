@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { exampleTarget } from '../catalog/__fixtures__/example-rows.ts'
 import type { Target } from '../catalog/target.ts'
 import type { BodyDialect } from '../dialects/dialect.ts'
 import type { InferenceCall } from '../dialects/inference-call.ts'
@@ -8,7 +9,6 @@ import { openaiChat } from '../dialects/openai-chat.ts'
 import { openaiEmbeddings } from '../dialects/openai-embeddings.ts'
 import { openaiImages } from '../dialects/openai-images.ts'
 import { readJsonBody } from '../http/request-body.ts'
-import { perMillion } from '../money.ts'
 import { cerebras } from './cerebras.ts'
 import { openaiCompatible } from './openai-compatible.ts'
 import type { Provider, Verdict } from './provider.ts'
@@ -22,18 +22,7 @@ const standard = openaiCompatible({
 })
 
 function targetOf(providerModel: string): Target {
-  return {
-    targetId: `p/${providerModel}`,
-    providerId: 'p',
-    providerModel,
-    model: 'acme/m',
-    operation: 'chat',
-    price: { input_token: perMillion('1'), output_token: perMillion('1') },
-    limits: {},
-    priceVersion: 'v1',
-    source: 'https://example.com/pricing',
-    readOn: '2026-01-31',
-  }
+  return exampleTarget({ providerId: 'p', providerModel })
 }
 
 async function callOf(text: string, dialect: BodyDialect = openaiChat): Promise<InferenceCall> {

@@ -1,24 +1,13 @@
 import { describe, expect, it } from 'vitest'
+import { exampleTarget } from '../catalog/__fixtures__/example-rows.ts'
 import type { Target } from '../catalog/target.ts'
 import { fakeClock } from '../clock.ts'
-import { perMillion } from '../money.ts'
 import { createHealth } from './health.ts'
 
 const target = targetOf('a')
 
 function targetOf(providerId: string): Target {
-  return {
-    targetId: `${providerId}/m`,
-    providerId,
-    providerModel: 'm',
-    model: 'acme/m',
-    operation: 'chat',
-    price: { input_token: perMillion('1'), output_token: perMillion('1') },
-    limits: {},
-    priceVersion: 'v1',
-    source: 'https://example.com/pricing',
-    readOn: '2026-01-31',
-  }
+  return exampleTarget({ providerId })
 }
 
 function start() {

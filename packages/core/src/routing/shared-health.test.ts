@@ -1,28 +1,17 @@
 import { expect, it } from 'vitest'
+import { exampleTarget } from '../catalog/__fixtures__/example-rows.ts'
 import type { Target } from '../catalog/target.ts'
 import { type FakeClock, fakeClock } from '../clock.ts'
 import type { CounterStore, TakeRequest } from '../ledger/counter-store.ts'
 import { memoryCounters } from '../ledger/memory-counters.ts'
 import { Unavailable } from '../ledger/storage.ts'
-import { perMillion } from '../money.ts'
 import { createHealth } from './health.ts'
 import { createSharedHealth } from './shared-health.ts'
 
 const hour = 3_600_000
 
 function targetOf(providerId: string, model = 'm'): Target {
-  return {
-    targetId: `${providerId}/${model}`,
-    providerId,
-    providerModel: model,
-    model: `acme/${model}`,
-    operation: 'chat',
-    price: { input_token: perMillion('1'), output_token: perMillion('1') },
-    limits: {},
-    priceVersion: 'v1',
-    source: 'https://example.com/pricing',
-    readOn: '2026-01-31',
-  }
+  return exampleTarget({ providerId, providerModel: model, model: `acme/${model}` })
 }
 
 const target = targetOf('a')

@@ -9,6 +9,7 @@ import {
   type Write,
 } from '@farebox/core'
 import { describe, expect, it } from 'vitest'
+import { aroundReducers } from '../storage/reducers.ts'
 import { type Breakage, SimulationError, simulate } from './index.ts'
 
 /** A broken thing is found within so many seeds, or the simulation is worth nothing. */
@@ -17,19 +18,11 @@ const seedsMax = 300
 /** A store that changes what it is told to write. */
 function writing(change: (write: Write, cut: Cut) => Write | undefined): Breakage {
   return {
-    store: (store) => ({
-      ...store,
-      transact: (accountId, keys, reduce, options) =>
-        store.transact(
-          accountId,
-          keys,
-          (cut) => {
-            const { result, write } = reduce(cut)
-            return { result, write: write && change(write, cut) }
-          },
-          options,
-        ),
-    }),
+    store: (store) =>
+      aroundReducers(store, (reduce) => (cut) => {
+        const { result, write } = reduce(cut)
+        return { result, write: write && change(write, cut) }
+      }),
   }
 }
 

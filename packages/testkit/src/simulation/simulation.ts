@@ -20,6 +20,7 @@ import {
 } from '@farebox/core'
 import { checkInvariants, type Reading } from '../ledger/check-invariants.ts'
 import { casePlans } from '../ledger/ledger-case.ts'
+import { aroundReducers } from '../storage/reducers.ts'
 import { type Asking, ask, type Ending, type Question } from './caller.ts'
 import { createHost } from './host.ts'
 import { providers } from './price-list.ts'
@@ -231,18 +232,9 @@ const usualLateTerms: LateTerms = { withinMs: 30 * 60_000, policy: 'waive' }
 
 /** Tells which accounts were written. */
 function noteWrites(store: LedgerStore, written: Set<string>): LedgerStore {
-  return {
-    ...store,
-    transact: (accountId, keys, reduce, options) =>
-      store.transact(
-        accountId,
-        keys,
-        (cut) => {
-          const decision = reduce(cut)
-          if (decision.write !== undefined) written.add(accountId)
-          return decision
-        },
-        options,
-      ),
-  }
+  return aroundReducers(store, (reduce, accountId) => (cut) => {
+    const decision = reduce(cut)
+    if (decision.write !== undefined) written.add(accountId)
+    return decision
+  })
 }

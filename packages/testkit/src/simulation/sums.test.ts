@@ -11,6 +11,7 @@ import { describe, expect, it } from 'vitest'
 import { readJournal } from '../ledger/check-invariants.ts'
 import { casePlans } from '../ledger/ledger-case.ts'
 import { deed, failed, holdOf, refunded, served, settled } from '../ledger/requests.ts'
+import { aroundReducers } from '../storage/reducers.ts'
 import { checkInvoices, checkUsage } from './sums.ts'
 
 /** An account that used something last month, on a store that keeps what `change` makes of each record. */
@@ -28,19 +29,10 @@ async function lastMonth(change: (put: Put) => readonly Put[] = (put) => [put]) 
 }
 
 function changing(store: LedgerStore, change: (put: Put) => readonly Put[]): LedgerStore {
-  return {
-    ...store,
-    transact: (accountId, keys, reduce, options) =>
-      store.transact(
-        accountId,
-        keys,
-        (cut) => {
-          const { result, write } = reduce(cut)
-          return { result, write: write && { ...write, put: write.put?.flatMap(change) ?? [] } }
-        },
-        options,
-      ),
-  }
+  return aroundReducers(store, (reduce) => (cut) => {
+    const { result, write } = reduce(cut)
+    return { result, write: write && { ...write, put: write.put?.flatMap(change) ?? [] } }
+  })
 }
 
 /** A store that keeps another text of the records of this kind. */

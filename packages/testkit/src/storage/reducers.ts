@@ -46,3 +46,15 @@ export function entry(seq: number): StoredEntry {
 export function entries(from: number, to: number): readonly StoredEntry[] {
   return Array.from({ length: to - from + 1 }, (_, index) => entry(from + index))
 }
+
+/** The same store, with something around every reducer that is handed to it. */
+export function aroundReducers(
+  store: LedgerStore,
+  around: <R>(reduce: Reduce<R>, accountId: string) => Reduce<R>,
+): LedgerStore {
+  return {
+    ...store,
+    transact: (accountId, keys, reduce, options) =>
+      store.transact(accountId, keys, around(reduce, accountId), options),
+  }
+}

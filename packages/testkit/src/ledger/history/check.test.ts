@@ -11,6 +11,7 @@ import {
 } from '@farebox/core'
 import { describe, expect, it } from 'vitest'
 import { type Random, seededRandom } from '../../simulation/random.ts'
+import { aroundReducers } from '../../storage/reducers.ts'
 import { readAccount } from '../check-invariants.ts'
 import { casePlans, caseStartMs } from '../ledger-case.ts'
 import { checkHistory } from './check.ts'
@@ -262,37 +263,22 @@ describe('a store with a fault is found by its histories', () => {
       'when it reads what was so some time ago',
       (store, random) => {
         let seen: Parameters<Reduce<unknown>>[0] | undefined
-        return {
-          ...store,
-          transact: (accountId, keys, reduce, options) =>
-            store.transact(
-              accountId,
-              keys,
-              (cut) => {
-                const stale =
-                  seen !== undefined && random.chance(0.3) ? { ...seen, records: cut.records } : cut
-                seen = cut
-                const decision = reduce(stale)
-                // Only readings: a write on an old version would be refused.
-                return decision.write === undefined ? decision : reduce(cut)
-              },
-              options,
-            ),
-        }
+        return aroundReducers(store, (reduce) => (cut) => {
+          const stale = seen !== undefined && random.chance(0.3) ? { ...seen, records: cut.records } : cut
+          seen = cut
+          const decision = reduce(stale)
+          // Only readings: a write on an old version would be refused.
+          return decision.write === undefined ? decision : reduce(cut)
+        })
       },
     ],
     [
       'when it confirms what it has not written',
-      (store, random) => ({
-        ...store,
-        transact: (accountId, keys, reduce, options) =>
-          store.transact(
-            accountId,
-            keys,
-            (cut) => (random.chance(0.1) ? { result: reduce(cut).result } : reduce(cut)),
-            options,
-          ),
-      }),
+      (store, random) =>
+        aroundReducers(
+          store,
+          (reduce) => (cut) => (random.chance(0.1) ? { result: reduce(cut).result } : reduce(cut)),
+        ),
     ],
     [
       'when it says that nothing was written, and it was',
