@@ -1,18 +1,28 @@
 import assert from 'node:assert/strict'
-import { nano } from '@farebox/core'
+import { type Ledger, nano, type SettledAttempt } from '@farebox/core'
 import { charging, doubtful, expected, final, settleWith, tell, waitMs } from './late-requests.ts'
-import { type LedgerCase, ledgerCase } from './ledger-case.ts'
+import { type LedgerCase, type LedgerContext, ledgerCase } from './ledger-case.ts'
 import { changesNothing, deed, give, holdOf, refunded, reserved, served } from './requests.ts'
+
+/** A request that held 50, and whose wait for these costs is over, on a ledger that charges the estimate then. */
+async function waitedOut(
+  context: LedgerContext,
+  credit: bigint,
+  ...attempts: readonly SettledAttempt[]
+): Promise<Ledger> {
+  const ledger = charging(context)
+  await give(ledger, 'g1', credit)
+  reserved(await ledger.reserve(holdOf('r1', 50n)))
+  await settleWith(ledger, 'r1', ...attempts)
+  context.clock.advance(waitMs)
+  return ledger
+}
 
 /** Costs that never come, or too late, where what was expected is charged instead. */
 export const estimateCases: readonly LedgerCase[] = [
   ledgerCase('compares each cost that comes too late with its own estimate', async (context) => {
-    const { store, clock } = context
-    const ledger = charging(context)
-    await give(ledger, 'g1', 100n)
-    reserved(await ledger.reserve(holdOf('r1', 50n)))
-    await settleWith(ledger, 'r1', expected(20n, 'b'), expected(10n, 'c'))
-    clock.advance(waitMs)
+    const { store } = context
+    const ledger = await waitedOut(context, 100n, expected(20n, 'b'), expected(10n, 'c'))
     await give(ledger, 'g2', 1n)
     assert.equal((await ledger.balance('alice')).charged, 30n)
     for (const [attemptId, cost] of [
@@ -25,12 +35,7 @@ export const estimateCases: readonly LedgerCase[] = [
   }),
 
   ledgerCase('charges what was expected when no cost comes, where that is the rule', async (context) => {
-    const { clock } = context
-    const ledger = charging(context)
-    await give(ledger, 'g1', 50n)
-    reserved(await ledger.reserve(holdOf('r1', 50n)))
-    await settleWith(ledger, 'r1', expected(20n))
-    clock.advance(waitMs)
+    const ledger = await waitedOut(context, 50n, expected(20n))
     assert.equal((await ledger.balance('alice')).charged, 20n)
     reserved(await ledger.reserve(holdOf('r2', 30n)))
 
@@ -39,12 +44,8 @@ export const estimateCases: readonly LedgerCase[] = [
   }),
 
   ledgerCase('absorbs what a cost that comes too late exceeds the estimate by, once', async (context) => {
-    const { store, clock } = context
-    const ledger = charging(context)
-    await give(ledger, 'g1', 50n)
-    reserved(await ledger.reserve(holdOf('r1', 50n)))
-    await settleWith(ledger, 'r1', expected(20n))
-    clock.advance(waitMs)
+    const { store } = context
+    const ledger = await waitedOut(context, 50n, expected(20n))
     assert.deepEqual(final(await tell(ledger, 'r1', 27n)), [7n, 0n, 7n, 'waived_late_cost'])
     await changesNothing(store, () => tell(ledger, 'r1', 27n))
     const receipt = await ledger.receipt('alice', 'r1')
@@ -52,12 +53,8 @@ export const estimateCases: readonly LedgerCase[] = [
   }),
 
   ledgerCase('still knows the other costs of a request when one exceeds its estimate', async (context) => {
-    const { store, clock } = context
-    const ledger = charging(context)
-    await give(ledger, 'g1', 100n)
-    reserved(await ledger.reserve(holdOf('r1', 50n)))
-    await settleWith(ledger, 'r1', expected(20n, 'b'), expected(10n, 'c'))
-    clock.advance(waitMs)
+    const { store } = context
+    const ledger = await waitedOut(context, 100n, expected(20n, 'b'), expected(10n, 'c'))
     assert.deepEqual(final(await tell(ledger, 'r1', 27n, 'b')), [7n, 0n, 7n, 'waived_late_cost'])
     const receipt = await ledger.receipt('alice', 'r1')
     assert.deepEqual([receipt?.cost, receipt?.charged, receipt?.absorbed], [37n, 30n, 7n])
@@ -69,12 +66,8 @@ export const estimateCases: readonly LedgerCase[] = [
   ledgerCase(
     'leaves what was charged by an estimate as it is when the provider says that it will never tell',
     async (context) => {
-      const { store, clock } = context
-      const ledger = charging(context)
-      await give(ledger, 'g1', 50n)
-      reserved(await ledger.reserve(holdOf('r1', 50n)))
-      await settleWith(ledger, 'r1', expected(20n))
-      clock.advance(waitMs)
+      const { store } = context
+      const ledger = await waitedOut(context, 50n, expected(20n))
       await give(ledger, 'g2', 1n)
       const never = await changesNothing(store, () => tell(ledger, 'r1', null))
       assert.equal(never.outcome, 'already-final')
@@ -85,12 +78,7 @@ export const estimateCases: readonly LedgerCase[] = [
   ledgerCase(
     'failure 8: estimates nothing for a failed attempt when the wait is over: its cost stays unknown',
     async (context) => {
-      const { clock } = context
-      const ledger = charging(context)
-      await give(ledger, 'g1', 100n)
-      reserved(await ledger.reserve(holdOf('r1', 50n)))
-      await settleWith(ledger, 'r1', doubtful('a'), expected(20n, 'b'))
-      clock.advance(waitMs)
+      const ledger = await waitedOut(context, 100n, doubtful('a'), expected(20n, 'b'))
       await give(ledger, 'g2', 1n)
       const receipt = await ledger.receipt('alice', 'r1')
       assert.deepEqual(
@@ -104,12 +92,8 @@ export const estimateCases: readonly LedgerCase[] = [
   ledgerCase(
     'failure 8: gives back what was charged beyond a cost that comes too late, once',
     async (context) => {
-      const { store, clock } = context
-      const ledger = charging(context)
-      await give(ledger, 'g1', 50n)
-      reserved(await ledger.reserve(holdOf('r1', 50n)))
-      await settleWith(ledger, 'r1', expected(20n))
-      clock.advance(waitMs)
+      const { store } = context
+      const ledger = await waitedOut(context, 50n, expected(20n))
       assert.equal((await tell(ledger, 'r1', 12n)).outcome, 'already-final')
       assert.equal((await changesNothing(store, () => tell(ledger, 'r1', 12n))).outcome, 'already-final')
       const { charged, refunded: back, spendable } = await ledger.balance('alice')
