@@ -105,6 +105,8 @@ function writeSlowly(response: ServerResponse, [first, ...rest]: readonly string
 const patient: DispatchTimeouts = { firstByteMs: 20_000, replyMs: 20_000, idleMs: 20_000, totalMs: 60_000 }
 
 interface Options {
+  /** More of the chat's body. */
+  readonly members?: object
   readonly timeouts?: Partial<DispatchTimeouts>
   readonly clock?: Clock
   readonly attemptsMax?: number
@@ -161,6 +163,7 @@ async function run(bases: readonly string[], options: Options = {}) {
     model: 'acme/m',
     messages: [{ role: 'user', content: 'Hi' }],
     stream: options.stream ?? false,
+    ...options.members,
   }
   let upstream: Upstream | undefined
   let error: unknown
@@ -883,5 +886,29 @@ describe('an account’s own key', () => {
     expect(JSON.stringify([error.message, error.facts, error.param, attempts[0]?.failure])).not.toContain(
       apiKey,
     )
+  })
+})
+
+describe('an answer that is longer than any that is passed on', () => {
+  const long = JSON.stringify({ choices: [{ index: 0, message: { content: 'x'.repeat(200_000) } }] })
+
+  it.each([{ n: 2 }, { logprobs: true, top_logprobs: 20 }, { prompt_logprobs: 1 }])(
+    'is asked for once by %j: it would be as long from the next target, which has to be paid as well',
+    async (members) => {
+      const first = await serve(refuse(200, long, { 'content-type': 'application/json' }))
+      const next = await serve(well)
+      const { error, attempts } = await run([first.baseUrl, next.baseUrl], { members })
+      expect(error).toMatchObject({ code: 'invalid_request', status: 400, facts: { bytes_max: 100_000 } })
+      expect(attempts).toMatchObject([{ outcome: 'failed', mayHaveCost: true }])
+      expect(next.requests).toHaveLength(0)
+    },
+  )
+
+  it('is no more than a failure where it is none but an error', async () => {
+    const first = await serve(refuse(500, long))
+    const next = await serve(well)
+    const { upstream, attempts } = await run([first.baseUrl, next.baseUrl], { members: { n: 2 } })
+    expect(await text(upstream)).toBe(reply)
+    expect(attempts[0]).toMatchObject({ outcome: 'failed', failure: { reason: 'malformed' } })
   })
 })

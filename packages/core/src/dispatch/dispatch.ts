@@ -10,6 +10,7 @@ import type { Provider } from '../providers/provider.ts'
 import type { Health } from '../routing/health.ts'
 import { openStream } from './event-stream.ts'
 import { AttemptFailedError, exhausted } from './failure.ts'
+import { BodyTooLargeError } from './read-body.ts'
 import { isTransportError, type Transport } from './transport.ts'
 import type { Upstream } from './upstream.ts'
 import { fetchReply, type ReplyContext } from './whole-reply.ts'
@@ -78,8 +79,9 @@ export function createDispatch(options: DispatchOptions): Dispatch {
         attempt.endedMs = options.clock.monotonicMs()
         if (!(error instanceof AttemptFailedError)) {
           // The caller has gone, or the request is at fault: neither says anything about the target.
-          attempt.mayHaveCost = hasLeftUnderWay(error)
-          attempt.outcome = attempt.mayHaveCost ? 'aborted' : 'failed'
+          const hasLeft = hasLeftUnderWay(error)
+          attempt.mayHaveCost = hasLeft || isTooLarge(error)
+          attempt.outcome = hasLeft ? 'aborted' : 'failed'
           throw error
         }
         attempt.outcome = 'failed'
@@ -97,6 +99,11 @@ export function createDispatch(options: DispatchOptions): Dispatch {
 function hasLeftUnderWay(error: unknown): boolean {
   if (!isGatewayError(error) || error.code !== 'client_closed') return false
   return !isTransportError(error.cause) || error.cause.wasSent
+}
+
+/** Whether the provider has done all of the work, for an answer that is too long to be passed on. */
+function isTooLarge(error: unknown): boolean {
+  return error instanceof Error && error.cause instanceof BodyTooLargeError
 }
 
 /** Whether a failure tells anything to others: an account whose own key is bad or used up must not close a target for all. */

@@ -75,6 +75,15 @@ export function exchangeError(error: unknown): Error {
   }
 }
 
+/** An answer that is longer than any that is passed on would be as long from the next target, and has been paid for once. */
+export function askedTooMuch(cause: BodyTooLargeError, bytesMax: number): GatewayError {
+  return new GatewayError(
+    'invalid_request',
+    `The answer to this request has more than ${bytesMax} bytes. Ask for less at once: fewer inputs, tokens or log probabilities.`,
+    { facts: { bytes_max: bytesMax }, cause },
+  )
+}
+
 export function malformed(what: string): AttemptFailedError {
   return new AttemptFailedError({ reason: 'malformed', message: what }, true)
 }

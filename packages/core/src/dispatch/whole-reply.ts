@@ -6,8 +6,8 @@ import type { Operation } from '../http/routes.ts'
 import type { Attempt } from '../metering/attempt.ts'
 import type { Provider, UpstreamAnswer, UpstreamRequest } from '../providers/provider.ts'
 import type { Quantities } from '../usage.ts'
-import { answerError, exchangeError, hideIn, malformed } from './failure.ts'
-import { readBody } from './read-body.ts'
+import { answerError, askedTooMuch, exchangeError, hideIn, malformed } from './failure.ts'
+import { BodyTooLargeError, readBody } from './read-body.ts'
 import {
   isTransportError,
   type SendOptions,
@@ -142,8 +142,24 @@ function send(request: UpstreamRequest, { transport, options }: ReplyContext): P
   return transport.send(request, options).catch(rethrow)
 }
 
-function readReply(response: TransportResponse, { replyBytesMax }: ReplyContext): Promise<Buffer> {
-  return readBody(response.body, replyBytesMax).catch(rethrow)
+function readReply(
+  { status, body }: TransportResponse,
+  { replyBytesMax, provider, call }: ReplyContext,
+): Promise<Buffer> {
+  return readBody(body, replyBytesMax).catch((error: unknown) => {
+    const isAnswer = status < 300 && provider.follow === undefined && asksForMuch(call)
+    throw isAnswer && error instanceof BodyTooLargeError
+      ? askedTooMuch(error, replyBytesMax)
+      : exchangeError(error)
+  })
+}
+
+/** Members that make an answer many times longer than what a model writes. */
+const longMembers = ['logprobs', 'top_logprobs', 'prompt_logprobs']
+
+/** Whether an answer may be long because its caller wants it so. One answer to one prompt is never: that is the provider's fault. */
+function asksForMuch({ inputs, choices, body: { value } }: InferenceCall): boolean {
+  return inputs > 1 || choices > 1 || longMembers.some((name) => Boolean(value[name]))
 }
 
 function rethrow(error: unknown): never {
