@@ -39,7 +39,7 @@ const foundation = [
 ]
 
 /** What of the composition has become a folder. */
-const composed = ['sinks', 'webhooks']
+const composed = ['accounts', 'journals', 'rerating', 'settlement', 'sinks', 'webhooks']
 
 /** Who may use which library, by the place in core. */
 const libraries: Readonly<Record<string, readonly string[]>> = {

@@ -1,4 +1,4 @@
-import { type AccountRoute, answerAccountRoute } from './account-routes.ts'
+import { type AccountRoute, answerAccountRoute } from './accounts/account-routes.ts'
 import type { AccountSetups } from './auth/account-documents.ts'
 import { checkModel, isAllowed } from './auth/allowed-models.ts'
 import { authenticatePayer, authenticateRequest } from './auth/authenticate.ts'

@@ -1,8 +1,8 @@
-import type { Announce } from './announce.ts'
 import type { OnEvent } from './events.ts'
 import type { Ids } from './ids.ts'
 import { leasing } from './ledger/lease/leasing.ts'
 import { createLedger, type Ledger, type LedgerOptions } from './ledger/ledger.ts'
+import type { Announce } from './settlement/announce.ts'
 
 export interface GatewayLedgerOptions extends Required<LedgerOptions> {
   readonly ids: Ids

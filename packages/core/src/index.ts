@@ -48,8 +48,8 @@ export type {
   FollowRequest,
   JournalExport,
   JournalSink,
-} from './journal-export.ts'
-export type { TrimJournals, TrimmedAccount, TrimReport, TrimRequest } from './journal-trim.ts'
+} from './journals/journal-export.ts'
+export type { TrimJournals, TrimmedAccount, TrimReport, TrimRequest } from './journals/journal-trim.ts'
 export type { Account, Grant, GrantKind, LeaseMark, OverageLine, Source } from './ledger/account.ts'
 export type { AdjustRequest, AdjustResult } from './ledger/adjust.ts'
 export type { Alert, AlertPercent } from './ledger/alerts.ts'
@@ -166,6 +166,16 @@ export {
   UnpricedUnitError,
 } from './price.ts'
 export type {
+  CostLookup,
+  EncodeContext,
+  FollowUp,
+  Provider,
+  UpstreamAnswer,
+  UpstreamRequest,
+  Verdict,
+} from './providers/provider.ts'
+export { type RateOptions, rateUsage, UnpricedTierError } from './rate-usage.ts'
+export type {
   CompareRequest,
   CompareResult,
   KnownPrices,
@@ -176,24 +186,14 @@ export type {
   RerateResult,
   SimulateRequest,
   SimulateResult,
-} from './prices.ts'
-export type {
-  CostLookup,
-  EncodeContext,
-  FollowUp,
-  Provider,
-  UpstreamAnswer,
-  UpstreamRequest,
-  Verdict,
-} from './providers/provider.ts'
-export { type RateOptions, rateUsage, UnpricedTierError } from './rate-usage.ts'
-export type { ReconcileReport } from './reconcile.ts'
-export type { ReratedAttempt, RerateTotals, UnratedReason } from './rerate.ts'
+} from './rerating/prices.ts'
+export type { ReratedAttempt, RerateTotals, UnratedReason } from './rerating/rerate.ts'
 export type { RouteContext, RoutePolicy } from './routing/policy.ts'
+export type { ReconcileReport } from './settlement/reconcile.ts'
+export type { LateCost } from './settlement/tell-cost.ts'
 export type { UsageExport, UsageFormat } from './statements/export-usage.ts'
 export type { UsageDimension, UsageGroup } from './statements/usage-group.ts'
 export type { UsageQuery, UsageReport } from './statements/usage-query.ts'
-export type { LateCost } from './tell-cost.ts'
 export type { Unit } from './unit.ts'
 export type { Quantities, Quantity, Usage } from './usage.ts'
 export { type WebhookOptions, type Webhooks, webhooks } from './webhooks/webhooks.ts'

@@ -1,7 +1,6 @@
 import { createAdmit } from './admission/admit.ts'
 import { limitedAdmit, limitedSettle } from './admission/limited-admit.ts'
 import type { Limiter } from './admission/limiter.ts'
-import type { Announce } from './announce.ts'
 import { createOnce } from './answered-once.ts'
 import type { AccountSetups } from './auth/account-documents.ts'
 import { authenticatePayer } from './auth/authenticate.ts'
@@ -31,7 +30,8 @@ import { inferenceResponse } from './response.ts'
 import type { Health } from './routing/health.ts'
 import { expectedCost, orderTargets } from './routing/order-targets.ts'
 import { recordAttempt } from './routing/record-attempt.ts'
-import { createSettlement } from './settlement.ts'
+import type { Announce } from './settlement/announce.ts'
+import { createSettlement } from './settlement/settlement.ts'
 import type { UnderWay } from './under-way.ts'
 
 /** A hold outlives the longest request by this much. */

@@ -1,5 +1,5 @@
 import { type FileHandle, open } from 'node:fs/promises'
-import type { JournalSink } from '../journal-export.ts'
+import type { JournalSink } from '../journals/journal-export.ts'
 import type { JournalBatch } from '../ledger/export-cursor.ts'
 
 export interface JsonLinesFile extends JournalSink {

@@ -1,9 +1,9 @@
-import { type Catalog, createCatalog } from './catalog/catalog.ts'
-import { comparePrices, type PriceChange } from './catalog/compare-prices.ts'
-import { bookOf } from './catalog/price-book.ts'
-import type { CatalogRow } from './catalog/target.ts'
-import type { JournalEntry } from './ledger/entry.ts'
-import type { Ledger } from './ledger/ledger.ts'
+import { type Catalog, createCatalog } from '../catalog/catalog.ts'
+import { comparePrices, type PriceChange } from '../catalog/compare-prices.ts'
+import { bookOf } from '../catalog/price-book.ts'
+import type { CatalogRow } from '../catalog/target.ts'
+import type { JournalEntry } from '../ledger/entry.ts'
+import type { Ledger } from '../ledger/ledger.ts'
 import { type FindPrice, type ReratedAttempt, type RerateTotals, rerateAttempt, totalOf } from './rerate.ts'
 
 /** Which prices are meant: those of a version of a price book, or all that are in force at a moment. */

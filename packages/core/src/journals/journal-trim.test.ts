@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest'
-import { fakeClock } from './clock.ts'
+import { fakeClock } from '../clock.ts'
+import { createLedger } from '../ledger/ledger.ts'
+import { memoryStorage } from '../ledger/memory-storage.ts'
+import { planPreset } from '../ledger/plan-presets.ts'
+import type { LedgerStore } from '../ledger/storage.ts'
 import { createJournalExport } from './journal-export.ts'
 import type { TrimmedAccount } from './journal-trim.ts'
-import { createLedger } from './ledger/ledger.ts'
-import { memoryStorage } from './ledger/memory-storage.ts'
-import { planPreset } from './ledger/plan-presets.ts'
-import type { LedgerStore } from './ledger/storage.ts'
 
 const plans = planPreset('hf-2026-02-04')
 const dayMs = 24 * 3_600_000

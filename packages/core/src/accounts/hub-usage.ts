@@ -1,8 +1,8 @@
-import { GatewayError } from './errors.ts'
-import type { Ledger } from './ledger/ledger.ts'
-import { dayMs, dayOf } from './ledger/usage-day.ts'
-import { queryUsage } from './statements/usage-query.ts'
-import { readParameters, readWhole } from './statements/usage-request.ts'
+import { GatewayError } from '../errors.ts'
+import type { Ledger } from '../ledger/ledger.ts'
+import { dayMs, dayOf } from '../ledger/usage-day.ts'
+import { queryUsage } from '../statements/usage-query.ts'
+import { readParameters, readWhole } from '../statements/usage-request.ts'
 
 /** The year 2100. Whoever sends milliseconds is beyond it. */
 const secondsMax = 4_102_444_800

@@ -1,9 +1,9 @@
 import { expect, it } from 'vitest'
+import type { GatewayEvent } from '../events.ts'
+import type { Alert } from '../ledger/alerts.ts'
+import type { Receipt, ReceiptAttempt } from '../ledger/receipt.ts'
+import { nano } from '../money.ts'
 import { createAnnounce } from './announce.ts'
-import type { GatewayEvent } from './events.ts'
-import type { Alert } from './ledger/alerts.ts'
-import type { Receipt, ReceiptAttempt } from './ledger/receipt.ts'
-import { nano } from './money.ts'
 
 const reported: ReceiptAttempt = {
   attemptId: 'r1.1',

@@ -1,9 +1,9 @@
-import type { CostSource, ReceiptAttempt } from './ledger/receipt.ts'
-import type { Nano } from './money.ts'
-import { isPriceFor, type Price, type TargetPrice, UnpricedUnitError } from './price.ts'
-import { rateUsage, UnpricedTierError } from './rate-usage.ts'
-import { type Measure, measureOf, type Unit } from './unit.ts'
-import type { Quantities, Quantity } from './usage.ts'
+import type { CostSource, ReceiptAttempt } from '../ledger/receipt.ts'
+import type { Nano } from '../money.ts'
+import { isPriceFor, type Price, type TargetPrice, UnpricedUnitError } from '../price.ts'
+import { rateUsage, UnpricedTierError } from '../rate-usage.ts'
+import { type Measure, measureOf, type Unit } from '../unit.ts'
+import type { Quantities, Quantity } from '../usage.ts'
 
 /** What one attempt cost, and what its usage costs at other prices. */
 export interface ReratedAttempt {

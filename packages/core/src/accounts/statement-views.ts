@@ -1,8 +1,8 @@
-import { type Invoice, type InvoiceLine, nanoPerCent } from './ledger/invoice.ts'
-import { formatUsd } from './money.ts'
-import { exactSums } from './statements/exact-text.ts'
-import type { UsageGroup } from './statements/usage-group.ts'
-import type { UsageReport } from './statements/usage-query.ts'
+import { type Invoice, type InvoiceLine, nanoPerCent } from '../ledger/invoice.ts'
+import { formatUsd } from '../money.ts'
+import { exactSums } from '../statements/exact-text.ts'
+import type { UsageGroup } from '../statements/usage-group.ts'
+import type { UsageReport } from '../statements/usage-query.ts'
 
 /** `GET /v1/usage`: amounts are exact decimal US dollars, quantities exact decimals, both as text. */
 export function showUsage(report: UsageReport): string {

@@ -1,13 +1,13 @@
 import { describe, expect, it } from 'vitest'
-import { fakeClock } from './clock.ts'
+import { fakeClock } from '../clock.ts'
+import { readEntry } from '../ledger/entry.ts'
+import type { JournalBatch } from '../ledger/export-cursor.ts'
+import { createLedger, type Ledger } from '../ledger/ledger.ts'
+import { memoryStorage } from '../ledger/memory-storage.ts'
+import { planPreset } from '../ledger/plan-presets.ts'
+import type { LedgerStore } from '../ledger/storage.ts'
+import { nano } from '../money.ts'
 import { createJournalExport, type JournalSink } from './journal-export.ts'
-import { readEntry } from './ledger/entry.ts'
-import type { JournalBatch } from './ledger/export-cursor.ts'
-import { createLedger, type Ledger } from './ledger/ledger.ts'
-import { memoryStorage } from './ledger/memory-storage.ts'
-import { planPreset } from './ledger/plan-presets.ts'
-import type { LedgerStore } from './ledger/storage.ts'
-import { nano } from './money.ts'
 
 const plans = planPreset('hf-2026-02-04')
 const dayMs = 24 * 3_600_000

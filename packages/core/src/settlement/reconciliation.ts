@@ -1,6 +1,6 @@
-import type { Clock } from './clock.ts'
+import type { Clock } from '../clock.ts'
+import { recurring } from '../recurring.ts'
 import { type ReconcileOptions, type ReconcileReport, reconcile } from './reconcile.ts'
-import { recurring } from './recurring.ts'
 
 export interface ReconciliationOptions extends ReconcileOptions {
   readonly clock: Clock

@@ -1,13 +1,13 @@
-import type { Admission } from './admission/admit.ts'
-import type { InferenceCall } from './dialects/inference-call.ts'
-import type { GatewayEvent } from './events.ts'
-import type { CostSource } from './ledger/receipt.ts'
-import type { SettledAttempt } from './ledger/share.ts'
-import type { Attempt } from './metering/attempt.ts'
-import { tokensOf, usageWithEstimates } from './metering/estimate.ts'
-import type { Nano } from './money.ts'
-import { isPricedApart, type Rated, rateKnown, UnpricedTierError } from './rate-usage.ts'
-import type { Quantities, Usage } from './usage.ts'
+import type { Admission } from '../admission/admit.ts'
+import type { InferenceCall } from '../dialects/inference-call.ts'
+import type { GatewayEvent } from '../events.ts'
+import type { CostSource } from '../ledger/receipt.ts'
+import type { SettledAttempt } from '../ledger/share.ts'
+import type { Attempt } from '../metering/attempt.ts'
+import { tokensOf, usageWithEstimates } from '../metering/estimate.ts'
+import type { Nano } from '../money.ts'
+import { isPricedApart, type Rated, rateKnown, UnpricedTierError } from '../rate-usage.ts'
+import type { Quantities, Usage } from '../usage.ts'
 
 /** An attempt with its cost, and what stood in the way of an exact one. */
 export interface PricedAttempt {

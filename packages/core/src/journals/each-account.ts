@@ -1,4 +1,4 @@
-import type { Ledger } from './ledger/ledger.ts'
+import type { Ledger } from '../ledger/ledger.ts'
 
 export interface EachAccountOptions {
   /** Accounts under way at a time. */

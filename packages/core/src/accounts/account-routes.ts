@@ -1,11 +1,11 @@
+import { GatewayError } from '../errors.ts'
+import type { Route } from '../http/routes.ts'
+import type { Ledger } from '../ledger/ledger.ts'
+import { queryUsage } from '../statements/usage-query.ts'
+import { readParameters, readUsageRequest, readWhole } from '../statements/usage-request.ts'
 import { showBalance, showReceipt } from './account-views.ts'
-import { GatewayError } from './errors.ts'
-import type { Route } from './http/routes.ts'
 import { answerHubUsage } from './hub-usage.ts'
-import type { Ledger } from './ledger/ledger.ts'
 import { showInvoice, showInvoices, showUsage } from './statement-views.ts'
-import { queryUsage } from './statements/usage-query.ts'
-import { readParameters, readUsageRequest, readWhole } from './statements/usage-request.ts'
 
 export type AccountRoute = Extract<
   Route,

@@ -1,6 +1,6 @@
-import type { Catalog } from './catalog/catalog.ts'
-import type { RateAttempt } from './ledger/audit/prices.ts'
-import { rateKnown } from './rate-usage.ts'
+import type { Catalog } from '../catalog/catalog.ts'
+import type { RateAttempt } from '../ledger/audit/prices.ts'
+import { rateKnown } from '../rate-usage.ts'
 
 /** Rates attempts again at the version of the prices they were made at, in force or not, as far as it is known. */
 export function rateBy({ pricesOf }: Catalog): RateAttempt {

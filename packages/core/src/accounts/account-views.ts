@@ -1,7 +1,7 @@
-import type { Balance } from './ledger/balance.ts'
-import type { MemberBalance } from './ledger/member-balance.ts'
-import type { Receipt, ReceiptAttempt } from './ledger/receipt.ts'
-import { formatUsd } from './money.ts'
+import type { Balance } from '../ledger/balance.ts'
+import type { MemberBalance } from '../ledger/member-balance.ts'
+import type { Receipt, ReceiptAttempt } from '../ledger/receipt.ts'
+import { formatUsd } from '../money.ts'
 
 /** `GET /v1/credits`: what the account has, and of that the member who asks. Amounts are exact decimal US dollars, as text. */
 export function showBalance(balance: Balance, member?: MemberBalance): string {

@@ -1,9 +1,9 @@
-import type { Clock } from './clock.ts'
+import type { Clock } from '../clock.ts'
+import { checkConsumer, type JournalBatch } from '../ledger/export-cursor.ts'
+import type { Ledger } from '../ledger/ledger.ts'
+import { recurring } from '../recurring.ts'
 import { checkAccountsAtOnce, eachAccount } from './each-account.ts'
 import { createTrimJournals, type TrimJournals } from './journal-trim.ts'
-import { checkConsumer, type JournalBatch } from './ledger/export-cursor.ts'
-import type { Ledger } from './ledger/ledger.ts'
-import { recurring } from './recurring.ts'
 
 /**
  * Where a journal goes: a queue, a file, a warehouse. `write` resolves when the batch is safe there, and rejects to be given

@@ -1,9 +1,9 @@
-import type { OnEvent } from './events.ts'
-import type { ClosePeriodResult } from './ledger/close-period.ts'
-import type { Invoice } from './ledger/invoice.ts'
-import type { Statements } from './ledger/statements.ts'
-import { exportUsage, type UsageExport } from './statements/export-usage.ts'
-import { queryUsage, type UsageQuery, type UsageReport } from './statements/usage-query.ts'
+import type { OnEvent } from '../events.ts'
+import type { ClosePeriodResult } from '../ledger/close-period.ts'
+import type { Invoice } from '../ledger/invoice.ts'
+import type { Statements } from '../ledger/statements.ts'
+import { exportUsage, type UsageExport } from '../statements/export-usage.ts'
+import { queryUsage, type UsageQuery, type UsageReport } from '../statements/usage-query.ts'
 
 /** What accounts used, and what they owe. */
 export interface AccountStatements {

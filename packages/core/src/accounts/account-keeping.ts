@@ -1,18 +1,18 @@
-import { type AccountSetups, createAccountDocuments, noAccountSetups } from './auth/account-documents.ts'
+import { type AccountSetups, createAccountDocuments, noAccountSetups } from '../auth/account-documents.ts'
 import {
   type AccountSettings,
   type ChangeSettingsRequest,
   changeSettings,
   settingsOf,
-} from './auth/account-settings.ts'
-import { openKeys } from './auth/own-keys.ts'
-import { createProviderKeys, type ProviderKeys } from './auth/provider-keys.ts'
-import { createSealer, type RingKey } from './auth/sealer.ts'
-import type { Clock } from './clock.ts'
-import type { OnEvent } from './events.ts'
-import { randomNonces } from './ids.ts'
-import type { KeyStore } from './ledger/key-store.ts'
-import type { Provider } from './providers/provider.ts'
+} from '../auth/account-settings.ts'
+import { openKeys } from '../auth/own-keys.ts'
+import { createProviderKeys, type ProviderKeys } from '../auth/provider-keys.ts'
+import { createSealer, type RingKey } from '../auth/sealer.ts'
+import type { Clock } from '../clock.ts'
+import type { OnEvent } from '../events.ts'
+import { randomNonces } from '../ids.ts'
+import type { KeyStore } from '../ledger/key-store.ts'
+import type { Provider } from '../providers/provider.ts'
 
 export interface AccountKeepingOptions {
   /** `undefined` when the storage has no place for documents. */

@@ -1,7 +1,7 @@
+import type { OnEvent } from '../events.ts'
+import type { Ledger } from '../ledger/ledger.ts'
+import type { Nano } from '../money.ts'
 import type { Announce } from './announce.ts'
-import type { OnEvent } from './events.ts'
-import type { Ledger } from './ledger/ledger.ts'
-import type { Nano } from './money.ts'
 
 export interface TellCostParts {
   readonly ledger: Ledger

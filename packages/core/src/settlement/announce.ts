@@ -1,7 +1,7 @@
-import type { OnEvent } from './events.ts'
-import { hasDrifted, type RateAttempt } from './ledger/audit/prices.ts'
-import type { Receipt } from './ledger/receipt.ts'
-import type { SettleResult } from './ledger/settle.ts'
+import type { OnEvent } from '../events.ts'
+import { hasDrifted, type RateAttempt } from '../ledger/audit/prices.ts'
+import type { Receipt } from '../ledger/receipt.ts'
+import type { SettleResult } from '../ledger/settle.ts'
 
 /** Tells what a settlement has brought: its receipt, the alerts it crossed, and costs that differ from the price book. */
 export type Announce = (result: Extract<SettleResult, { outcome: 'settled' }>) => Receipt

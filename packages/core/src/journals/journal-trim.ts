@@ -1,7 +1,7 @@
+import { checkConsumer } from '../ledger/export-cursor.ts'
+import type { Ledger } from '../ledger/ledger.ts'
+import { trimAfterLeastMs } from '../ledger/trim.ts'
 import { checkAccountsAtOnce, eachAccount } from './each-account.ts'
-import { checkConsumer } from './ledger/export-cursor.ts'
-import type { Ledger } from './ledger/ledger.ts'
-import { trimAfterLeastMs } from './ledger/trim.ts'
 
 export interface TrimRequest {
   /**
