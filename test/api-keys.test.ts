@@ -5,6 +5,7 @@ import {
   memoryStorage,
   type Storage,
   systemClock,
+  usd,
 } from '@farebox/core'
 import { cerebras } from '@farebox/core/providers/cerebras'
 import { chatBody, chatModel } from '@farebox/testkit/adapter'
@@ -30,8 +31,14 @@ function open(storage: Storage, options: Options = {}): Gateway {
   return gateway
 }
 
-async function ask(gateway: Gateway, key: string, path = '/v1/chat/completions'): Promise<Response> {
-  const init = path.includes('chat') ? { method: 'POST', body: JSON.stringify(chatBody()) } : {}
+async function ask(
+  gateway: Gateway,
+  key: string,
+  path = '/v1/chat/completions',
+  body: object = chatBody(),
+): Promise<Response> {
+  const isAsked = path.includes('chat') || path.includes('messages')
+  const init = isAsked ? { method: 'POST', body: JSON.stringify(body) } : {}
   const request = new Request(`http://host${path}`, { ...init, headers: { authorization: `Bearer ${key}` } })
   const response = await gateway.fetch(request)
   if (response === undefined) throw new Error('That path is not the gateway’s.')
@@ -119,6 +126,122 @@ describeStores('API keys', (store) => {
     expect(statuses.filter((status) => status === 200)).toHaveLength(5)
     expect(statuses.filter((status) => status === 429)).toHaveLength(11)
   })
+})
+
+describeStores('API keys with caps', (store) => {
+  it.each(['period', 'lifetime'] as const)(
+    'failure 1: spend no more than their cap per %s in all processes together, and their account goes on',
+    async (per) => {
+      const address = await store().create()
+      const opened = [await store().open(address), await store().open(address)] as const
+      for (const { close } of opened) onTestFinished(close)
+      const gateways = opened.map(({ storage }) => open(storage)) as [Gateway, Gateway]
+      const cap = { amount: usd('0.0002'), per }
+      const { key, keyId } = await gateways[0].keys.create({ accountId: 'acme', cap })
+      const free = await gateways[0].keys.create({ accountId: 'acme' })
+      const body = chatBody({ max_tokens: 16 })
+      const statuses: number[] = []
+      let round: readonly number[]
+      do {
+        round = await Promise.all(
+          Array.from({ length: 12 }, async (_, index) => {
+            const response = await ask(gateways[(index % 2) as 0 | 1], key, undefined, body)
+            await response.text()
+            return response.status
+          }),
+        )
+        statuses.push(...round)
+      } while (round.includes(200))
+
+      expect([...new Set(statuses)].toSorted()).toEqual([200, 402])
+      const { charged } = await gateways[1].accounts.balance('acme')
+      expect(charged).toBeGreaterThan(0n)
+      expect(charged).toBeLessThanOrEqual(cap.amount)
+      const listed = await gateways[1].keys.list('acme')
+      expect(listed.find((each) => each.keyId === keyId)).toMatchObject({
+        cap,
+        spent: { used: charged, held: 0n, left: cap.amount - charged },
+      })
+      expect(listed.find((each) => each.keyId === free.keyId)).not.toHaveProperty('spent')
+      const balance = await gateways[0].accounts.key({ accountId: 'acme', keyId, cap })
+      expect(balance).toMatchObject({ keyId, used: charged, spendable: cap.amount - charged })
+      expect((await ask(gateways[0], free.key, undefined, body)).status).toBe(200)
+
+      await gateways[0].keys.cap({ accountId: 'acme', keyId, cap: { amount: usd('1.00'), per } })
+      expect((await ask(gateways[0], key, undefined, body)).status).toBe(200)
+    },
+  )
+})
+
+it('a key at its cap is told so in each dialect, and sees it among the credits', async () => {
+  const gateway = open(memoryStorage())
+  const cap = { amount: usd('0.00'), per: 'lifetime' } as const
+  const { key, keyId } = await gateway.keys.create({ accountId: 'acme', cap })
+  const served = simulator.servedTo('provider-key').length
+
+  const answer = await ask(gateway, key)
+  expect(answer.status).toBe(402)
+  expect(await answer.json()).toMatchObject({
+    error: {
+      code: 'insufficient_credits',
+      limit: 'key-cap',
+      key_cap_usd: '0.00',
+      key_cap_per: 'lifetime',
+      resets_at: null,
+    },
+  })
+  const message = { model: chatModel, max_tokens: 5, messages: [{ role: 'user', content: 'say 5 tokens' }] }
+  const other = await ask(gateway, key, '/v1/messages', message)
+  expect(other.status).toBe(402)
+  expect(await other.json()).toMatchObject({
+    type: 'error',
+    error: { type: 'billing_error', message: expect.stringContaining('the cap of $0.00 of this API key') },
+  })
+  expect(simulator.servedTo('provider-key')).toHaveLength(served)
+  const credits = (await (await ask(gateway, key, '/v1/credits')).json()) as Record<string, unknown>
+  expect(credits).toMatchObject({
+    spendable: '0.00',
+    key: {
+      id: keyId,
+      cap: '0.00',
+      per: 'lifetime',
+      used: '0.00',
+      held: '0.00',
+      left: '0.00',
+      resets_at: null,
+    },
+  })
+  expect(credits).not.toHaveProperty('member')
+  const free = await gateway.keys.create({ accountId: 'acme' })
+  expect(await (await ask(gateway, free.key, '/v1/credits')).json()).not.toHaveProperty('key')
+})
+
+it('a key has its cap in each account that pays for it, by the host’s word', async () => {
+  const gateway = open(memoryStorage(), {
+    authenticate: ({ headers }) => ({
+      accountId: String(headers['x-account']),
+      memberId: 'ada',
+      keyId: 'k1',
+      keyCap: { amount: usd('0.05'), per: 'period' },
+    }),
+  })
+  const credits = async (account: string, body?: object) => {
+    const request = (path: string, init: object) =>
+      gateway.fetch(new Request(`http://host${path}`, { ...init, headers: { 'x-account': account } }))
+    if (body !== undefined) {
+      await (await request('/v1/chat/completions', { method: 'POST', body: JSON.stringify(body) }))?.text()
+    }
+    return (await (await request('/v1/credits', {}))?.json()) as {
+      readonly spendable: string
+      readonly member: { readonly used: string }
+      readonly key: { readonly used: string; readonly left: string }
+    }
+  }
+  const { spendable, member, key } = await credits('acme', chatBody())
+
+  expect(key.used).not.toBe('0.00')
+  expect([member.used, spendable]).toEqual([key.used, key.left])
+  expect(await credits('beta')).toMatchObject({ spendable: '0.05', key: { used: '0.00', left: '0.05' } })
 })
 
 it('a gateway without authenticate lets nobody in but who has a key', async () => {

@@ -72,8 +72,9 @@ export function createAnswer(options: AnswerOptions): Answer {
     requestId: string,
     request: GatewayRequest,
   ): Promise<GatewayResponse> {
-    const { accountId, memberId } = await authenticatePayer(authenticate, setups, request)
-    const asked = { accountId, memberId, query: request.query, nowMs: clock.now() }
+    const payer = await authenticatePayer(authenticate, setups, request)
+    const { accountId } = payer
+    const asked = { accountId, spender: payer, query: request.query, nowMs: clock.now() }
     return jsonResponse(requestId, await answerAccountRoute(ledger, route, asked))
   }
 

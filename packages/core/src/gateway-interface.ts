@@ -14,6 +14,7 @@ import type { CapMemberRequest } from './ledger/cap-member.ts'
 import type { ConfigureRequest } from './ledger/configure.ts'
 import type { JournalEntry } from './ledger/entry.ts'
 import type { GrantRequest, GrantResult } from './ledger/grant.ts'
+import type { KeyBalance, KeyRequest } from './ledger/key-balance.ts'
 import type { MemberBalance, MemberRequest } from './ledger/member-balance.ts'
 import type { Receipt } from './ledger/receipt.ts'
 import type { RefundRequest, RefundResult } from './ledger/refund.ts'
@@ -39,6 +40,8 @@ export interface Gateway extends AccountStatements {
     capMember(request: CapMemberRequest): Promise<MemberBalance>
     /** What a member has used in this period, and may still use. */
     member(request: MemberRequest): Promise<MemberBalance>
+    /** What was spent of an account with a key under a cap, and may still be spent. */
+    key(request: KeyRequest): Promise<KeyBalance>
     /** What an account has set for its requests. */
     settings(accountId: string): Promise<AccountSettings>
     /** Changes what an account has set: at once in this process, within ten seconds in others. */

@@ -1,6 +1,7 @@
 import { createAccountKeeping } from './accounts/account-keeping.ts'
 import { createAccountStatements } from './accounts/account-statements.ts'
 import { createAnswer } from './answer.ts'
+import { assert } from './assert.ts'
 import { createApiKeys } from './auth/api-keys.ts'
 import type { Identify } from './auth/principal.ts'
 import { createCatalog } from './catalog/catalog.ts'
@@ -90,7 +91,12 @@ export function createGateway(options: GatewayOptions): Gateway {
     clock,
     onEvent,
   })
-  const apiKeys = createApiKeys({ keys: storage.keys, clock, secrets: randomSecrets })
+  const apiKeys = createApiKeys({
+    keys: storage.keys,
+    clock,
+    secrets: randomSecrets,
+    balances: ledger.keyBalances,
+  })
   const authenticate = identifyBy(options, apiKeys.authenticate)
   const catalog = createCatalog({
     books: [shippedPrices(), bookOf(options.catalog ?? [])],
@@ -239,6 +245,11 @@ export function createGateway(options: GatewayOptions): Gateway {
       balance: (accountId) => ledger.balance(accountId),
       capMember: (request) => ledger.capMember(request),
       member: (request) => ledger.memberBalance(request),
+      async key({ accountId, keyId, cap }) {
+        const [balance] = await ledger.keyBalances(accountId, [{ keyId, cap }])
+        assert(balance !== undefined, 'a key has a balance')
+        return balance
+      },
       settings: keeping.settings,
       changeSettings: keeping.changeSettings,
       list: (cursor = null) => ledger.accounts(cursor),

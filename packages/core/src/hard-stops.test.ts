@@ -8,6 +8,7 @@ const refusal: Insufficient = {
   outcome: 'insufficient',
   limit: 'credit',
   memberCap: null,
+  keyCap: null,
   missing: nano(90n),
   spendable: nano(10n),
   held: nano(0n),
@@ -51,9 +52,10 @@ it('takes no refusal for a stop when requests under way hold what is missing', (
   expect(events).toHaveLength(1)
 })
 
-it('takes no refusal for a stop when it is a member who has reached their cap', () => {
+it('takes no refusal for a stop when it is a member or a key that has reached its cap', () => {
   const { events, note } = hardStops()
   note('alice', { ...refusal, limit: 'member-cap', memberCap: nano(100n) }, nano(60n))
+  note('alice', { ...refusal, limit: 'key-cap', keyCap: { amount: nano(100n), per: 'period' } }, nano(60n))
   expect(events).toEqual([])
   note('alice', { ...refusal, memberCap: nano(100n) }, nano(60n))
   expect(events).toHaveLength(1)

@@ -16,8 +16,8 @@ export function createHardStops(onEvent: OnEvent): NoteRefusal {
   /** The period in which an account's stop was told last. */
   const told = new Map<string, string>()
   return (accountId, { limit, periodKey, spendable, held, planId, resetsAtMs }, least) => {
-    // Who reached their own cap has stopped nobody else.
-    if (limit === 'member-cap') return
+    // Who reached their own cap, or that of a key, has stopped nobody else.
+    if (limit === 'member-cap' || limit === 'key-cap') return
     const missing = nano(least - spendable)
     // What is missing is held for requests under way: they will give some of it back.
     if (missing <= held || told.get(accountId) === periodKey) return

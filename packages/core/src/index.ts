@@ -1,6 +1,7 @@
 export type { AccountSettings, ChangeSettingsRequest } from './auth/account-settings.ts'
-export type { ApiKey, ApiKeys, CreatedKey, CreateKeyRequest } from './auth/api-keys.ts'
+export type { ApiKey, ApiKeys, CapKeyRequest, CreatedKey, CreateKeyRequest } from './auth/api-keys.ts'
 export { bearerKey } from './auth/authenticate.ts'
+export type { KeySpent } from './auth/key-spent.ts'
 export type { Authenticate, BillableAccount, Identify, Principal } from './auth/principal.ts'
 export type {
   ProviderKey,
@@ -88,6 +89,8 @@ export type { JournalBatch } from './ledger/export-cursor.ts'
 export type { ExtendRequest, ExtendResult } from './ledger/extend.ts'
 export type { GrantRequest, GrantResult, TooManyGrants } from './ledger/grant.ts'
 export type { Invoice, InvoiceLine } from './ledger/invoice.ts'
+export type { KeyBalance, KeyRequest } from './ledger/key-balance.ts'
+export type { CappedKey, KeyCap, KeySpending } from './ledger/key-cap.ts'
 export {
   checkDocumentKey,
   type DocumentPage,
@@ -99,7 +102,7 @@ export type { Late, LateAttempt, LatePolicy, LateTerms } from './ledger/late.ts'
 export { type LeasingLedger, type LeasingOptions, leasing } from './ledger/lease/leasing.ts'
 export { createLedger, type Ledger, type LedgerOptions } from './ledger/ledger.ts'
 export type { ManualOperation, OperationConflict } from './ledger/manual-operation.ts'
-export type { Member, MemberLine } from './ledger/member.ts'
+export type { Member } from './ledger/member.ts'
 export type { MemberBalance, MemberRequest } from './ledger/member-balance.ts'
 export { memoryStorage } from './ledger/memory-storage.ts'
 export type { Period } from './ledger/period.ts'
@@ -113,6 +116,8 @@ export type { Reservation, ReservationSubject } from './ledger/reservation.ts'
 export type { Insufficient, ReserveRequest, ReserveResult } from './ledger/reserve.ts'
 export type { SettleRequest, SettleResult } from './ledger/settle.ts'
 export type { SettledAttempt } from './ledger/share.ts'
+export type { Spender } from './ledger/spender.ts'
+export type { SpentLine } from './ledger/spent-lines.ts'
 export type {
   CloseRequest,
   Folded,

@@ -1,6 +1,7 @@
 import { GatewayError } from '../errors.ts'
 import type { Route } from '../http/routes.ts'
 import type { Ledger } from '../ledger/ledger.ts'
+import { cappedKeyOf, type Spender } from '../ledger/spender.ts'
 import { queryUsage } from '../statements/usage-query.ts'
 import { readParameters, readUsageRequest, readWhole } from '../statements/usage-request.ts'
 import { showBalance, showReceipt } from './account-views.ts'
@@ -15,7 +16,7 @@ export type AccountRoute = Extract<
 /** Who asks for something of an account, and how. */
 export interface AccountRequest {
   readonly accountId: string
-  readonly memberId: string | undefined
+  readonly spender: Spender
   readonly query: string | undefined
   readonly nowMs: number
 }
@@ -27,19 +28,12 @@ const invoicesMax = 100
 export async function answerAccountRoute(
   ledger: Ledger,
   route: AccountRoute,
-  { accountId, memberId, query, nowMs }: AccountRequest,
+  { accountId, spender, query, nowMs }: AccountRequest,
 ): Promise<string> {
   const { statements } = ledger
   switch (route.kind) {
     case 'credits':
-      return memberId === undefined
-        ? showBalance(await ledger.balance(accountId))
-        : showBalance(
-            ...(await Promise.all([
-              ledger.balance(accountId),
-              ledger.memberBalance({ accountId, memberId }),
-            ])),
-          )
+      return showCredits(ledger, accountId, spender)
     case 'receipt': {
       const receipt = await ledger.receipt(accountId, route.requestId)
       if (receipt !== undefined) return showReceipt(receipt)
@@ -58,6 +52,18 @@ export async function answerAccountRoute(
       throw new GatewayError('invoice_not_found', `There is no invoice for the period '${route.periodKey}'.`)
     }
   }
+}
+
+/** What the account has, and of that whoever asks. */
+async function showCredits(ledger: Ledger, accountId: string, spender: Spender): Promise<string> {
+  const { memberId } = spender
+  const key = cappedKeyOf(spender)
+  const [balance, member, keys] = await Promise.all([
+    ledger.balance(accountId),
+    memberId === undefined ? undefined : ledger.memberBalance({ accountId, memberId }),
+    key === undefined ? undefined : ledger.keyBalances(accountId, [key]),
+  ])
+  return showBalance(balance, member, keys?.[0])
 }
 
 async function listInvoices(

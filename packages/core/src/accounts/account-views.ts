@@ -1,10 +1,11 @@
 import type { Balance } from '../ledger/balance.ts'
+import type { KeyBalance } from '../ledger/key-balance.ts'
 import type { MemberBalance } from '../ledger/member-balance.ts'
 import type { Receipt, ReceiptAttempt } from '../ledger/receipt.ts'
-import { formatUsd } from '../money.ts'
+import { formatUsd, type Nano } from '../money.ts'
 
-/** `GET /v1/credits`: what the account has, and of that the member who asks. Amounts are exact decimal US dollars, as text. */
-export function showBalance(balance: Balance, member?: MemberBalance): string {
+/** `GET /v1/credits`: what the account has, and of that the member and the key that ask. Amounts are exact decimal US dollars, as text. */
+export function showBalance(balance: Balance, member?: MemberBalance, key?: KeyBalance): string {
   const { overage } = balance
   return JSON.stringify({
     object: 'credits',
@@ -27,8 +28,9 @@ export function showBalance(balance: Balance, member?: MemberBalance): string {
       held: formatUsd(overage.held),
       left: formatUsd(overage.left),
     },
-    spendable: formatUsd(member?.spendable ?? balance.spendable),
+    spendable: formatUsd(least(balance.spendable, member?.spendable, key?.spendable)),
     ...(member === undefined ? {} : { member: showMember(member) }),
+    ...(key === undefined ? {} : { key: showKey(key) }),
     charged_total: formatUsd(balance.charged),
     refunded_total: formatUsd(balance.refunded),
   })
@@ -42,6 +44,23 @@ function showMember({ memberId, cap, used, held, left }: MemberBalance) {
     held: formatUsd(held),
     left: left === null ? null : formatUsd(left),
   }
+}
+
+function showKey({ keyId, cap, used, held, left, resetsAtMs }: KeyBalance) {
+  return {
+    id: keyId,
+    cap: formatUsd(cap.amount),
+    per: cap.per,
+    used: formatUsd(used),
+    held: formatUsd(held),
+    left: formatUsd(left),
+    resets_at: resetsAtMs === null ? null : new Date(resetsAtMs).toISOString(),
+  }
+}
+
+/** Each of them is read by itself: what is spendable of one may be less by now than the others tell. */
+function least(amount: Nano, ...others: readonly (Nano | undefined)[]): Nano {
+  return others.reduce<Nano>((less, other) => (other !== undefined && other < less ? other : less), amount)
 }
 
 /** `GET /v1/receipts/{id}`: what one request used and cost, attempt by attempt, and what it was paid from. */

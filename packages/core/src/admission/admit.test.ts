@@ -10,6 +10,7 @@ import { openaiChat } from '../dialects/openai-chat.ts'
 import { openaiError } from '../dialects/openai-error.ts'
 import { openaiImages } from '../dialects/openai-images.ts'
 import { type GatewayError, isGatewayError } from '../errors.ts'
+import type { KeyCap } from '../ledger/key-cap.ts'
 import { createLedger } from '../ledger/ledger.ts'
 import { memoryStorage } from '../ledger/memory-storage.ts'
 import { planPreset } from '../ledger/plan-presets.ts'
@@ -86,9 +87,10 @@ async function start(bought?: Nano, options: Partial<AdmitOptions> = {}) {
       candidates: readonly Target[],
       memberId?: string,
       ownKeys: OwnKeys = noOwnKeys,
+      keyCap?: KeyCap,
     ) => {
       requests += 1
-      const payer = { ...alice, memberId, ownKeys }
+      const payer = { ...alice, memberId, ownKeys, ...(keyCap !== undefined && { keyId: 'k1', keyCap }) }
       return admit({ requestId: `r${requests}`, payer, call, candidates })
     },
     held: async () => (await ledger.balance('alice')).held,
@@ -301,6 +303,58 @@ describe('an account that cannot pay', () => {
     const admission = await admit(chat({ max_tokens: 1000 }), candidates, 'ada')
     expect(admission.reservation.amount).toBe(usd('0.01'))
     expect(admission.loweredTo).toBe(100)
+  })
+
+  it('is told of the key’s cap when that stopped it, and leaves the account to other keys', async () => {
+    const { admit } = await start(usd('5.00'))
+    const keyCap = { amount: usd('0.20'), per: 'period' } as const
+    const error = await refusal(admit(image, unaffordable, 'ada', noOwnKeys, keyCap))
+    expect(error.message).toBe(
+      'You have exceeded your monthly included credits, as far as the cap of $0.20 of this API key goes: this request needs ' +
+        "$0.05 more than the $0.20 that is left of it. Ask 'alice' to raise it, or use another key, " +
+        'or wait until 2026-02-01T00:00:00.000Z.',
+    )
+    expect(error.facts).toMatchObject({
+      payer: 'alice',
+      limit: 'key-cap',
+      key_cap_usd: '0.20',
+      key_cap_per: 'period',
+      spendable_usd: '0.20',
+      missing_usd: '0.05',
+      resets_at: '2026-02-01T00:00:00.000Z',
+    })
+    expect(error.facts).not.toHaveProperty('member_cap_usd')
+    expect((await admit(image, unaffordable)).reservation.amount).toBe(usd('0.25'))
+  })
+
+  it('is not told to wait when the key’s cap is for good, and that nothing comes back', async () => {
+    const { admit, ledger } = await start(usd('5.00'))
+    const keyCap = { amount: usd('0.20'), per: 'lifetime' } as const
+    const error = await refusal(admit(image, unaffordable, undefined, noOwnKeys, keyCap))
+    expect(error.message).toContain("left of it. Ask 'alice' to raise it, or use another key.")
+    expect(error.facts).toMatchObject({ limit: 'key-cap', key_cap_per: 'lifetime', resets_at: null })
+
+    // Another limit that stopped it does come back.
+    await ledger.configure({ accountId: 'alice', planId: 'free', memberCap: usd('0.10') })
+    const other = await refusal(admit(image, unaffordable, 'ada', noOwnKeys, keyCap))
+    expect(other.facts).toMatchObject({
+      limit: 'member-cap',
+      key_cap_usd: '0.20',
+      resets_at: '2026-02-01T00:00:00.000Z',
+    })
+  })
+
+  it('is given the longest answer that the key’s cap can pay, and the next one what is left', async () => {
+    const { admit } = await start(usd('5.00'))
+    const candidates = targets({ price: { input_token: perMillion('0'), output_token: perUnit('0.0001') } })
+    const keyCap = { amount: usd('0.01'), per: 'lifetime' } as const
+    const ask = (tokens: number) =>
+      admit(chat({ max_tokens: tokens }), candidates, undefined, noOwnKeys, keyCap)
+    const first = await ask(60)
+    expect([first.reservation.amount, first.loweredTo]).toEqual([usd('0.006'), undefined])
+    const second = await ask(1000)
+    expect([second.reservation.amount, second.loweredTo]).toEqual([usd('0.004'), 40])
+    expect((await refusal(ask(1000))).facts).toMatchObject({ limit: 'key-cap', held_usd: '0.01' })
   })
 
   it('is told what is missing for the cheapest candidate, because that would do', async () => {

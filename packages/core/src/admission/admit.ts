@@ -72,7 +72,7 @@ export type Admit = (request: AdmitRequest) => Promise<Admission>
  */
 export function createAdmit(options: AdmitOptions): Admit {
   return async ({ requestId, payer, call, candidates }) => {
-    const { accountId, memberId, keyId } = payer
+    const { accountId, memberId, keyId, keyCap } = payer
     const ownKeys = payer.ownKeys.ready
     const isPaid = ({ providerId }: Target) => !ownKeys.has(providerId)
     for (let targets = candidates; ; ) {
@@ -85,6 +85,8 @@ export function createAdmit(options: AdmitOptions): Admit {
       }
       if (memberId !== undefined) subject.memberId = memberId
       if (keyId !== undefined) subject.keyId = keyId
+      // A host's own object may have more in it.
+      if (keyCap !== undefined) subject.keyCap = { amount: keyCap.amount, per: keyCap.per }
       const result = await options.ledger.reserve({
         accountId,
         reservationId: requestId,
@@ -183,18 +185,24 @@ function cheapest(amounts: readonly Nano[]): Nano {
 /** Says what is missing for the least that would do, when credit comes back, and what the account can do. */
 function insufficientCredits({ name }: Payer, result: Insufficient, least: Nano): GatewayError {
   const missing = formatUsd(least - result.spendable)
-  const resetsAt = new Date(result.resetsAtMs).toISOString()
+  // What is used up for good comes back with no period.
+  const isForGood = result.limit === 'key-cap' && result.keyCap?.per === 'lifetime'
+  const resetsAt = isForGood ? null : new Date(result.resetsAtMs).toISOString()
   const waiting = result.held > 0n ? ` $${formatUsd(result.held)} is held for requests under way.` : ''
   const { reached, left, remedy } = stopped(name, result)
+  const until = resetsAt === null ? '' : `, or wait until ${resetsAt}`
   return new GatewayError(
     'insufficient_credits',
     `You have exceeded your ${reached}: this request needs $${missing} more than the ` +
-      `$${formatUsd(result.spendable)} that ${left}.${waiting} ${remedy}, or wait until ${resetsAt}.`,
+      `$${formatUsd(result.spendable)} that ${left}.${waiting} ${remedy}${until}.`,
     {
       facts: {
         payer: name,
         limit: result.limit,
         ...(result.memberCap === null ? {} : { member_cap_usd: formatUsd(result.memberCap) }),
+        ...(result.keyCap === null
+          ? {}
+          : { key_cap_usd: formatUsd(result.keyCap.amount), key_cap_per: result.keyCap.per }),
         missing_usd: missing,
         spendable_usd: formatUsd(result.spendable),
         held_usd: formatUsd(result.held),
@@ -209,10 +217,16 @@ function insufficientCredits({ name }: Payer, result: Insufficient, least: Nano)
 /** What was reached, what is left of it, and what helps, by the limit that stopped a request. */
 function stopped(
   name: string,
-  { limit, memberCap, overageLimit }: Insufficient,
+  { limit, memberCap, keyCap, overageLimit }: Insufficient,
 ): Readonly<Record<'reached' | 'left' | 'remedy', string>> {
   const left = `'${name}' has left`
   switch (limit) {
+    case 'key-cap':
+      return {
+        reached: `monthly included credits, as far as the cap of $${formatUsd(keyCap?.amount ?? zero)} of this API key goes`,
+        left: 'is left of it',
+        remedy: `Ask '${name}' to raise it, or use another key`,
+      }
     case 'member-cap':
       return {
         reached: `monthly included credits, as far as your cap of $${formatUsd(memberCap ?? zero)} at '${name}' goes`,

@@ -2,10 +2,14 @@ import { describe, expect, it } from 'vitest'
 import { fakeClock } from '../clock.ts'
 import type { GatewayRequest } from '../http/exchange.ts'
 import { randomSecrets } from '../ids.ts'
+import type { KeyBalance } from '../ledger/key-balance.ts'
+import type { KeyCap } from '../ledger/key-cap.ts'
 import type { KeyStore } from '../ledger/key-store.ts'
 import { memoryKeys } from '../ledger/memory-keys.ts'
 import { Unavailable } from '../ledger/storage.ts'
+import { nano, usd } from '../money.ts'
 import { createApiKeys } from './api-keys.ts'
+import type { ReadKeyBalances } from './key-spent.ts'
 
 const request = (key: string | undefined): GatewayRequest => ({
   method: 'POST',
@@ -14,6 +18,10 @@ const request = (key: string | undefined): GatewayRequest => ({
   body: { kind: 'drained' },
   signal: new AbortController().signal,
 })
+
+const noBalances: ReadKeyBalances = async () => []
+
+const cap: KeyCap = { amount: usd('5.00'), per: 'period' }
 
 /** Two processes on one store. Of one of them it is counted what it reads, and a key that it reads can be held up. */
 function start() {
@@ -35,8 +43,8 @@ function start() {
     clock,
     store,
     seen,
-    here: createApiKeys({ keys: watched, clock, secrets: randomSecrets }),
-    there: createApiKeys({ keys: store, clock, secrets: randomSecrets }),
+    here: createApiKeys({ keys: watched, clock, secrets: randomSecrets, balances: noBalances }),
+    there: createApiKeys({ keys: store, clock, secrets: randomSecrets, balances: noBalances }),
     /** Keeps what was read of a key from arriving until it is let go. */
     hold() {
       let letGo = () => {}
@@ -120,6 +128,7 @@ describe('a key', () => {
       keys: memoryKeys(),
       clock: fakeClock(0),
       secrets: randomSecrets,
+      balances: noBalances,
     })
     expect(await here.authenticate(request((await other.create({ accountId: 'eve' })).key))).toBeUndefined()
   })
@@ -202,6 +211,133 @@ describe('a revoked key', () => {
   })
 })
 
+describe('a key with a cap', () => {
+  it('says so with each request, and is listed with it and with what was spent', async () => {
+    const { store, clock } = start()
+    const asked: unknown[] = []
+    const balances: ReadKeyBalances = async (accountId, keys) => {
+      asked.push([accountId, keys])
+      const balance = {
+        accountId,
+        used: nano(3n),
+        held: nano(2n),
+        left: nano(1n),
+        spendable: nano(0n),
+        resetsAtMs: 0,
+      }
+      return keys.map((key): KeyBalance => ({ ...balance, ...key }))
+    }
+    const keys = createApiKeys({ keys: store, clock, secrets: randomSecrets, balances })
+    const { key, keyId } = await keys.create({ accountId: 'acme', cap })
+    const free = await keys.create({ accountId: 'acme' })
+
+    expect(await keys.authenticate(request(key))).toEqual({ accountId: 'acme', keyId, keyCap: cap })
+    expect(await keys.authenticate(request(free.key))).toEqual({ accountId: 'acme', keyId: free.keyId })
+    const listed = new Map((await keys.list('acme')).map((each) => [each.keyId, each]))
+    expect(listed.get(keyId)).toMatchObject({ cap, spent: { used: 3n, held: 2n, left: 1n } })
+    expect(Object.keys(listed.get(keyId)?.spent ?? {})).toEqual(['used', 'held', 'left'])
+    expect(listed.get(free.keyId)).not.toHaveProperty('spent')
+    expect(asked).toEqual([['acme', [{ keyId, cap }]]])
+  })
+
+  it('is listed with all others, however many there are, a hundred at a time', async () => {
+    const { store, clock } = start()
+    const sizes: number[] = []
+    const balances: ReadKeyBalances = async (accountId, keys) => {
+      sizes.push(keys.length)
+      const balance = { accountId, held: nano(0n), left: nano(0n), spendable: nano(0n), resetsAtMs: 0 }
+      return keys.map(
+        (key): KeyBalance => ({
+          ...balance,
+          ...key,
+          used: nano(BigInt(`0x${Buffer.from(key.keyId).toString('hex')}`)),
+        }),
+      )
+    }
+    const keys = createApiKeys({ keys: store, clock, secrets: randomSecrets, balances })
+    for (let index = 0; index < 201; index += 1) await keys.create({ accountId: 'acme', cap })
+    const listed = await keys.list('acme')
+
+    expect(sizes).toEqual([100, 100, 1])
+    for (const { keyId, spent } of listed) {
+      expect(spent?.used).toBe(BigInt(`0x${Buffer.from(keyId).toString('hex')}`))
+    }
+  })
+
+  it('asks no ledger where no key has one', async () => {
+    const { here } = start()
+    await here.create({ accountId: 'acme' })
+    const asked = createApiKeys({
+      keys: memoryKeys(),
+      clock: fakeClock(0),
+      secrets: randomSecrets,
+      balances: () => Promise.reject(new Error('asked')),
+    })
+    await asked.create({ accountId: 'acme' })
+
+    expect(await asked.list('acme')).toHaveLength(1)
+  })
+
+  it('goes by another one at once here, and elsewhere a second later', async () => {
+    const { here, there, clock } = start()
+    const { key, keyId } = await here.create({ accountId: 'acme', name: 'ci', cap })
+    await here.authenticate(request(key))
+    await there.authenticate(request(key))
+    const higher: KeyCap = { amount: usd('9.00'), per: 'lifetime' }
+
+    expect(await here.cap({ accountId: 'acme', keyId, cap: higher })).toBe(true)
+    expect(await here.authenticate(request(key))).toMatchObject({ keyCap: higher })
+    clock.advance(1_000)
+    expect(await there.authenticate(request(key))).toMatchObject({ keyCap: higher })
+    expect(await there.cap({ accountId: 'acme', keyId, cap: null })).toBe(true)
+    expect(await there.authenticate(request(key))).toEqual({ accountId: 'acme', keyId })
+    expect(await there.list('acme')).toEqual([
+      { keyId, accountId: 'acme', name: 'ci', createdAtMs: 1_000_000 },
+    ])
+  })
+
+  it('gets none through another account, nor when it was revoked, and is not made anew by it', async () => {
+    const { here } = start()
+    const { key, keyId } = await here.create({ accountId: 'acme', cap })
+    expect(await here.cap({ accountId: 'bob', keyId, cap: null })).toBe(false)
+    expect(await here.authenticate(request(key))).toMatchObject({ keyCap: cap })
+    await here.revoke({ accountId: 'acme', keyId })
+
+    expect(await here.cap({ accountId: 'acme', keyId, cap })).toBe(false)
+    expect(await here.list('acme')).toEqual([])
+  })
+
+  it('has the last of many caps that come at once, and of each one it is told', async () => {
+    const { here, there } = start()
+    const { keyId } = await here.create({ accountId: 'acme' })
+    const results = await Promise.all(
+      Array.from({ length: 6 }, (_, index) =>
+        (index % 2 === 0 ? here : there).cap({
+          accountId: 'acme',
+          keyId,
+          cap: { amount: nano(BigInt(index)), per: 'period' },
+        }),
+      ),
+    )
+
+    expect(results).toEqual(Array(6).fill(true))
+    expect((await here.list('acme'))[0]?.cap?.per).toBe('period')
+  })
+
+  it.each([
+    ['less than nothing', { amount: nano(-1n), per: 'period' }, 'from 0 on'],
+    ['a number', { amount: 5, per: 'period' }, 'from 0 on'],
+    ['another time', { amount: nano(5n), per: 'month' }, `per 'period' or per 'lifetime', not "month"`],
+  ])('gets none that cannot be meant: %s', async (_what, wrong, message) => {
+    const { here } = start()
+    const { keyId } = await here.create({ accountId: 'acme' })
+
+    await expect(here.create({ accountId: 'acme', cap: wrong as KeyCap })).rejects.toThrow(message)
+    await expect(here.cap({ accountId: 'acme', keyId, cap: wrong as KeyCap })).rejects.toThrow(message)
+    expect(await here.list('acme')).toHaveLength(1)
+  })
+})
+
 describe('the keys of an account', () => {
   it('are neither listed nor revoked through another', async () => {
     const { here, clock } = start()
@@ -255,7 +391,12 @@ it.each([
 })
 
 it('says what it needs where the storage keeps no documents, and knows nobody', async () => {
-  const keys = createApiKeys({ keys: undefined, clock: fakeClock(0), secrets: randomSecrets })
+  const keys = createApiKeys({
+    keys: undefined,
+    clock: fakeClock(0),
+    secrets: randomSecrets,
+    balances: noBalances,
+  })
 
   await expect(keys.create({ accountId: 'acme' })).rejects.toThrow('API keys need a storage with `keys`')
   expect(keys.authenticate(request('any'))).toBeUndefined()

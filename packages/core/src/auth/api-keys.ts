@@ -2,12 +2,14 @@ import type { Clock } from '../clock.ts'
 import { GatewayError } from '../errors.ts'
 import type { GatewayRequest } from '../http/exchange.ts'
 import type { Secrets } from '../ids.ts'
+import { checkCappedKey, checkKeyCap, type KeyCap } from '../ledger/key-cap.ts'
 import type { KeyStore } from '../ledger/key-store.ts'
 import { checkMemberId } from '../ledger/member.ts'
 import { checkRateLimits, type RateLimits } from '../ledger/rate-limits.ts'
 import { createKeyText, hashKey, isKey, keyIdOf } from './api-key.ts'
 import { bearerKey } from './authenticate.ts'
 import { createKeyDocuments, type KeyDocument, type KeyDocuments } from './key-documents.ts'
+import { type KeySpent, keysSpent, type ReadKeyBalances } from './key-spent.ts'
 import { checkAccountId } from './payer.ts'
 import type { Identify, Principal } from './principal.ts'
 import { rememberKeys } from './remembered-keys.ts'
@@ -23,6 +25,11 @@ export interface CreateKeyRequest {
   readonly expiresAtMs?: number
   /** How much may be asked for with this key in a while. @default no limits but the account's */
   readonly limits?: RateLimits
+  /**
+   * The most that may be spent with this key, of each account that pays: `{ amount: usd('5.00'), per: 'period' }`, or per
+   * `'lifetime'`. @default no cap but the account's and the member's
+   */
+  readonly cap?: KeyCap
   /** Models the key may ask for: `openai/gpt-oss-120b`, or `openai/*` for all that begin so. 1 to 64 of them. @default all */
   readonly models?: readonly string[]
 }
@@ -35,7 +42,17 @@ export interface CreatedKey {
 }
 
 /** What is told about a key. Never the key. */
-export type ApiKey = Omit<KeyDocument, 'hash'>
+export type ApiKey = Omit<KeyDocument, 'hash'> & {
+  /** Of a key with a cap: what was spent of its own account with it. */
+  readonly spent?: KeySpent
+}
+
+export interface CapKeyRequest {
+  readonly accountId: string
+  readonly keyId: string
+  /** `null` for no cap any more. */
+  readonly cap: KeyCap | null
+}
 
 /** API keys of accounts, kept as documents of the storage. */
 export interface ApiKeys {
@@ -54,6 +71,14 @@ export interface ApiKeys {
    */
   revoke(request: { readonly accountId: string; readonly keyId: string }): Promise<boolean>
   /**
+   * Gives a key another cap, or takes it away. Gives whether the account has the key. It counts at once in this process, and in all
+   * others in requests that come a second or more after this has answered. Lowering it stops new holds only. What was spent while
+   * the key had no cap of this kind is not counted. What rejects is to be repeated.
+   *
+   * @throws RangeError when the cap cannot be meant.
+   */
+  cap(request: CapKeyRequest): Promise<boolean>
+  /**
    * Says whose key a request carries, as `Authorization: Bearer` or `x-api-key`; `undefined` for none that is known here.
    *
    * @throws GatewayError `invalid_api_key` when the key has expired, `store_unavailable` when nobody knows whether it is still
@@ -67,6 +92,7 @@ export interface ApiKeysOptions {
   readonly keys: KeyStore | undefined
   readonly clock: Clock
   readonly secrets: Secrets
+  readonly balances: ReadKeyBalances
 }
 
 /** A key, ready to be compared. */
@@ -76,7 +102,7 @@ interface OpenKey {
   readonly expiresAtMs: number
 }
 
-export function createApiKeys({ keys, clock, secrets }: ApiKeysOptions): ApiKeys {
+export function createApiKeys({ keys, clock, secrets, balances }: ApiKeysOptions): ApiKeys {
   const documents = keys && createKeyDocuments(keys, clock)
   const kept = (): KeyDocuments =>
     documents ?? missing('API keys need a storage with `keys`, such as memoryStorage() or sqlite(database).')
@@ -110,13 +136,25 @@ export function createApiKeys({ keys, clock, secrets }: ApiKeysOptions): ApiKeys
     },
     async list(accountId) {
       checkAccountId(accountId)
-      return (await kept().list(accountId)).map(({ hash: _, ...shown }) => shown)
+      const documents = await kept().list(accountId)
+      const spent = await keysSpent(balances, accountId, documents)
+      return documents.map(({ hash: _, ...shown }) => {
+        const spentOfIt = spent.get(shown.keyId)
+        return spentOfIt === undefined ? shown : { ...shown, spent: spentOfIt }
+      })
     },
     async revoke({ accountId, keyId }) {
       checkAccountId(accountId)
       const wasThere = await kept().remove(accountId, keyId)
       if (wasThere) remembered.forget(keyId)
       return wasThere
+    },
+    async cap({ accountId, keyId, cap }) {
+      checkAccountId(accountId)
+      if (cap !== null) checkCappedKey({ keyId, cap })
+      const hasKey = await kept().cap(accountId, keyId, cap)
+      if (hasKey) remembered.forget(keyId)
+      return hasKey
     },
     authenticate(request: GatewayRequest) {
       const text = bearerKey(request)
@@ -129,10 +167,11 @@ export function createApiKeys({ keys, clock, secrets }: ApiKeysOptions): ApiKeys
   }
 }
 
-function open({ hash, accountId, memberId, keyId, limits, models, expiresAtMs }: KeyDocument): OpenKey {
+function open({ hash, accountId, memberId, keyId, limits, cap, models, expiresAtMs }: KeyDocument): OpenKey {
   const principal: { -readonly [Name in keyof Principal]: Principal[Name] } = { accountId, keyId }
   if (memberId !== undefined) principal.memberId = memberId
   if (limits !== undefined) principal.keyLimits = limits
+  if (cap !== undefined) principal.keyCap = cap
   if (models !== undefined) principal.models = models
   return {
     hash: Buffer.from(hash, 'hex'),
@@ -142,7 +181,7 @@ function open({ hash, accountId, memberId, keyId, limits, models, expiresAtMs }:
 }
 
 function documentOf(
-  { accountId, memberId, name, expiresAtMs, limits, models }: CreateKeyRequest,
+  { accountId, memberId, name, expiresAtMs, limits, cap, models }: CreateKeyRequest,
   made: Pick<KeyDocument, 'keyId' | 'hash' | 'createdAtMs'>,
 ): KeyDocument {
   return {
@@ -152,6 +191,7 @@ function documentOf(
     ...(memberId === undefined ? {} : { memberId }),
     ...(expiresAtMs === undefined ? {} : { expiresAtMs }),
     ...(limits === undefined ? {} : { limits: { ...limits } }),
+    ...(cap === undefined ? {} : { cap: { amount: cap.amount, per: cap.per } }),
     ...(models === undefined ? {} : { models: [...models] }),
   }
 }
@@ -159,7 +199,7 @@ function documentOf(
 const modelsMax = 64
 
 function checkRequest(
-  { accountId, memberId, name, expiresAtMs, limits, models }: CreateKeyRequest,
+  { accountId, memberId, name, expiresAtMs, limits, cap, models }: CreateKeyRequest,
   nowMs: number,
 ): void {
   checkAccountId(accountId)
@@ -173,6 +213,7 @@ function checkRequest(
     )
   }
   if (limits !== undefined) checkRateLimits(limits, 'limits')
+  if (cap !== undefined) checkKeyCap(cap)
   if (models !== undefined) checkModels(models)
 }
 

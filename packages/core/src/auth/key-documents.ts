@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { Clock } from '../clock.ts'
 import { GatewayError } from '../errors.ts'
+import type { KeyCap } from '../ledger/key-cap.ts'
 import type { KeyStore } from '../ledger/key-store.ts'
 import type { RateLimits } from '../ledger/rate-limits.ts'
 import { reach } from '../ledger/reach.ts'
@@ -16,6 +17,7 @@ export type KeyDocument = {
   readonly memberId?: string
   readonly expiresAtMs?: number
   readonly limits?: RateLimits
+  readonly cap?: KeyCap
   readonly models?: readonly string[]
 }
 
@@ -26,9 +28,11 @@ export interface KeyDocuments {
   create(document: KeyDocument): Promise<boolean>
   /** Gives whether this account had it. When it answers, every process can know. */
   remove(accountId: string, keyId: string): Promise<boolean>
+  /** Gives another cap to a key, or takes it away. Gives whether this account has it. When it answers, every process can know. */
+  cap(accountId: string, keyId: string, cap: KeyCap | null): Promise<boolean>
   /** By when they were made, oldest first. */
   list(accountId: string): Promise<readonly KeyDocument[]>
-  /** Changes with every removal. */
+  /** Another one after every removal and every other cap. */
   epoch(): Promise<bigint | undefined>
 }
 
@@ -71,9 +75,7 @@ export function createKeyDocuments(keys: KeyStore, clock: Clock): KeyDocuments {
       if (found === undefined) return attempt > 0
       if (await reach(clock, () => keys.delete(key, found.version))) return true
     }
-    throw new GatewayError('store_unavailable', 'Too many changes of the same key at once. Try again.', {
-      retryAfterSeconds: 1,
-    })
+    throw tooManyChanges()
   }
 
   /** When somebody else was faster, they changed it after the key was gone: that is as good. */
@@ -108,6 +110,19 @@ export function createKeyDocuments(keys: KeyStore, clock: Clock): KeyDocuments {
       return wasThere || wasNoted
     },
 
+    async cap(accountId, keyId, cap) {
+      for (let attempt = 0; attempt < tries; attempt += 1) {
+        const found = await get(keyOf(keyId))
+        const document = found?.value as KeyDocument | undefined
+        if (found === undefined || document?.accountId !== accountId) return false
+        const { cap: _, ...rest } = document
+        if (!(await put(keyOf(keyId), cap === null ? rest : { ...rest, cap }, found.version))) continue
+        await turnEpoch()
+        return true
+      }
+      throw tooManyChanges()
+    },
+
     async list(accountId) {
       const keyIds = await noted(accountId)
       const documents: KeyDocument[] = []
@@ -120,4 +135,10 @@ export function createKeyDocuments(keys: KeyStore, clock: Clock): KeyDocuments {
 
     epoch: async () => (await get(epochKey))?.version,
   }
+}
+
+function tooManyChanges(): GatewayError {
+  return new GatewayError('store_unavailable', 'Too many changes of the same key at once. Try again.', {
+    retryAfterSeconds: 1,
+  })
 }

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { type GatewayError, isGatewayError } from '../errors.ts'
 import type { GatewayRequest } from '../http/exchange.ts'
+import { nano, usd } from '../money.ts'
 import { type AccountDocument, noAccountSetups } from './account-documents.ts'
 import { authenticatePayer } from './authenticate.ts'
 import { noOwnKeys } from './own-keys.ts'
@@ -241,6 +242,25 @@ describe('the limits of a payer', () => {
         { who: 'key', name: 'key:k1', limits: { tokensPerMinute: 7 } },
       ])
     }
+  })
+
+  it('have the cap of the key besides, whoever pays', () => {
+    const keyCap = { amount: usd('5.00'), per: 'lifetime' } as const
+    const principal = { accountId: 'alice', payers: ['acme'], keyId: 'k1', keyCap }
+
+    for (const payer of [pay(principal), pay(principal, 'acme')]) expect(payer.keyCap).toBe(keyCap)
+    expect(pay({ accountId: 'alice', keyId: 'k1' }).keyCap).toBeUndefined()
+  })
+
+  it('that bound a key the host has not named, or by less than nothing, are the host’s fault', () => {
+    const capped = (amount: bigint, keyId?: string) => () =>
+      pay({
+        accountId: 'alice',
+        ...(keyId !== undefined && { keyId }),
+        keyCap: { amount: nano(amount), per: 'period' },
+      })
+    expect(capped(1n)).toThrow('keyCap needs the keyId that it is for.')
+    expect(capped(-1n, 'k')).toThrow('The cap of a key is an amount of nano-USD from 0 on')
   })
 
   it('are none where nobody said any, or nothing is in them', () => {

@@ -1,5 +1,6 @@
 import { GatewayError } from '../errors.ts'
 import type { GatewayRequest } from '../http/exchange.ts'
+import { checkCappedKey, checkKeyId, type KeyCap } from '../ledger/key-cap.ts'
 import { checkMemberId } from '../ledger/member.ts'
 import { checkRateLimits, hasLimits, type RateLimits } from '../ledger/rate-limits.ts'
 import type { AccountSetup } from './account-documents.ts'
@@ -19,6 +20,8 @@ export interface Payer {
   readonly ownKeys: OwnKeys
   /** The API key that asked. */
   readonly keyId?: string | undefined
+  /** The most that may be spent with that key; `undefined` for no bound but the account's and the member's. */
+  readonly keyCap?: KeyCap | undefined
   /** What this caller may ask for; `undefined` for everything. */
   readonly models?: readonly string[] | undefined
   /** What limits this caller, besides the plan of the account that pays. */
@@ -90,8 +93,12 @@ export function payerOf(
   )
   const memberId = offered === undefined ? principal.memberId : (offered.memberId ?? principal.accountId)
   if (memberId !== undefined) checkMemberId(memberId)
-  const { keyId } = principal
+  const { keyId, keyCap } = principal
   if (keyId !== undefined) checkKeyId(keyId)
+  if (keyCap !== undefined) {
+    if (keyId === undefined) throw new RangeError('keyCap needs the keyId that it is for.')
+    checkCappedKey({ keyId, cap: keyCap })
+  }
   return {
     accountId,
     name: offered?.name ?? accountId,
@@ -100,6 +107,7 @@ export function payerOf(
     disabledProviders: forbidden ?? none,
     ownKeys,
     keyId,
+    keyCap,
     models: principal.models,
     limits:
       principal.limits === undefined && principal.keyLimits === undefined ? undefined : limitsOf(principal),
@@ -120,13 +128,6 @@ function limitsOf({ accountId, memberId, limits, keyId, keyLimits }: Principal):
     if (hasLimits(keyLimits)) limited.push({ who: 'key', name: `key:${keyId}`, limits: keyLimits })
   }
   return limited
-}
-
-/** @throws RangeError, not GatewayError: key ids come from the host, so the caller cannot help it. */
-function checkKeyId(keyId: string): void {
-  if (keyId.length === 0 || keyId.length > 128) {
-    throw new RangeError(`A key id has 1 to 128 characters, not ${keyId.length}.`)
-  }
 }
 
 /** @throws RangeError, not GatewayError: account ids come from the host, so the caller cannot help it. */

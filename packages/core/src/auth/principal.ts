@@ -1,4 +1,5 @@
 import type { GatewayRequest } from '../http/exchange.ts'
+import type { KeyCap } from '../ledger/key-cap.ts'
 import type { RateLimits } from '../ledger/rate-limits.ts'
 
 /** Who asks, and which accounts they may bill. */
@@ -21,6 +22,8 @@ export interface Principal {
   readonly keyId?: string
   /** How much may be asked for with this key, for each account that pays. Needs `keyId`. @default no limits of its own */
   readonly keyLimits?: RateLimits
+  /** The most that may be spent with this key, of each account that pays. Needs `keyId`. @default no cap but the account's and the member's */
+  readonly keyCap?: KeyCap
   /** Models that may be asked for: `openai/gpt-oss-120b`, or `openai/*` for all that begin so. @default all */
   readonly models?: readonly string[]
 }

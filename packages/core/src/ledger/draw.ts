@@ -3,8 +3,8 @@ import type { Nano } from '../money.ts'
 import { type Grant, isActive, overageLine, recount, type Source } from './account.ts'
 import { changeGrant, changeLine, type Draft, overageLeft } from './draft.ts'
 import type { Posting } from './entry.ts'
-import { memberLeft } from './member.ts'
-import { memberShare, type Part, type Reservation } from './reservation.ts'
+import { type Part, type Reservation, spenderShare } from './reservation.ts'
+import { spenderLeft } from './spender.ts'
 
 /** Sets `amount` aside for a request of a period, in draw order. The caller has checked that it is spendable. */
 export function drawHold(draft: Draft, amount: Nano, periodKey: string): readonly Part[] {
@@ -67,10 +67,11 @@ export function bucketOf(grant: Grant, nowMs: number): 'available' | 'expired' |
 /**
  * Pays for what a request cost beyond its hold: from credit that was active when the hold was made, also if it has
  * expired since, then from credit active now, then from the overage line of the request's period, until its invoice is
- * written. Gives what is left unpaid. The account never goes below zero, and a member never above their cap.
+ * written. Gives what is left unpaid. The account never goes below zero, and neither a member
+ * nor a key goes above its cap.
  */
 export function drawExcess(draft: Draft, reservation: Reservation, excess: Nano, postings: Posting[]): Nano {
-  const left = memberLeft(draft, memberShare(reservation))
+  const left = spenderLeft(draft, spenderShare(reservation))
   const beyondCap = left !== null && left < excess ? excess - left : 0n
   let unpaid: bigint = excess - beyondCap
   const { periodKey } = reservation

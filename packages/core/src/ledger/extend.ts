@@ -1,11 +1,11 @@
 import type { Nano } from '../money.ts'
 import { decide, keep } from './draft.ts'
 import { drawHold } from './draw.ts'
-import { countMember, memberSpendable } from './member.ts'
 import { openAccount } from './open-account.ts'
 import { mergeParts } from './parts.ts'
 import type { PlanTable } from './plan.ts'
-import { memberShare, putReservation, type Reservation, reservationKey } from './reservation.ts'
+import { putReservation, type Reservation, reservationKey, spenderShare } from './reservation.ts'
+import { countSpender, spenderSpendable } from './spender.ts'
 import type { Reduce } from './storage.ts'
 
 export interface ExtendRequest {
@@ -46,7 +46,7 @@ export function extend(request: ExtendRequest, plans: PlanTable): Reduce<ExtendR
     if (reservation?.state !== 'held') return { result: { outcome: 'not-held' } }
     if (ordinal === reservation.extended) return { result: { outcome: 'extended', reservation } }
     if (ordinal !== reservation.extended + 1) return { result: { outcome: 'not-held' } }
-    const missing = amount - memberSpendable(draft, memberShare(reservation))
+    const missing = amount - spenderSpendable(draft, spenderShare(reservation))
     // An expired hold must never cause a refusal.
     if (missing > 0n && draft.moreDue) return decide(draft, { outcome: 'again' })
     if (missing > 0n) return { result: { outcome: 'insufficient', missing: missing as Nano } }
@@ -58,7 +58,7 @@ export function extend(request: ExtendRequest, plans: PlanTable): Reduce<ExtendR
       extended: ordinal,
     }
     keep(draft, putReservation(extended, 'replace', draft.now))
-    countMember(draft, memberShare(reservation), { held: amount })
+    countSpender(draft, spenderShare(reservation), { held: amount })
     return decide(draft, { outcome: 'extended', reservation: extended })
   }
 }

@@ -4,9 +4,9 @@ import { append, type Draft, spendable } from './draft.ts'
 import { drawExcess, resolvePart } from './draw.ts'
 import type { Posting } from './entry.ts'
 import { type LateAttempt, partsOf } from './late.ts'
-import { countMember } from './member.ts'
 import type { AbsorbedReason, CostSource, ReceiptAttempt } from './receipt.ts'
-import { memberShare, type Reservation } from './reservation.ts'
+import { type Reservation, spenderShare } from './reservation.ts'
+import { countSpender } from './spender.ts'
 
 /** What an attempt costs in the end, and who says so. */
 export interface FinalCost {
@@ -37,7 +37,8 @@ export function bookLateCost(
   }
   if (isCustomers && unpaid > 0n) unpaid = drawExcess(draft, reservation, nano(unpaid), postings)
   draft.account.provisional = nano(draft.account.provisional - late.held)
-  countMember(draft, memberShare(reservation), { held: -late.held, used: isCustomers ? cost - unpaid : zero })
+  const used = isCustomers ? cost - unpaid : zero
+  countSpender(draft, spenderShare(reservation), { held: -late.held, used })
   const attempt = lateReceipt(
     late,
     { cost, costSource, absorbed: nano(unpaid) },
@@ -96,7 +97,7 @@ export function bookReconciled(
   const { account } = draft
   account.charged = nano(account.charged + attempt.charged)
   account.absorbed = nano(account.absorbed + attempt.absorbed)
-  const { model, memberId, keyId } = subject
+  const { model, memberId, keyId, keyCap } = subject
   // What the settlement knew nothing of is not in its entry.
   const isInEntry = settledBy !== undefined && untold?.attemptIds.includes(attempt.attemptId) !== true
   return append(draft, {
@@ -113,6 +114,7 @@ export function bookReconciled(
       periodKey,
       spendableAfter: spendable(draft),
       ...(keyId === undefined ? {} : { keyId }),
+      ...(keyCap === undefined ? {} : { keyCap }),
       ...(isInEntry ? { settledBy } : {}),
     },
   }).seq

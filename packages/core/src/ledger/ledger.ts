@@ -13,9 +13,11 @@ import { acknowledge, type ExportState, exportKey, exportState } from './export-
 import { type ExtendRequest, type ExtendResult, extend } from './extend.ts'
 import { type GrantRequest, type GrantResult, grant, grantKey } from './grant.ts'
 import { journalBaseKey } from './journal-base.ts'
+import { type KeyBalance, keyBalanceKeys, keyBalances } from './key-balance.ts'
+import type { CappedKey } from './key-cap.ts'
 import { type LateTerms, usualLateTerms } from './late.ts'
 import { operationKey } from './manual-operation.ts'
-import { memberKeys } from './member.ts'
+import { memberKey } from './member.ts'
 import { type MemberBalance, type MemberRequest, memberBalance } from './member-balance.ts'
 import type { PlanTable } from './plan.ts'
 import { reach } from './reach.ts'
@@ -28,6 +30,7 @@ import { refundAttempt } from './refund-attempt.ts'
 import { graceMs, reservationKey, resolveWithinMs } from './reservation.ts'
 import { type ReserveRequest, type ReserveResult, reserve } from './reserve.ts'
 import { type SettleRequest, type SettleResult, settle } from './settle.ts'
+import { spenderKeys } from './spender.ts'
 import { createStatements, type Statements } from './statements.ts'
 import type { AccountPage, LedgerStore, StoredEntry } from './storage.ts'
 import { type TrimAccountRequest, type TrimAccountResult, trimJournal } from './trim-journal.ts'
@@ -49,6 +52,8 @@ export interface Ledger {
   settle(request: SettleRequest): Promise<SettleResult>
   balance(accountId: string): Promise<Balance>
   memberBalance(request: MemberRequest): Promise<MemberBalance>
+  /** What was spent of an account with keys that have caps, in their order. */
+  keyBalances(accountId: string, keys: readonly CappedKey[]): Promise<readonly KeyBalance[]>
   receipt(accountId: string, requestId: string): Promise<Receipt | undefined>
   /** Whether a request was charged, or may still be; `undefined` while its hold is not ended. */
   isCharged(accountId: string, requestId: string): Promise<boolean | undefined>
@@ -105,7 +110,7 @@ export function createLedger({ store, plans, clock, late = usualLateTerms }: Led
     // Async, so that a request that makes no sense rejects like every other failure.
     configure: async (request) => run(request.accountId, [], configure(request, plans)),
     capMember: async (request) =>
-      run(request.accountId, memberKeys(request.memberId), capMember(request, plans)),
+      run(request.accountId, [memberKey(request.memberId)], capMember(request, plans)),
     grant: async (request) => run(request.accountId, [grantKey(request.grantId)], grant(request, plans)),
     voidGrant: async (request) =>
       run(
@@ -124,7 +129,7 @@ export function createLedger({ store, plans, clock, late = usualLateTerms }: Led
     reconcile: async (request) => reconcileAttempt(access, request, plans),
     async reserve(request) {
       const reduce = reserve(request, plans)
-      const keys = [reservationKey(request.reservationId), ...memberKeys(request.subject.memberId)]
+      const keys = [reservationKey(request.reservationId), ...spenderKeys(request.subject)]
       for (;;) {
         const result = await run(request.accountId, keys, reduce)
         if (result.outcome !== 'again') return result
@@ -138,8 +143,9 @@ export function createLedger({ store, plans, clock, late = usualLateTerms }: Led
       }
     },
     async settle(request) {
-      const { accountId, reservationId, memberId } = request
-      const keys = [reservationKey(reservationId), ...memberKeys(memberId)]
+      const { accountId, reservationId, spender } = request
+      const key = reservationKey(reservationId)
+      const keys = spender === undefined ? [key] : [key, ...spenderKeys(spender)]
       const step = await run(accountId, keys, settle(request, plans, late))
       if (step.outcome !== 'already-settled') return step
       const receipt = await readFirstReceipt(access, accountId, step.seq)
@@ -147,7 +153,9 @@ export function createLedger({ store, plans, clock, late = usualLateTerms }: Led
     },
     balance: (accountId) => run(accountId, [], balance(accountId, plans)),
     memberBalance: async (request) =>
-      run(request.accountId, memberKeys(request.memberId), memberBalance(request, plans)),
+      run(request.accountId, [memberKey(request.memberId)], memberBalance(request, plans)),
+    keyBalances: async (accountId, keys) =>
+      run(accountId, keyBalanceKeys(keys), keyBalances(accountId, keys, plans)),
     receipt: (accountId, requestId) => readReceipt(access, accountId, requestId),
     isCharged: (accountId, requestId) => readIsCharged(access, accountId, requestId),
     journal,

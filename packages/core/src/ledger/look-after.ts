@@ -4,26 +4,21 @@ import { resolvePart } from './draw.ts'
 import type { Posting } from './entry.ts'
 import { bookLateCost } from './late-cost.ts'
 import { unmarkLease } from './lease/lease-marks.ts'
-import { countMember, memberKeys } from './member.ts'
 import { sum } from './receipt.ts'
-import { RecordsNeeded } from './records-needed.ts'
-import { lookAtMs, memberShare, putReservation, type Reservation } from './reservation.ts'
-import type { Cut, Key } from './storage.ts'
+import { needRecords } from './records-needed.ts'
+import { lookAtMs, putReservation, type Reservation, spenderShare } from './reservation.ts'
+import { countSpender, spenderKeys } from './spender.ts'
+import type { Cut } from './storage.ts'
 
 /** Looks after all holds that are due. */
 export function lookAfterAll(draft: Draft, due: Cut['due']): void {
   const reservations = due.map(({ value }) => value as Reservation)
-  askForMembers(draft, reservations)
+  // What ends is given back to its members and keys too: their records are asked for at once.
+  needRecords(
+    draft.records,
+    reservations.flatMap(({ subject }) => spenderKeys(subject)),
+  )
   for (const reservation of reservations) lookAfter(draft, reservation)
-}
-
-/** What ends is given back to its members too: their records are asked for at once. */
-function askForMembers(draft: Draft, reservations: readonly Reservation[]): void {
-  const needed = new Set<Key>()
-  for (const { subject } of reservations) {
-    for (const key of memberKeys(subject.memberId)) if (!draft.records.has(key)) needed.add(key)
-  }
-  if (needed.size > 0) throw new RecordsNeeded([...needed])
 }
 
 /** Looks after a hold that is due: nobody settled it, or told its cost, in time. */
@@ -91,7 +86,7 @@ function released(
   const postings: Posting[] = []
   if (reservation.lease !== undefined) unmarkLease(draft, reservationId)
   for (const part of reservation.parts) resolvePart(draft, part, zero, postings)
-  countMember(draft, memberShare(reservation), { held: -sum(reservation.parts.map((part) => part.amount)) })
+  countSpender(draft, spenderShare(reservation), { held: -sum(reservation.parts.map((part) => part.amount)) })
   append(draft, {
     kind: 'released',
     opId: `${reason === 'cost_unknown' ? 'release' : 'waive'}:${reservationId}`,

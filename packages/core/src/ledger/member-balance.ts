@@ -1,16 +1,10 @@
 import type { Nano } from '../money.ts'
 import type { Draft } from './draft.ts'
-import {
-  capOf,
-  checkMemberId,
-  type Member,
-  memberLeft,
-  memberLine,
-  memberOf,
-  memberSpendable,
-} from './member.ts'
+import { capOf, checkMemberId, type Member, memberLeft, memberOf } from './member.ts'
 import { openAccount } from './open-account.ts'
 import type { PlanTable } from './plan.ts'
+import { spenderSpendable } from './spender.ts'
+import { lineOf } from './spent-lines.ts'
 import type { Reduce } from './storage.ts'
 
 export interface MemberRequest {
@@ -52,18 +46,18 @@ export function memberBalance(
 export function balanceOf(draft: Draft, member: Member): MemberBalance {
   const { account } = draft
   const { memberId } = member
-  const share = { memberId, periodKey: account.period.key }
-  const { used, held } = memberLine(member, share.periodKey)
+  const periodKey = account.period.key
+  const { used, held } = lineOf(member.lines, periodKey)
   return {
     accountId: account.accountId,
     memberId,
-    periodKey: share.periodKey,
+    periodKey,
     cap: capOf(draft, member),
     isOwnCap: member.cap !== null,
     used,
     held,
-    left: memberLeft(draft, share),
-    spendable: memberSpendable(draft, share),
+    left: memberLeft(draft, member, periodKey),
+    spendable: spenderSpendable(draft, { memberId, periodKey }),
     resetsAtMs: account.period.endMs,
   }
 }

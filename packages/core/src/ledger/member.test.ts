@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { nano } from '../money.ts'
 import { capMember } from './cap-member.ts'
-import { memberKeys } from './member.ts'
 import type { PlanTable } from './plan.ts'
 import type { Put } from './storage.ts'
 
@@ -31,13 +30,5 @@ describe('the record of a member', () => {
 
   it('is never forgotten with a cap of their own, also one of zero', () => {
     expect([100n, 0n].map((cap) => putOf(cap)?.keepUntil)).toEqual([undefined, undefined])
-  })
-
-  it('is read with the request of a member, and with no other one', () => {
-    expect([memberKeys('ada'), memberKeys(''), memberKeys(undefined)]).toEqual([
-      ['member:ada'],
-      ['member:'],
-      [],
-    ])
   })
 })

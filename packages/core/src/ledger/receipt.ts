@@ -2,6 +2,7 @@ import { type Nano, zero } from '../money.ts'
 import type { Quantities } from '../usage.ts'
 import type { Source } from './account.ts'
 import type { JournalEntry, Posting } from './entry.ts'
+import type { KeyCap } from './key-cap.ts'
 
 /**
  * Why the operator pays: the cost went beyond hold and credit, the attempt failed, the cost came after the time to wait
@@ -78,6 +79,8 @@ export type SettledTerms = {
   readonly spendableAfter: Nano
   /** The API key that asked, where there was one. */
   readonly keyId?: string
+  /** The cap of that key as the request came. */
+  readonly keyCap?: KeyCap
 }
 
 /**

@@ -14,6 +14,13 @@ export class RecordsNeeded extends Error {
   }
 }
 
+/** @throws RecordsNeeded for all of them that were not asked for. */
+export function needRecords(records: Cut['records'], keys: Iterable<Key>): void {
+  const missing = new Set<Key>()
+  for (const key of keys) if (!records.has(key)) missing.add(key)
+  if (missing.size > 0) throw new RecordsNeeded([...missing])
+}
+
 /** A reducer that answers with the keys it needs instead of throwing. `added` are those it needed before: absent ones are null. */
 export function asking<R>(reduce: Reduce<R>, added: readonly Key[]): Reduce<R | RecordsNeeded> {
   return (cut): Decision<R | RecordsNeeded> => {

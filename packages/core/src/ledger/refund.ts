@@ -13,7 +13,6 @@ import {
   operationKey,
   remember,
 } from './manual-operation.ts'
-import { countMember, memberKeys } from './member.ts'
 import { openAccount } from './open-account.ts'
 import type { PlanTable } from './plan.ts'
 import { type ReceiptAttempt, type SettledTerms, sum } from './receipt.ts'
@@ -25,6 +24,7 @@ import {
   reservationKey,
 } from './reservation.ts'
 import { giveBack, type Reissue } from './return-credit.ts'
+import { countSpender, spenderKeys } from './spender.ts'
 import type { Key, Reduce } from './storage.ts'
 
 export interface RefundRequest extends ManualOperation {
@@ -159,7 +159,7 @@ export function refundKeys(request: RefundRequest, charge: JournalEntry): Key[] 
   return [
     operationKey(request.opId),
     reservationKey(request.requestId),
-    ...memberKeys(charge.memberId),
+    ...spenderKeys({ ...(charge.terms as Partial<SettledTerms>), memberId: charge.memberId }),
     ...new Set(grants.map(({ source }) => grantKey(source.slice('grant:'.length)))),
   ]
 }
@@ -272,9 +272,8 @@ function book(
 ): void {
   const { account } = draft
   account.refunded = nano(account.refunded + amount)
-  const { model, periodKey } = terms as SettledTerms
-  countMember(draft, { memberId, periodKey }, { used: -amount })
-  const keyId = terms?.['keyId']
+  const { model, periodKey, keyId, keyCap } = terms as SettledTerms
+  countSpender(draft, { memberId, keyId, keyCap, periodKey }, { used: -amount })
   append(draft, {
     kind: 'refunded',
     opId: operationKey(opId),
@@ -290,6 +289,7 @@ function book(
       periodKey,
       providerId,
       ...(keyId === undefined ? {} : { keyId }),
+      ...(keyCap === undefined ? {} : { keyCap }),
       actor,
       reason,
     },

@@ -1,8 +1,9 @@
 import type { Nano } from '../money.ts'
 import type { Source } from './account.ts'
+import type { KeyCap } from './key-cap.ts'
 import { isAwaited, type Late } from './late.ts'
-import type { MemberShare } from './member.ts'
 import type { Receipt, ReceiptAttempt } from './receipt.ts'
+import type { SpenderShare } from './spender.ts'
 import type { Key, Put, Value } from './storage.ts'
 
 /** A share of a hold: this much of this source. */
@@ -94,6 +95,8 @@ export type ReservationSubject = {
   readonly memberId?: string
   /** The API key that asked, where there was one. */
   readonly keyId?: string
+  /** The cap of that key as the request came: what ends the hold counts for it. Absent for none. */
+  readonly keyCap?: KeyCap
   /** Providers that can tell the cost of an attempt afterwards. Empty: an unsettled hold is released as it expires. */
   readonly costProviderIds: readonly string[]
   /** Attempts are numbered `<requestId>.1` to this. */
@@ -119,9 +122,10 @@ export function reservationKey(reservationId: string): Key {
   return `hold:${reservationId}`
 }
 
-/** Whose cap a reservation counts towards. */
-export function memberShare({ periodKey, subject: { memberId } }: Reservation): MemberShare {
-  return { memberId, periodKey }
+/** Whose caps a reservation counts towards. */
+export function spenderShare({ periodKey, subject }: Reservation): SpenderShare {
+  const { memberId, keyId, keyCap } = subject
+  return { memberId, keyId, keyCap, periodKey }
 }
 
 export function attemptId(requestId: string, ordinal: number): string {

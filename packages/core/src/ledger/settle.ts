@@ -5,7 +5,6 @@ import { append, changeLine, type Draft, decide, keep, spendable } from './draft
 import { drawExcess, resolvePart } from './draw.ts'
 import type { Entry, Posting } from './entry.ts'
 import { type Late, type LateAttempt, type LateTerms, usualLateTerms } from './late.ts'
-import { countMember } from './member.ts'
 import { openAccount } from './open-account.ts'
 import type { PlanTable } from './plan.ts'
 import { type Receipt, receiptOf, type SettledTerms, sum } from './receipt.ts'
@@ -13,14 +12,15 @@ import {
   askUntilMs,
   type Ending,
   ended,
-  memberShare,
   type Part,
   putReservation,
   type Reservation,
   reservationKey,
+  spenderShare,
 } from './reservation.ts'
 import { settleUntold } from './settle-untold.ts'
 import { owedFor, type SettledAttempt, share } from './share.ts'
+import { countSpender, hasSpender, type Spender } from './spender.ts'
 import type { Reduce } from './storage.ts'
 
 export interface SettleRequest {
@@ -28,8 +28,8 @@ export interface SettleRequest {
   readonly reservationId: string
   /** Every attempt made. None, or none with a cost or a memo cost, releases the whole hold. */
   readonly attempts: readonly SettledAttempt[]
-  /** The reservation's member, where that is known: it saves a second look. */
-  readonly memberId?: string
+  /** Whose request it was, where that is known: it saves a second look. */
+  readonly spender?: Spender
   /**
    * Further attempts that there may have been, when the process that would know is gone. Their cost is the operator's. It is
    * asked for until the time to ask about the hold is over, and taken also after that. @default none
@@ -148,8 +148,8 @@ export function settleHold(
     if (periodKey === account.period.key) changeLine(draft, overageLine(account, periodKey))
   }
   keep(draft, putReservation(next, 'replace', draft.now))
-  if (memberId !== undefined) {
-    countMember(draft, memberShare(reservation), {
+  if (hasSpender(reservation.subject)) {
+    countSpender(draft, spenderShare(reservation), {
       held: sum(kept.map((part) => part.amount)) - sum(reservation.parts.map((part) => part.amount)),
       used: sum(shares.map(({ charged }) => charged)),
     })
@@ -158,11 +158,12 @@ export function settleHold(
   return alerts.length === 0 ? { outcome: 'settled', receipt } : { outcome: 'settled', receipt, alerts }
 }
 
-function termsOf(draft: Draft, { subject: { model, keyId }, periodKey }: Reservation): SettledTerms {
+function termsOf(draft: Draft, { subject: { model, keyId, keyCap }, periodKey }: Reservation): SettledTerms {
   const spendableAfter = spendable(draft)
-  return keyId === undefined
-    ? { model, periodKey, spendableAfter }
-    : { model, periodKey, spendableAfter, keyId }
+  if (keyId === undefined) return { model, periodKey, spendableAfter }
+  return keyCap === undefined
+    ? { model, periodKey, spendableAfter, keyId }
+    : { model, periodKey, spendableAfter, keyId, keyCap }
 }
 
 interface Owed {

@@ -40,9 +40,8 @@ export function createSettlement(options: SettlementOptions): Settle {
 
   function settle(admission: Admission, attempts: readonly SettledAttempt[]): Promise<Receipt> {
     const { accountId, requestId } = admission
-    const { memberId } = admission.reservation.subject
-    const request = { accountId, reservationId: requestId, attempts }
-    return ledger.settle(memberId === undefined ? request : { ...request, memberId }).then((result) => {
+    const spender = admission.reservation.subject
+    return ledger.settle({ accountId, reservationId: requestId, attempts, spender }).then((result) => {
       if (result.outcome === 'unknown-reservation')
         throw new Error(`The hold of request ${requestId} has disappeared.`)
       // The checkpoint that writes it tells of it, and from which credit it was paid.

@@ -1,6 +1,14 @@
-import { type Account, type Ledger, type LedgerStore, nano, type ReconcileResult } from '@farebox/core'
+import {
+  type Account,
+  type Ledger,
+  type LedgerStore,
+  nano,
+  type ReconcileResult,
+  type ReservationSubject,
+} from '@farebox/core'
 import { readAccount } from './check-invariants.ts'
 import type { Command } from './command.ts'
+import { keys, type ModelKey } from './model/key.ts'
 import { members } from './model/member.ts'
 import type { Answer } from './model/world.ts'
 import { failed, holdOf, served, sources, traceable } from './requests.ts'
@@ -45,6 +53,7 @@ export async function answerOf(
       const subject = {
         ...(command.traceable ? traceable : { ...traceable, costProviderIds: [] }),
         ...(command.member !== undefined && { memberId: command.member }),
+        ...(command.key !== undefined && cappedBy(command.key)),
       }
       const options = { minimum: nano(minimum), timeToLiveMs, subject }
       const result = await ledger.reserve(holdOf(id, amount, options))
@@ -190,6 +199,19 @@ export async function showMembers(ledger: Ledger): Promise<Answer> {
     shown[memberId] = balance
   }
   return shown
+}
+
+/** What was spent with every key, as the model shows it. */
+export async function showKeys(ledger: Ledger): Promise<readonly Answer[]> {
+  const shown = await ledger.keyBalances(
+    'alice',
+    keys.map(({ id, cap, per }) => ({ keyId: id, cap: { amount: nano(cap), per } })),
+  )
+  return shown.map(({ accountId: _accountId, ...balance }) => balance)
+}
+
+function cappedBy({ id, cap, per }: ModelKey): Pick<ReservationSubject, 'keyId' | 'keyCap'> {
+  return { keyId: id, keyCap: { amount: nano(cap), per } }
 }
 
 /** Every credit as the model counts it. */

@@ -3,6 +3,7 @@ import {
   type Account,
   createLedger,
   fakeClock,
+  type KeyCap,
   type Member,
   memoryStorage,
   nano,
@@ -136,6 +137,64 @@ describe('checkInvariants', () => {
     }
     await forge(storage, () => ({}), [put(right)])
     await check(storage)
+  })
+
+  it('finds a key whose counters are not what the journal and the holds say, or are above its cap', async () => {
+    const clock = fakeClock(caseStartMs)
+    const storage = memoryStorage({ clock })
+    const ledger = createLedger({ store: storage.ledger, plans: casePlans, clock })
+    await give(ledger, 'g1', 100n)
+    for (const [per, line] of [
+      ['period', '2026-11'],
+      ['lifetime', 'lifetime'],
+    ] as const) {
+      const keyCap: KeyCap = { amount: nano(60n), per }
+      const subject = { model: 'model', keyId: 'k1', keyCap, costProviderIds: [], attemptsMax: 1 }
+      await ledger.reserve(holdOf(`r1 ${per}`, 10n, { subject }))
+      await settleAt(ledger, `r1 ${per}`, 10n)
+      await ledger.reserve(holdOf(`r2 ${per}`, 20n, { subject }))
+      const put = (held: bigint, used: bigint): Put => ({
+        key: `key:${per}:k1`,
+        value: { keyId: 'k1', lines: [{ periodKey: line, held, used }] },
+        mode: 'replace',
+      })
+      for (const forged of [put(20n, 9n), put(19n, 10n)]) {
+        await forge(storage, () => ({}), [forged])
+        await expect(check(storage)).rejects.toThrow(AssertionError)
+      }
+      await forge(storage, () => ({}), [put(20n, 10n)])
+      await check(storage)
+    }
+
+    const keyCap: KeyCap = { amount: nano(30n), per: 'period' }
+    const subject = { model: 'model', keyId: 'k2', keyCap, costProviderIds: [], attemptsMax: 1 }
+    await ledger.reserve(holdOf('r3', 30n, { subject }))
+    await check(storage)
+    const { due } = await readAccount(storage.ledger, 'alice')
+    const { key, value } = due.find((each) => each.key === 'hold:r3') as (typeof due)[number]
+    const hold = value as unknown as Reservation
+    const narrow = { ...hold, subject: { ...subject, keyCap: { ...keyCap, amount: nano(29n) } } }
+    const put: Put = { key, value: narrow as unknown as Value, mode: 'replace', dueAt: hold.expiresAtMs }
+    await forge(storage, () => ({}), [put])
+    await expect(check(storage)).rejects.toThrow('key:period:k2 in 2026-11 is above its cap')
+  })
+
+  it('finds a cap for good that was forgotten', async () => {
+    const clock = fakeClock(caseStartMs)
+    const storage = memoryStorage({ clock })
+    const ledger = createLedger({ store: storage.ledger, plans: casePlans, clock })
+    await give(ledger, 'g1', 100n)
+    const keyCap: KeyCap = { amount: nano(30n), per: 'lifetime' }
+    const subject = { model: 'model', keyId: 'k1', keyCap, costProviderIds: [], attemptsMax: 1 }
+    await ledger.reserve(holdOf('r1', 30n, { subject }))
+    await settleAt(ledger, 'r1', 30n)
+    const forgetful: Storage['ledger'] = {
+      ...storage.ledger,
+      transact: (accountId, keys, reduce, options) =>
+        storage.ledger.transact(accountId, keys[0]?.startsWith('key:') ? [] : keys, reduce, options),
+    }
+    await check(storage)
+    await expect(check({ ...storage, ledger: forgetful })).rejects.toThrow('key:lifetime:k1 was forgotten')
   })
 
   it('finds a journal that was changed behind the ledger’s back', async () => {

@@ -12,6 +12,7 @@ import {
 import { checkClosings } from './invariants/check-closings.ts'
 import { checkHead, checkHolds, checkOverage } from './invariants/check-head.ts'
 import { type Fold, foldJournal } from './invariants/fold.ts'
+import { checkKeys } from './invariants/keys.ts'
 import { checkMembers } from './invariants/members.ts'
 
 /** What an account looked like when it was checked. */
@@ -53,6 +54,7 @@ export async function checkInvariants(
   checkOverage(account, fold)
   checkClosings(account, entries)
   await checkMembers(ledger, accountId, fold.members, holds)
+  await checkKeys(ledger, accountId, fold.keys, holds)
   checkProgress(account, cut.version, entries, since)
   return { version: cut.version, asOfMs: account.asOfMs, seq: account.seq, chain: account.chain }
 }

@@ -1,3 +1,5 @@
+import type { ModelKey } from './model/key.ts'
+
 /** One step of a history of alice's account: plain data, so that a failing history can be kept and played again. */
 export type Command =
   | {
@@ -26,6 +28,7 @@ export type Command =
       readonly timeToLiveMs: number
       readonly traceable: boolean
       readonly member?: string
+      readonly key?: ModelKey
     }
   | {
       readonly do: 'extend'

@@ -10,6 +10,8 @@ import { givenUpCases } from './given-up-cases.ts'
 import { grantCases } from './grant-cases.ts'
 import { invoiceCases } from './invoice-cases.ts'
 import { journalCases } from './journal-cases.ts'
+import { keyCapCases } from './key-cap-cases.ts'
+import { keySpendingCases } from './key-spending-cases.ts'
 import { lateCases } from './late-cases.ts'
 import { leaseCases } from './lease-cases.ts'
 import { leaseFailureCases } from './lease-failure-cases.ts'
@@ -71,6 +73,8 @@ export const ledgerCases: readonly LedgerCase[] = [
   ...ownKeyCases,
   ...memberCases,
   ...memberCapCases,
+  ...keyCapCases,
+  ...keySpendingCases,
   ...lateCases,
   ...provisionalCases,
   ...tooLateCases,

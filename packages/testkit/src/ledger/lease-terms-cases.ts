@@ -6,18 +6,27 @@ import { counters, deed, give, holdOf, readHead, reserved, second } from './requ
 
 /** What a lease may be of, and what ends it: plans, periods, limits, and corrections by hand. */
 export const leaseTermsCases: readonly LedgerCase[] = [
-  leaseCase('leases neither for members nor from a balance of a few requests', async (context) => {
-    const { ledger } = lessee(context, 'a')
-    await give(context.ledger, 'g1', 1_100n)
-    for (let index = 0; index < 30; index += 1) await request(ledger, `r${index}`)
-    assert.equal(await leasesOf(context.store), 0)
-    await give(context.ledger, 'g2', 1_000_000n)
-    const subject = { ...holdOf('', 1n).subject, memberId: 'bob' }
-    for (let index = 0; index < 30; index += 1) {
-      reserved(await ledger.reserve(holdOf(`m${index}`, 100n, { subject })))
-    }
-    assert.equal(await leasesOf(context.store), 0)
-  }),
+  leaseCase(
+    'leases neither for members or keys with caps nor from a balance of a few requests',
+    async (context) => {
+      const { ledger } = lessee(context, 'a')
+      await give(context.ledger, 'g1', 1_100n)
+      for (let index = 0; index < 30; index += 1) await request(ledger, `r${index}`)
+      assert.equal(await leasesOf(context.store), 0)
+      await give(context.ledger, 'g2', 1_000_000n)
+      const { subject } = holdOf('', 1n)
+      const keyCap = { amount: nano(10_000n), per: 'lifetime' } as const
+      for (const [name, counted] of [
+        ['m', { ...subject, memberId: 'bob' }],
+        ['k', { ...subject, keyId: 'k1', keyCap }],
+      ] as const) {
+        for (let index = 0; index < 30; index += 1) {
+          reserved(await ledger.reserve(holdOf(`${name}${index}`, 100n, { subject: counted })))
+        }
+      }
+      assert.equal(await leasesOf(context.store), 0)
+    },
+  ),
 
   leaseCase('leases no credit that expires before the lease would come back', async (context) => {
     const { ledger } = lessee(context, 'a')

@@ -53,6 +53,15 @@ const grant: fc.Arbitrary<Command> = fc.record(
   { requiredKeys: ['do', 'id', 'amount', 'kind', 'startsInMs', 'lastsMs'] },
 )
 
+const key = fc.option(
+  fc.record({
+    id: fc.constantFrom('k1', 'k2'),
+    cap: amount,
+    per: fc.constantFrom('period' as const, 'lifetime' as const),
+  }),
+  { nil: undefined },
+)
+
 const reserve: fc.Arbitrary<Command> = fc
   .record({
     do: fc.constant('reserve' as const),
@@ -62,11 +71,13 @@ const reserve: fc.Arbitrary<Command> = fc
     timeToLiveMs,
     traceable: fc.boolean(),
     member: fc.constantFrom(undefined, ...members),
+    key,
   })
-  .map(({ share, member, ...command }) => ({
+  .map(({ share, member, key: asked, ...command }) => ({
     ...command,
     minimum: (command.amount * share) / 100n,
     ...(member !== undefined && { member }),
+    ...(asked !== undefined && { key: asked }),
   }))
 
 const extend: fc.Arbitrary<Command> = fc.record({

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { createLedger, fakeClock, type LatePolicy, type Ledger } from '@farebox/core'
-import { answerOf, showBalance, showCredits, showMembers } from './answer.ts'
+import { answerOf, showBalance, showCredits, showKeys, showMembers } from './answer.ts'
 import { checkInvariants, type Reading } from './check-invariants.ts'
 import type { Command } from './command.ts'
 import { casePlans, caseStartMs, type LedgerSubject } from './ledger-case.ts'
@@ -39,6 +39,7 @@ export async function playCommands(
         assert.deepEqual(await showBalance(ledger), model.balance(clock.now()))
         assert.deepEqual(await showCredits(storage.ledger), model.credits())
         assert.deepEqual(await showMembers(ledger), model.members(clock.now()))
+        assert.deepEqual(await showKeys(ledger), model.keys(clock.now()))
         reading = await checkInvariants(storage, 'alice', casePlans, reading)
       } catch (cause) {
         throw new Error(`Step ${index + 1}, ${command.do}, went wrong: ${String(cause)}`, { cause })

@@ -44,6 +44,7 @@ export const reserveCases: readonly LedgerCase[] = [
       outcome: 'insufficient',
       limit: 'spending-limit',
       memberCap: null,
+      keyCap: null,
       missing: usd('0.50') - 20n,
       spendable: usd('1.00') + 20n,
       held: 10n,

@@ -22,6 +22,8 @@ export interface Ending {
 export interface Question {
   readonly accountId: string
   readonly member: string | undefined
+  /** The API key that it comes with, and its cap. */
+  readonly apiKey?: string | undefined
   readonly model: string
   readonly isStream: boolean
   readonly outputMax: number | undefined
@@ -142,7 +144,7 @@ function isStream(body: ResponseBody): body is ByteStream {
 }
 
 function requestOf(
-  { accountId, member, model, isStream, outputMax, key }: Question,
+  { accountId, member, apiKey, model, isStream, outputMax, key }: Question,
   signal: CallerSignal,
 ): GatewayRequest {
   const value = {
@@ -157,6 +159,7 @@ function requestOf(
     headers: {
       'x-account': accountId,
       ...(member !== undefined && { 'x-member': member }),
+      ...(apiKey !== undefined && { 'x-api-key': apiKey }),
       ...(key !== undefined && { 'idempotency-key': key }),
     },
     body: { kind: 'unread', read: async () => Buffer.from(JSON.stringify(value)) },

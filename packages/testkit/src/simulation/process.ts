@@ -8,6 +8,7 @@ import {
   type Provider,
   type Storage,
 } from '@farebox/core'
+import { cappedKeys } from './capped-keys.ts'
 import { catalog } from './price-list.ts'
 import type { Providers } from './provider.ts'
 import { type RemoteStoreOptions, remoteKeys, remoteStore } from './remote-store.ts'
@@ -98,6 +99,7 @@ export function createProcess(options: ProcessOptions): Process {
       authenticate: ({ headers }) => ({
         accountId: String(headers['x-account']),
         ...(headers['x-member'] !== undefined && { memberId: String(headers['x-member']) }),
+        ...cappedKeys.get(String(headers['x-api-key'])),
       }),
       transport: wire,
       clock: clockOf(world, life, skewMs),

@@ -1,5 +1,6 @@
 import type { LateTerms } from '@farebox/core'
 import type { Question } from './caller.ts'
+import { cappedKeys } from './capped-keys.ts'
 import {
   adjust,
   capMember,
@@ -67,7 +68,12 @@ export function drawScenario(random: Random, isBusy = false): Scenario {
   }))
   if (isBusy) {
     add(random.between(30, 90), rushMs, (accountId, _nowMs, index) => {
-      const question = { ...drawQuestion(random, accountId, index), member: undefined, key: undefined }
+      const question = {
+        ...drawQuestion(random, accountId, index),
+        member: undefined,
+        apiKey: undefined,
+        key: undefined,
+      }
       return { kind: 'ask', label: 'ask', question }
     })
   }
@@ -91,6 +97,8 @@ function drawQuestion(random: Random, accountId: string, index: number): Questio
   return {
     accountId,
     member: random.pick([undefined, ...members]),
+    // Not drawn, so that all else of a seed stays as it is.
+    apiKey: index > 1 ? [...cappedKeys.keys()][index % cappedKeys.size] : undefined,
     model: random.pick(models),
     isStream: random.chance(0.6),
     outputMax: random.pick([undefined, 1, 20, 60, 150]),

@@ -40,6 +40,7 @@ export function behindCheckpoints(
       return ledger.balance(accountId)
     },
     memberBalance: ledger.memberBalance,
+    keyBalances: ledger.keyBalances,
     async receipt(accountId, requestId) {
       await write(accountId)
       return ledger.receipt(accountId, requestId)

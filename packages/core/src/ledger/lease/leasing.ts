@@ -6,6 +6,7 @@ import type { Ledger } from '../ledger.ts'
 import type { PlanTable } from '../plan.ts'
 import type { ReserveRequest } from '../reserve.ts'
 import type { SettleRequest } from '../settle.ts'
+import { hasSpender } from '../spender.ts'
 import type { LedgerStore } from '../storage.ts'
 import { behindCheckpoints } from './behind-checkpoints.ts'
 import { checkLeaseTerms } from './lease-terms.ts'
@@ -74,7 +75,7 @@ export function leasing(ledger: Ledger, options: LeasingOptions): LeasingLedger 
 
   async function askStore(leasehold: Leasehold, request: ReserveRequest): ReturnType<Ledger['reserve']> {
     const nowMs = clock.monotonicMs()
-    if (request.amount > 0n && request.subject.memberId === undefined && leasehold.isCounting(nowMs)) {
+    if (request.amount > 0n && !hasSpender(request.subject) && leasehold.isCounting(nowMs)) {
       leasehold.traffic.held(request.amount, nowMs)
       if (!isClosed) leasehold.asked(nowMs)
     }

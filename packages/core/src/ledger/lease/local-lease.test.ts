@@ -180,10 +180,14 @@ describe('a lease in its process', () => {
     expect(settle(lease, 'r1', [served(5n)])?.receipt.spendableAfter).toBe(500n)
   })
 
-  it('leaves requests of members, of nothing, and of ids it knows to the store', () => {
+  it('leaves requests of members, of keys with caps, of nothing, and of ids it knows to the store', () => {
     const lease = createLocalLease('alice', state(100n), 0)
     const { subject } = hold('r1', 1n)
     expect(lease.reserve({ ...hold('r1', 1n), subject: { ...subject, memberId: 'bob' } }, 0)).toBeUndefined()
+    const keyCap = { amount: nano(1000n), per: 'period' } as const
+    const capped = { ...subject, keyId: 'k1', keyCap }
+    expect(lease.reserve({ ...hold('r1', 1n), subject: capped }, 0)).toBeUndefined()
+    expect(lease.reserve({ ...hold('r0', 1n), subject: { ...subject, keyId: 'k1' } }, 0)).toBeDefined()
     expect(lease.reserve(hold('r1', 0n), 0)).toBeUndefined()
     expect(lease.reserve(hold('r'.repeat(401), 1n), 0)).toBeUndefined()
     expect(lease.reserve(hold('r1', 1n), 0)).toBeDefined()

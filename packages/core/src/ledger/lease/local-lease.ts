@@ -6,6 +6,7 @@ import type { Reservation } from '../reservation.ts'
 import { checkReserve, type ReserveRequest, type ReserveResult } from '../reserve.ts'
 import type { Settled, SettleRequest } from '../settle.ts'
 import { owedFor, type SettledAttempt, share } from '../share.ts'
+import { hasSpender } from '../spender.ts'
 import { checkpointMax, type LeasedRequest } from './checkpoint.ts'
 import type { LeaseState } from './open-lease.ts'
 
@@ -88,7 +89,7 @@ export function createLocalLease(accountId: string, first: LeaseState, openedAtM
     reserve(request, nowMs) {
       const { reservationId, amount, timeToLiveMs, subject } = request
       if (isStopped || nowMs >= deadlineMs || promised + amount > held || amount <= 0n) return undefined
-      if (subject.memberId !== undefined || requests.size >= requestsMax) return undefined
+      if (hasSpender(subject) || requests.size >= requestsMax) return undefined
       if (reservationId.length > idCharsMax || requests.has(reservationId)) return undefined
       const { fingerprint } = checkReserve(request)
       checkText(reservationId, 'request id')

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import type { Entry, EntryKind, PlanTable, Posting, StoredEntry } from '@farebox/core'
 import { type BookedAttempt, foldAttempts, foldRefund } from './fold-attempts.ts'
 import { checkIncluded, foldTerms, type Included, limitOf, type Terms } from './fold-terms.ts'
+import { type FoldedKey, foldKey } from './keys.ts'
 import { type FoldedMember, foldMember } from './members.ts'
 import { readEntry } from './read-entry.ts'
 
@@ -20,6 +21,8 @@ export interface Fold {
   adjusted: bigint
   /** What members were charged by period, less what they got back, and the caps they got. */
   readonly members: Map<string, FoldedMember>
+  /** What keys under caps were charged, less what they got back. */
+  readonly keys: Map<string, FoldedKey>
   recordedAtMs: number
   terms: Terms
   included: Included
@@ -91,6 +94,7 @@ function emptyFold(plans: PlanTable): Fold {
     refunded: 0n,
     adjusted: 0n,
     members: new Map(),
+    keys: new Map(),
     recordedAtMs: 0,
     terms,
     included: { startMs: 0, best: 0n, pools: new Map() },
@@ -106,6 +110,7 @@ function foldEntry(fold: Fold, seq: bigint, entry: Entry, plans: PlanTable): voi
   if (entry.kind === 'configured') foldTerms(fold, entry, plans)
   if (entry.kind === 'granted') foldGranted(fold, entry)
   foldMember(fold.members, entry)
+  foldKey(fold.keys, entry)
   for (const posting of entry.postings) foldPosting(fold, seq, entry.kind, posting)
   switch (entry.kind) {
     case 'granted':

@@ -46,16 +46,17 @@ export async function checkMembers(
       assert.equal(line.used, used.get(line.periodKey) ?? 0n, `what was used by ${what} is not the journal's`)
       assert.equal(
         line.held,
-        heldBy(holds, memberId, line.periodKey),
+        setAsideBy(holds, (hold) => hold.subject.memberId === memberId && hold.periodKey === line.periodKey),
         `what is held by ${what} is not its holds'`,
       )
     }
   }
 }
 
-function heldBy(holds: readonly Reservation[], memberId: string, periodKey: string): bigint {
+/** What some of the holds have set aside. */
+export function setAsideBy(holds: readonly Reservation[], isOne: (hold: Reservation) => boolean): bigint {
   return holds
-    .filter((hold) => hold.subject.memberId === memberId && hold.periodKey === periodKey)
+    .filter(isOne)
     .flatMap(({ parts }) => parts)
     .reduce((sum, { amount }) => sum + amount, 0n)
 }

@@ -2,8 +2,9 @@ import type { PlanTable } from '@farebox/core'
 import type { Command } from '../command.ts'
 import { balanceOf, creditsOf } from './balance.ts'
 import { act, giveBack } from './by-hand.ts'
+import { keyOf, keyRoom, keys, noteKey } from './key.ts'
 import type { Policy } from './late.ts'
-import { memberOf, members, noteMember, spendableBy } from './member.ts'
+import { memberOf, memberRoom, members, noteMember, spendableBy } from './member.ts'
 import { take } from './pay.ts'
 import { receiptOf, reconcile, settle } from './settle.ts'
 import { askMs, graceMs, include, isDue, issue, wake } from './wake.ts'
@@ -33,6 +34,8 @@ export interface LedgerModel {
   balance(nowMs: number): Answer
   /** What every member has used, and may use. */
   members(nowMs: number): Answer
+  /** What was spent with every key, and may be spent. */
+  keys(nowMs: number): readonly Answer[]
   /** Every credit as the last write left it. */
   credits(): Answer
   /** How much a hold has set aside; 0 when there is none. */
@@ -119,19 +122,22 @@ export function ledgerModel(plans: PlanTable, policy: Policy = 'waive', from?: W
         return answer
       }
       case 'reserve': {
-        const { id, amount, minimum, timeToLiveMs, traceable, member } = command
-        const request = `${amount} ${minimum} ${traceable} ${member}`
+        const { id, amount, minimum, timeToLiveMs, traceable, member, key } = command
+        const request = `${amount} ${minimum} ${traceable} ${member} ${key?.id}`
         const earlier = next.holds.get(id)
         if (earlier !== undefined) {
           if (earlier.request !== request) return { outcome: 'conflict' }
           return { outcome: 'reserved', state: earlier.state, parts: earlier.parts }
         }
-        const ableNow = () => spendableBy(next, plans, member, next.period.key)
+        const ableNow = () => spendableBy(next, plans, { member, key }, next.period.key)
         while (wake(next, plans, policy, nowMs) && ableNow() < amount) save()
         const able = ableNow()
         if (able < minimum) {
           const usual = limitOf(next, plans) > 0n ? 'spending-limit' : 'credit'
-          const limit = able < spendable(next, plans) ? 'member-cap' : usual
+          const { key: period } = next.period
+          const ofKey = (keyRoom(next, key, period) ?? able) === able ? 'key-cap' : usual
+          const ofCaps = memberRoom(next, member, period) === able ? 'member-cap' : ofKey
+          const limit = able < spendable(next, plans) ? ofCaps : usual
           return { outcome: 'insufficient', limit, missing: minimum - able, spendable: able }
         }
         const hold: Hold = {
@@ -140,6 +146,7 @@ export function ledgerModel(plans: PlanTable, policy: Policy = 'waive', from?: W
           madeAt: next.at,
           period: next.period.key,
           member,
+          key,
           traceable,
           state: 'held',
           until: next.at + timeToLiveMs,
@@ -157,6 +164,7 @@ export function ledgerModel(plans: PlanTable, policy: Policy = 'waive', from?: W
         }
         drawFrom(next, hold.parts)
         if (member !== undefined) noteMember(next, member)
+        if (key?.per === 'period') noteKey(next, key)
         next.holds.set(id, hold)
         save()
         return { outcome: 'reserved', state: 'held', parts: hold.parts }
@@ -169,7 +177,7 @@ export function ledgerModel(plans: PlanTable, policy: Policy = 'waive', from?: W
           if (hold?.state !== 'held') return { outcome: 'not-held' }
           if (command.ordinal === hold.extensions) return { outcome: 'extended', parts: hold.parts }
           if (command.ordinal !== hold.extensions + 1) return { outcome: 'not-held' }
-          const able = spendableBy(next, plans, hold.member, hold.period)
+          const able = spendableBy(next, plans, hold, hold.period)
           if (able >= command.amount) break
           if (!more) return { outcome: 'insufficient', missing: command.amount - able }
           save()
@@ -245,6 +253,11 @@ export function ledgerModel(plans: PlanTable, policy: Policy = 'waive', from?: W
       const next = attempt(nowMs)
       wake(next, plans, policy, nowMs)
       return Object.fromEntries(members.map((member) => [member, memberOf(next, plans, member)]))
+    },
+    keys(nowMs) {
+      const next = attempt(nowMs)
+      wake(next, plans, policy, nowMs)
+      return keys.map((key) => keyOf(next, plans, key))
     },
     credits: () => (world === undefined ? {} : creditsOf(world)),
     heldFor: (id) => sum((world?.holds.get(id)?.parts ?? []).map(([, amount]) => amount)),

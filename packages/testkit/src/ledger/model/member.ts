@@ -1,4 +1,5 @@
 import type { PlanTable } from '@farebox/core'
+import { keyRoom, type ModelKey } from './key.ts'
 import { type Answer, least, spendable, sum, type World } from './world.ts'
 
 /** Who histories are about, besides alice herself. */
@@ -29,12 +30,12 @@ export function memberRoom(
 export function spendableBy(
   world: World,
   plans: PlanTable,
-  member: string | undefined,
+  { member, key }: { readonly member?: string | undefined; readonly key?: ModelKey | undefined },
   period: string,
 ): bigint {
   const able = spendable(world, plans, period)
-  const room = memberRoom(world, member, period)
-  return room === undefined ? able : least(room, able)
+  const rooms = [memberRoom(world, member, period), keyRoom(world, key, period)]
+  return rooms.reduce<bigint>((most, room) => least(room ?? most, most), able)
 }
 
 export function memberOf(world: World, plans: PlanTable, member: string): Answer {
@@ -48,7 +49,7 @@ export function memberOf(world: World, plans: PlanTable, member: string): Answer
     isOwnCap: own !== null,
     ...usedBy(world, member, key),
     left: room ?? null,
-    spendable: spendableBy(world, plans, member, key),
+    spendable: spendableBy(world, plans, { member }, key),
     resetsAtMs: end,
   }
 }

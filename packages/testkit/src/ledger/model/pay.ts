@@ -1,4 +1,5 @@
 import type { PlanTable } from '@farebox/core'
+import { keyRoom } from './key.ts'
 import { memberRoom } from './member.ts'
 import {
   comeBack,
@@ -71,8 +72,12 @@ export function pay(
   const lost = back.map(([source, amount]) => comeBack(world, source, amount))
   let unpaid = cost - sum(front.map((share) => share[1]))
   // What is paid here is booked later: it counts for the cap by now.
-  const room = memberRoom(world, hold.member, hold.period, cost - unpaid)
-  const beyondCap = room !== undefined && room < unpaid ? unpaid - room : 0n
+  const paidByNow = cost - unpaid
+  const rooms = [
+    memberRoom(world, hold.member, hold.period, paidByNow),
+    keyRoom(world, hold.key, hold.period, paidByNow),
+  ]
+  const beyondCap = unpaid - rooms.reduce<bigint>((most, room) => least(room ?? most, most), unpaid)
   unpaid -= beyondCap
   if (unpaid > 0n) {
     for (const [source, most] of beyond(world, plans, hold)) {

@@ -1,4 +1,5 @@
 import type { PlanTable } from '@farebox/core'
+import type { ModelKey } from './key.ts'
 
 /** One credit: what is left of it is never stored, but what was issued without what is paid, gone, taken and held. */
 export interface Credit {
@@ -20,6 +21,8 @@ export interface Hold {
   readonly madeAt: number
   readonly period: string
   readonly member: string | undefined
+  /** With the cap that it came with. */
+  readonly key: ModelKey | undefined
   readonly traceable: boolean
   state: 'held' | 'unresolved' | 'provisional' | 'settled' | 'released'
   until: number
@@ -95,6 +98,8 @@ export interface World {
   /** Caps of members' own, and the last two periods in which they asked for something. */
   readonly caps: Map<string, bigint | 'none'>
   readonly memberPeriods: Map<string, string[]>
+  /** The last two periods in which something was asked for with a key under a cap per period. */
+  readonly keyPeriods: Map<string, string[]>
   /** What plan and seats of this period gave: the most at once, by plan where plans add up, and all of it. */
   best: bigint
   readonly pools: Map<string, bigint>
@@ -136,6 +141,7 @@ export function newWorld(plans: PlanTable, nowMs: number): World {
     memberCap: null,
     caps: new Map(),
     memberPeriods: new Map(),
+    keyPeriods: new Map(),
     best: 0n,
     pools: new Map(),
     shares: 0n,
