@@ -32,6 +32,20 @@ it('raises a lower synchronous setting of the host and leaves a higher one', () 
   expect(high.prepare('PRAGMA synchronous').all()).toEqual([{ synchronous: 3 }])
 })
 
+it('keeps pages for commits of many accounts in memory, unless the host has set how many', () => {
+  const [usual, small, counted] = [temporaryFile(), temporaryFile(), temporaryFile()].map(
+    (file) => new Database(file),
+  )
+  small?.exec('PRAGMA cache_size = -500')
+  counted?.exec('PRAGMA cache_size = 9000')
+  const sizes = [usual, small, counted].map((database) => {
+    sqlite(database as Database.Database)
+    return database?.prepare('PRAGMA cache_size').all()
+  })
+
+  expect(sizes).toEqual([[{ cache_size: -16_000 }], [{ cache_size: -500 }], [{ cache_size: 9000 }]])
+})
+
 it('refuses a file whose journal mode cannot become a write-ahead log', () => {
   const database = new Database(temporaryFile())
   const stubborn = {

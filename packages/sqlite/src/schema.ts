@@ -32,6 +32,7 @@ export function prepareSchema(
   if (isFile) {
     writeAhead(database, busyTimeoutMs)
     syncEveryCommit(database)
+    keepPages(database)
   }
   createTables(database, prefix)
   database.prepare('PRAGMA busy_timeout = 0').all()
@@ -72,6 +73,19 @@ function syncEveryCommit(database: SqliteDatabase): void {
 
 function synchronous(database: SqliteDatabase): number {
   return Number(firstRow<{ synchronous: number | bigint }>(database, 'PRAGMA synchronous')?.synchronous)
+}
+
+const defaultCacheKiB = 2000
+const cacheKiB = 16_000
+
+/**
+ * A commit for hundreds of accounts changes more pages than fit into SQLite's usual cache. Without room for them it writes pages
+ * early and reads half of them back. A size that the host has set stays.
+ */
+function keepPages(database: SqliteDatabase): void {
+  const size = firstRow<{ cache_size: number | bigint }>(database, 'PRAGMA cache_size')?.cache_size
+  // Pages are counted up from zero, and KiB down.
+  if (Number(size) === -defaultCacheKiB) database.exec(`PRAGMA cache_size = -${cacheKiB}`)
 }
 
 function createTables(database: SqliteDatabase, prefix: string): void {
