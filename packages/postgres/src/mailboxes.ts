@@ -142,18 +142,13 @@ export function mailboxes(options: MailboxOptions): Mailboxes {
   async function empty(connection: Connection, box: Box, onQueue: () => void): Promise<void> {
     const { accountId, isAlone } = box
     box.isAlone = false
+    const inSteps = !isAlone && !isContended(accountId)
     // Taken only now: what has come while this waited for a connection shares the commit.
-    const batch = takeCalls(box)
-    if (isAlone || isContended(accountId)) return runAlone(connection, { box, batch }, onQueue)
-    const step = steps.first({ accountId, calls: batch.map(({ call }) => call) })
-    if (step === undefined) return runAlone(connection, { box, batch }, onQueue)
-    await emptyInSteps(connection, { box, batch, step }, onQueue)
-  }
-
-  /** Half of many, so that the other half can be decided while these are written. */
-  function takeCalls({ calls }: Box): readonly WaitingCall[] {
-    const count = calls.length < 2 * aheadMin ? calls.length : Math.ceil(calls.length / 2)
-    return calls.splice(0, Math.min(count, callsMax))
+    const batch = box.calls.splice(0, inSteps ? firstOf(box.calls.length) : callsMax)
+    const calls = batch.map(({ call }) => call)
+    const step = inSteps ? steps.first({ accountId, calls }) : undefined
+    if (step === undefined) await runAlone(connection, { box, batch }, onQueue)
+    else await emptyInSteps(connection, { box, batch, step }, onQueue)
   }
 
   async function runAlone(connection: Connection, work: Work, onQueue: () => void): Promise<void> {
@@ -283,4 +278,9 @@ export function mailboxes(options: MailboxOptions): Mailboxes {
       return boxes.size === 0 ? Promise.resolve() : new Promise((resolve) => onEmpty.push(resolve))
     },
   }
+}
+
+/** Half of many, so that the other half can be decided while these are written. */
+function firstOf(callCount: number): number {
+  return Math.min(callCount < 2 * aheadMin ? callCount : Math.ceil(callCount / 2), callsMax)
 }
