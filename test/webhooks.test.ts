@@ -310,9 +310,11 @@ describe('a webhook', () => {
 describe('closing webhooks', () => {
   it('delivers what is on its way, and tries once more what waits', async () => {
     const { url, deliveries } = await receiver(500, 200)
-    const { hooks, dropped } = start(url)
+    const { hooks, clock, dropped } = start(url)
+    const after = vi.spyOn(clock, 'after')
     hooks(alert)
-    await arrived(deliveries, 1)
+    // It waits once its pause has begun: that it has arrived says nothing of its answer.
+    await expect.poll(() => after.mock.calls.some(([delayMs]) => delayMs < 60_000)).toBe(true)
     hooks(alert)
     await hooks.close()
     expect(deliveries.map((delivery) => verified(delivery))).toHaveLength(3)
