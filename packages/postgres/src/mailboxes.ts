@@ -103,13 +103,18 @@ export function mailboxes(options: MailboxOptions): Mailboxes {
       isCounted = false
       if (ready.length > 0) schedule()
     }
-    await withConnection(group, async (connection) => {
-      const [first] = group
-      if (first?.isAlone === false) group.push(...takeReady(accountsMax - 1))
-      if (ready.length > 0) schedule()
-      if (first !== undefined && group.length === 1) await empty(connection, first, leave)
-      else await emptyTogether(connection, group)
-    })
+    const takeOthers = () => (workers <= 1 ? ready.splice(0) : [])
+    await withConnection(
+      group,
+      async (connection) => {
+        const [first] = group
+        if (first?.isAlone === false) group.push(...takeReady(accountsMax - 1))
+        if (ready.length > 0) schedule()
+        if (first !== undefined && group.length === 1) await empty(connection, first, leave)
+        else await emptyTogether(connection, group)
+      },
+      takeOthers,
+    )
     leave()
   }
 
@@ -124,6 +129,7 @@ export function mailboxes(options: MailboxOptions): Mailboxes {
   async function withConnection(
     group: Box[],
     work: (connection: Connection) => Promise<void>,
+    others: () => readonly Box[] = () => [],
   ): Promise<void> {
     let isConnected = false
     try {
@@ -133,7 +139,7 @@ export function mailboxes(options: MailboxOptions): Mailboxes {
       })
     } catch (error) {
       // Nobody else takes the others along, and they would wait as long once more, for the same.
-      if (!isConnected && workers <= 1) group.push(...ready.splice(0))
+      if (!isConnected) group.push(...others())
       for (const box of group) reject(box.calls.splice(0), error)
     }
     for (const box of group) finish(box)
