@@ -63,9 +63,9 @@ export function batchRunner(context: BatchContext): RunBatch {
   }
 
   return async (connection, batch, onQueue) => {
-    const { accountId, calls, lost } = batch
-    const alsoKeys = new Set<Key>(lost)
-    let basis: Basis = lost !== undefined || races.isContended(accountId) ? 'queued' : 'remembered'
+    const { accountId, calls } = batch
+    const alsoKeys = new Set<Key>()
+    let basis: Basis = races.isContended(accountId) ? 'queued' : 'remembered'
     for (let attempt = 0; attempt < attemptsMax; ) {
       const known = basis === 'remembered' ? recall(context, accountId) : undefined
       if (basis === 'remembered' && known === undefined) basis = 'read'

@@ -26,8 +26,6 @@ export interface BatchContext {
 export interface Batch {
   readonly accountId: string
   readonly calls: readonly Call[]
-  /** The keys that were taken to be absent when others were faster; missing where nobody was. */
-  readonly lost?: readonly Key[]
 }
 
 /** What calls are decided on. */

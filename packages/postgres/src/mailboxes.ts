@@ -1,9 +1,8 @@
-import { type Key, Unavailable } from '@farebox/core'
+import { Unavailable } from '@farebox/core'
 import type { Call, Outcome } from '@farebox/core/batching'
 import type { RunBatch } from './batch.ts'
 import type { Connection, Connections } from './connections.ts'
 import type { RunTogether } from './gather.ts'
-import type { Step, Steps } from './steps.ts'
 
 /** Gathers calls, so that those which wait at the same time share a commit. */
 export interface Mailboxes {
@@ -16,7 +15,6 @@ export interface MailboxOptions {
   readonly connections: Connections
   readonly run: RunBatch
   readonly runTogether: RunTogether
-  readonly steps: Steps
   /** How many accounts may share a statement. */
   readonly accountsMax: number
   /** Whether an account's turn has to be waited for, which must not keep others waiting. */
@@ -37,17 +35,6 @@ interface Box {
   isAlone: boolean
 }
 
-interface Work {
-  readonly box: Box
-  readonly batch: readonly WaitingCall[]
-  readonly lost?: readonly Key[]
-}
-
-interface Decided {
-  readonly batch: readonly WaitingCall[]
-  readonly step: Step
-}
-
 const waitingMax = 10_000
 /** Bounds the size of one statement. */
 const callsMax = 512
@@ -55,13 +42,9 @@ const callsMax = 512
 const workersMax = 4
 /** So many of them, unless the next one has much to do as well: one is decided while another is written. */
 const workersFew = 2
-/** So many calls of one account are worth a commit of their own, if they can be decided while another one is under way. */
-const aheadMin = 64
-/** Then the connection goes back to its pool, for others who wait for one. */
-const stepsMax = 16
 
 export function mailboxes(options: MailboxOptions): Mailboxes {
-  const { connections, run, runTogether, steps, accountsMax, isContended } = options
+  const { connections, run, runTogether, accountsMax, isContended } = options
   const boxes = new Map<string, Box>()
   /** Those with calls that nobody works on. */
   let ready: Box[] = []
@@ -146,71 +129,15 @@ export function mailboxes(options: MailboxOptions): Mailboxes {
   }
 
   async function empty(connection: Connection, box: Box, onQueue: () => void): Promise<void> {
-    const { accountId, isAlone } = box
-    box.isAlone = false
-    const inSteps = !isAlone && !isContended(accountId)
     // Taken only now: what has come while this waited for a connection shares the commit.
-    const batch = box.calls.splice(0, inSteps ? firstOf(box.calls.length) : callsMax)
-    const calls = batch.map(({ call }) => call)
-    const step = inSteps ? steps.first({ accountId, calls }) : undefined
-    if (step === undefined) await runAlone(connection, { box, batch }, onQueue)
-    else await emptyInSteps(connection, { box, batch, step }, onQueue)
-  }
-
-  async function runAlone(connection: Connection, work: Work, onQueue: () => void): Promise<void> {
-    const { box, batch, lost } = work
+    const batch = box.calls.splice(0, callsMax)
+    box.isAlone = false
     try {
       const calls = batch.map(({ call }) => call)
-      const { accountId } = box
-      settle(box, batch, await run(connection, { accountId, calls, ...(lost && { lost }) }, onQueue))
+      settle(box, batch, await run(connection, { accountId: box.accountId, calls }, onQueue))
     } catch (error) {
       reject(batch, error)
     }
-  }
-
-  async function emptyInSteps(
-    connection: Connection,
-    { box, ...first }: Decided & { readonly box: Box },
-    onQueue: () => void,
-  ): Promise<void> {
-    let current: Decided | undefined = first
-    let answered: (() => void) | undefined
-    for (let count = 1; current !== undefined; count += 1) {
-      const batch: readonly WaitingCall[] = current.batch
-      const step: Step = current.step
-      const writing = steps.write(connection, step)
-      answered?.()
-      // Callers that go on with their result ask again meanwhile.
-      await new Promise<void>((resolve) => setImmediate(resolve))
-      const isWhole: boolean = step.outcomes.length === batch.length
-      const following: Decided | undefined = isWhole && count < stepsMax ? decideAhead(box, step) : undefined
-      const outcomes = await writing
-      if (outcomes === undefined) {
-        if (following !== undefined) box.calls.unshift(...following.batch)
-        return runAlone(connection, { box, batch, lost: step.request.absent }, onQueue)
-      }
-      answered = () => settle(box, batch, outcomes)
-      current = following
-      if (following !== undefined && outcomes !== step.outcomes) {
-        // Nobody knows what it would be decided on.
-        box.calls.unshift(...following.batch)
-        current = undefined
-      }
-    }
-    answered?.()
-  }
-
-  function decideAhead(box: Box, step: Step): Decided | undefined {
-    // Others wait for a statement that they can share with this account.
-    if (ready.length > 0 || box.calls.length < aheadMin) return undefined
-    const batch = box.calls.splice(0, callsMax)
-    const next = steps.next(
-      step,
-      batch.map(({ call }) => call),
-    )
-    if (next !== undefined) return { batch, step: next }
-    box.calls.unshift(...batch)
-    return undefined
   }
 
   async function emptyTogether(connection: Connection, group: readonly Box[]): Promise<void> {
@@ -284,9 +211,4 @@ export function mailboxes(options: MailboxOptions): Mailboxes {
       return boxes.size === 0 ? Promise.resolve() : new Promise((resolve) => onEmpty.push(resolve))
     },
   }
-}
-
-/** Half of many, so that the other half can be decided while these are written. */
-function firstOf(callCount: number): number {
-  return Math.min(callCount < 2 * aheadMin ? callCount : Math.ceil(callCount / 2), callsMax)
 }

@@ -15,7 +15,6 @@ import { postgresKeys } from './keys.ts'
 import { mailboxes } from './mailboxes.ts'
 import type { PostgresPool } from './pool.ts'
 import { schemaCheck } from './schema.ts'
-import { steps } from './steps.ts'
 import { tableNames } from './table-names.ts'
 import { tables as tablesOf } from './tables.ts'
 import { trim } from './trim.ts'
@@ -75,7 +74,6 @@ export function postgres(pool: PostgresPool, options: PostgresOptions = {}): Sto
     connections,
     run: batchRunner(context),
     runTogether: togetherRunner(context),
-    steps: steps(context),
     accountsMax: options.sharesStatements === false ? 1 : accountsMax,
     isContended: races.isContended,
   })
