@@ -113,14 +113,12 @@ export const disconnectCases: readonly AdapterCase[] = [
         wrap: (gateway) => ({
           ...gateway,
           async handle(request) {
-            hasAnswered = false
             const response = await gateway.handle(request)
             hasAnswered = true
             await eventually('the caller has left', () => request.signal.aborted)
             return response
           },
           async fetch(request, options) {
-            hasAnswered = false
             const response = await gateway.fetch(request, options)
             hasAnswered = true
             return response
@@ -128,6 +126,8 @@ export const disconnectCases: readonly AdapterCase[] = [
         }),
       },
       async (rig) => {
+        // The case runs for one host after the other.
+        hasAnswered = false
         const exchange = rig.client.open(isStreaming ? streamedChat({ model, say: 50 }) : chat({ model }))
         await eventually('the gateway has answered', () => hasAnswered)
         exchange.leave()
