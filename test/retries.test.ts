@@ -162,9 +162,9 @@ describe('failure 16: a retry takes up what was left only when it is the same re
 
 it('failure 16: SDKs that do not count their tries are billed for each, unless they send a key', async () => {
   await withRig({}, async (rig) => {
-    rig.simulator.fault('together', { kind: 'slow', firstTokenMs: 600, tokenMs: 0 })
-    // As LangChain uses the openai package: its own repeats are first tries.
-    const client = clientOf(rig, { maxRetries: 0, timeout: 200 })
+    rig.simulator.fault('together', { kind: 'slow', firstTokenMs: 2_000, tokenMs: 0 })
+    // As LangChain uses the openai package: its own repeats are first tries. Each has time enough to arrive.
+    const client = clientOf(rig, { maxRetries: 0, timeout: 700 })
     const ask = (headers: Record<string, string> = {}) =>
       client.chat.completions.create({ model, messages }, { headers }).catch((error: unknown) => error)
 
@@ -280,7 +280,7 @@ function reversed(body: object): object {
 
 /** Sends a first try and leaves when the provider is at work on it. */
 async function leave(rig: Rig): Promise<void> {
-  rig.simulator.script('together', [{ kind: 'slow', firstTokenMs: 300, tokenMs: 0 }])
+  rig.simulator.script('together', [{ kind: 'slow', firstTokenMs: 700, tokenMs: 0 }])
   const exchange = rig.client.open(tried(0))
   await eventually('the provider is asked', () => rig.simulator.activeRequests() === 1)
   exchange.leave()

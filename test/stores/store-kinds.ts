@@ -100,12 +100,16 @@ async function startMemory(): Promise<StoreServer> {
   }
 }
 
+/** A process whose turn never comes waits in vain for this long too; one on a machine at full load gets it. */
+const patient = { busyTimeoutMs: 20_000 }
+
 async function startSqlite(): Promise<StoreServer> {
   const folder = mkdtempSync(join(tmpdir(), 'farebox-stores-'))
   return {
     module,
     isShared: true,
-    create: async () => JSON.stringify({ kind: 'sqlite', file: join(folder, `${nextName('file')}.db`) }),
+    create: async () =>
+      JSON.stringify({ kind: 'sqlite', file: join(folder, `${nextName('file')}.db`), options: patient }),
     open: (address, options) => openStorage(module, address, options),
     async disturb(address, options) {
       const place = JSON.parse(address) as { readonly file: string }
