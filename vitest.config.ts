@@ -54,7 +54,7 @@ export default defineConfig({
     hookTimeout: 120_000,
     expect: { poll: { timeout: 60_000, interval: 10 } },
     pool: 'forks',
-    // Many tests wait for a server or a disk: two at a time are fast on two processors as well. A third would save a tenth of the
+    // Many tests wait for a server or a disk: two at a time are fast on two processors as well. A third would save a sixth of the
     // time, and tests that start processes would have to share a processor with it.
     maxWorkers: Math.max(2, availableParallelism() - 1),
     sequence: { sequencer: LongestFirst },
