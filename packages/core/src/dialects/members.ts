@@ -39,9 +39,8 @@ type Members<S extends Shape> = { readonly [Name in keyof S]?: z.infer<S[Name]> 
 /**
  * A reader of the members that routing and money depend on. Content is not looked at: it is the provider's to judge.
  *
- * The reader throws GatewayError `invalid_request` that names the first member at fault, also where it only looks like one of these.
- * Members a caller left out cost
- * nothing, and most leave out most.
+ * The reader throws GatewayError `invalid_request` that names the first member at fault, also where it only looks like one of
+ * these. Members a caller left out cost nothing, and most leave out most.
  */
 export function memberReader<S extends Shape>(shape: S): (body: JsonBody) => Members<S> {
   const readers = Object.entries(shape).map(([name, schema]) => ({

@@ -67,8 +67,7 @@ export function bucketOf(grant: Grant, nowMs: number): 'available' | 'expired' |
 /**
  * Pays for what a request cost beyond its hold: from credit that was active when the hold was made, also if it has
  * expired since, then from credit active now, then from the overage line of the request's period, until its invoice is
- * written. Gives what is left unpaid. The account never goes below zero, and neither a member
- * nor a key goes above its cap.
+ * written. Gives what is left unpaid. The account never goes below zero, and neither a member nor a key above its cap.
  */
 export function drawExcess(draft: Draft, reservation: Reservation, excess: Nano, postings: Posting[]): Nano {
   const left = spenderLeft(draft, spenderShare(reservation))

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import type { FakeClock, Ledger } from '@farebox/core'
 import { expected, final, tell } from './late-requests.ts'
 import { type LedgerCase, ledgerCase } from './ledger-case.ts'
 import {
@@ -44,10 +45,7 @@ export const givenUpCases: readonly LedgerCase[] = [
   ledgerCase(
     'absorbs what other attempts cost of a request that died, once, though it is settled',
     async ({ ledger, store, clock }) => {
-      await give(ledger, 'g1', 100n)
-      reserved(await ledger.reserve(holdOf('r1', 60n, { subject: { ...traceable, attemptsMax: 3 } })))
-      clock.advance(minute + graceMs)
-      await ledger.unresolved('alice')
+      await leaveUnsettled(ledger, clock)
       const known = { accountId: 'alice', reservationId: 'r1', attempts: [served(40n, 'r1.2')] }
       settled(await ledger.settle({ ...known, untold: ['r1.1', 'r1.3'] }))
       const { held, spendable } = await ledger.balance('alice')
@@ -70,10 +68,7 @@ export const givenUpCases: readonly LedgerCase[] = [
   ledgerCase(
     'books what a process knows that was only asleep when its request was settled without it',
     async ({ ledger, store, clock }) => {
-      await give(ledger, 'g1', 100n)
-      reserved(await ledger.reserve(holdOf('r1', 60n, { subject: { ...traceable, attemptsMax: 3 } })))
-      clock.advance(minute + graceMs)
-      await ledger.unresolved('alice')
+      await leaveUnsettled(ledger, clock)
       const request = { accountId: 'alice', reservationId: 'r1' }
       settled(await ledger.settle({ ...request, attempts: [served(40n, 'r1.1')], untold: ['r1.2', 'r1.3'] }))
 
@@ -92,10 +87,7 @@ export const givenUpCases: readonly LedgerCase[] = [
   ledgerCase(
     'books no reason for a cost of nothing that a process knows which was only asleep, and no cost that is to come',
     async ({ ledger, store, clock }) => {
-      await give(ledger, 'g1', 100n)
-      reserved(await ledger.reserve(holdOf('r1', 60n, { subject: { ...traceable, attemptsMax: 3 } })))
-      clock.advance(minute + graceMs)
-      await ledger.unresolved('alice')
+      await leaveUnsettled(ledger, clock)
       const request = { accountId: 'alice', reservationId: 'r1' }
       settled(await ledger.settle({ ...request, attempts: [served(40n, 'r1.1')], untold: ['r1.2', 'r1.3'] }))
       const late = [expected(30n, 'r1.3')]
@@ -113,3 +105,11 @@ export const givenUpCases: readonly LedgerCase[] = [
     },
   ),
 ]
+
+/** A request of up to three attempts, whose process has not been heard of for too long. */
+async function leaveUnsettled(ledger: Ledger, clock: FakeClock): Promise<void> {
+  await give(ledger, 'g1', 100n)
+  reserved(await ledger.reserve(holdOf('r1', 60n, { subject: { ...traceable, attemptsMax: 3 } })))
+  clock.advance(minute + graceMs)
+  await ledger.unresolved('alice')
+}
